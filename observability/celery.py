@@ -1,0 +1,90 @@
+"""The Celery app and the whole beat table.
+
+Celery carries no truth: beat says "do what is due", what is due is read from rows. So a message lost, doubled or late costs
+time and nothing else, any number of beats is harmless, and results are ignored. `observability.virtual` plays the same table
+without Celery.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "observability.settings")
+
+FAST = "fast"  # collect, evaluate, incidents, pages: seconds matter
+SLOW = "slow"  # upkeep, forecasting, scikit-learn: niced, and never in a page's way
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Every `every_seconds`, `<noun>.tasks.<verb>` on `queue`; it calls `<noun>.services.<verb>(now=...)`.
+
+    >>> Beat("incidents.paging", "deliver_due", 1, FAST).task
+    'incidents.paging.tasks.deliver_due'
+    """
+
+    noun: str
+    verb: str
+    every_seconds: int
+    queue: str
+
+    @property
+    def task(self) -> str:
+        return f"{self.noun}.tasks.{self.verb}"
+
+    @property
+    def service(self) -> str:
+        return f"{self.noun}.services.{self.verb}"
+
+
+# In the order in which an increment becomes a page.
+BEAT = (
+    Beat("sloengine.collect", "collect_due", 1, FAST),
+    Beat("sloengine.budgets", "evaluate_due", 1, FAST),
+    Beat("sloengine.cost", "evaluate_costs", 30, FAST),
+    Beat("incidents.alerts", "pull_findings", 1, FAST),
+    Beat("incidents.diagnosis", "diagnose_open", 15, FAST),
+    Beat("incidents.paging", "escalate_due", 1, FAST),
+    Beat("incidents.paging", "deliver_due", 1, FAST),
+    Beat("incidents.paging", "audit_pages", 60, FAST),
+    Beat("sloengine.rollups", "ensure_partitions", 3600, SLOW),
+    Beat("sloengine.rollups", "thin_and_prune", 3600, SLOW),
+)
+
+app = Celery("tailwatch")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    {
+        "task_ignore_result": True,
+        "task_acks_late": False,
+        "worker_prefetch_multiplier": 1,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_default_queue": FAST,
+        "task_time_limit": 300,
+        "task_soft_time_limit": 240,
+        "worker_hijack_root_logger": False,
+        "beat_max_loop_interval": 1,
+        "beat_schedule": {
+            # A message that waited longer than its period is dropped: the next one says the same.
+            beat.task: {
+                "task": beat.task,
+                "schedule": beat.every_seconds,
+                "options": {"queue": beat.queue, "expires": max(beat.every_seconds, 5)},
+            }
+            for beat in BEAT
+        }
+        | {
+            f"heart {queue}": {
+                "task": f"observability.core.tasks.beat_{queue}",
+                "schedule": 5,
+                "options": {"queue": queue, "expires": 10},
+            }
+            for queue in (FAST, SLOW)
+        },
+    }
+)
+app.autodiscover_tasks(lambda: sorted({beat.noun for beat in BEAT} | {"observability.core"}))

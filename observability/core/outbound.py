@@ -1,0 +1,86 @@
+"""HTTP to addresses that users typed in: no redirects, bounded time and size, and no way into the private network by accident.
+
+The guard resolves the name and refuses loopback, link-local, private and reserved addresses unless the host is named in
+TAILWATCH_ALLOW_PRIVATE_OUTBOUND; the request then goes to the very address that was checked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+from django.conf import settings
+
+LONGEST_ANSWER_BYTES = 64 * 1024
+
+
+class OutboundError(Exception):
+    """The request was not made or not answered. `permanent`: trying again cannot help; `sent`: it may have arrived."""
+
+    def __init__(self, message: str, *, permanent: bool, sent: bool) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status_code: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float = 10.0) -> Answer:
+    """POST `body` to `url` and return the answer, whatever its status. Raises OutboundError."""
+    address = checked_address(url)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    # Connect to the address that was checked, not to what the name says a moment later; TLS still verifies the name.
+    literal = f"[{address}]" if ":" in address else address
+    target = httpx.URL(url).copy_with(host=literal, port=port)
+    sent_headers = {**headers, "Host": parts.netloc.rpartition("@")[2]}
+    try:
+        with (
+            httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False) as client,
+            client.stream(
+                "POST", target, content=body, headers=sent_headers, extensions={"sni_hostname": host}
+            ) as response,
+        ):
+            received = b""
+            for chunk in response.iter_bytes():
+                received += chunk
+                if len(received) >= LONGEST_ANSWER_BYTES:
+                    break
+            return Answer(response.status_code, received[:LONGEST_ANSWER_BYTES], dict(response.headers))
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise OutboundError(f"{host}:{port} cannot be reached: {error}", permanent=False, sent=False) from error
+    except httpx.HTTPError as error:
+        raise OutboundError(
+            f"{host}:{port} did not answer: {error or type(error).__name__}", permanent=False, sent=True
+        ) from error
+
+
+def checked_address(url: str) -> str:
+    """The IP address to connect to for `url`; raises OutboundError where the guard refuses it."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise OutboundError(f"{url!r} is no address that starts with http:// or https://", permanent=True, sent=False)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise OutboundError(f"{parts.hostname} cannot be resolved: {error}", permanent=False, sent=False) from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if parts.hostname not in settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND:
+        for address in addresses:
+            if not ipaddress.ip_address(address).is_global:
+                raise OutboundError(
+                    f"{parts.hostname} is the private address {address}; name the host in TAILWATCH_ALLOW_PRIVATE_OUTBOUND if you mean it",
+                    permanent=True,
+                    sent=False,
+                )
+    return addresses[0]

@@ -1,0 +1,106 @@
+"""Who may do what: one table of roles x verbs, asked by services.
+
+>>> allowed(Actor(kind="user", name="vera", organisation_id=1, role="viewer"), Verb.ACKNOWLEDGE, None)
+False
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from observability.core.models import Membership, Organisation, Role, User
+
+
+class Verb(StrEnum):
+    VIEW = "view"
+    DECLARE = "declare"
+    ACKNOWLEDGE = "acknowledge"
+    NOTE = "note"
+    MITIGATE = "mitigate"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    CHANGE_SEVERITY = "change_severity"
+    TAKE_ROLE = "take_role"
+    APPROVE_ACTION = "approve_action"
+    APPLY_OBJECTIVES = "apply_objectives"
+    EDIT_POSTMORTEM = "edit_postmortem"
+    PUBLISH_POSTMORTEM = "publish_postmortem"
+    START_FAULT = "start_fault"
+    MANAGE_PAGERS = "manage_pagers"
+    MANAGE_USERS = "manage_users"
+    MANAGE_SOURCES = "manage_sources"
+    RUN_GATE = "run_gate"
+    VIEW_AUDIT = "view_audit"
+
+
+# Anyone in the organisation may look and may declare an incident (R22).
+_EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE})
+_RESPONDER = _EVERYONE | {
+    Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
+    Verb.EDIT_POSTMORTEM, Verb.START_FAULT,
+}  # fmt: skip
+_COMMANDER = _RESPONDER | {Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM}
+ALLOWED: dict[str, frozenset[Verb]] = {
+    Role.VIEWER: _EVERYONE,
+    Role.LEADERSHIP: _EVERYONE,
+    Role.AUDITOR: _EVERYONE | {Verb.VIEW_AUDIT},
+    Role.RELEASE_ENGINEER: _EVERYONE | {Verb.NOTE, Verb.RUN_GATE, Verb.APPLY_OBJECTIVES},
+    Role.RESPONDER: _RESPONDER,
+    Role.COMMANDER: _COMMANDER,
+    Role.ADMIN: frozenset(Verb),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever acts: a person, the platform itself, or a person known only by an acknowledge link."""
+
+    kind: Literal["user", "system", "link"]
+    name: str
+    organisation_id: int
+    role: str = ""
+    user_id: int | None = None
+
+
+class NotAllowed(Exception):  # noqa: N818 - it reads as the sentence it is: raise NotAllowed
+    """The actor may not do this; the message says who, what, and which roles may."""
+
+    def __init__(self, actor: Actor, verb: Verb) -> None:
+        may = ", ".join(sorted(role for role, verbs in ALLOWED.items() if verb in verbs))
+        held = f"is {actor.role}" if actor.role else "holds no role"
+        super().__init__(f"{actor.name} {held} here and may not {verb.replace('_', ' ')}; these roles may: {may}.")
+
+
+def system(organisation: Organisation, name: str = "tailwatch") -> Actor:
+    """The platform acting by itself; it may do everything and is named in the audit log."""
+    return Actor(kind="system", name=name, organisation_id=organisation.pk)
+
+
+def of(user: User, organisation: Organisation) -> Actor:
+    """The person as an actor in this organisation, with the role of their membership or none."""
+    role = Membership.objects.filter(user=user, organisation=organisation).values_list("role", flat=True).first()
+    return Actor(kind="user", name=user.username, organisation_id=organisation.pk, role=role or "", user_id=user.pk)
+
+
+def holder(user: User, organisation: Organisation) -> Actor:
+    """The person as known by a link that was sent to them alone: their role's rights, marked as used through a link."""
+    actor = of(user, organisation)
+    return Actor(
+        kind="link", name=actor.name, organisation_id=actor.organisation_id, role=actor.role, user_id=actor.user_id
+    )
+
+
+def allowed(actor: Actor, verb: Verb, obj: object | None) -> bool:
+    """Whether `actor` may do `verb` to `obj`. A row of another organisation is refused whatever the role."""
+    owner = getattr(obj, "organisation_id", None)
+    if owner is not None and owner != actor.organisation_id:
+        return False
+    return actor.kind == "system" or verb in ALLOWED.get(actor.role, frozenset())
+
+
+def require(actor: Actor, verb: Verb, obj: object | None) -> None:
+    """Raise NotAllowed unless `actor` may do `verb` to `obj`."""
+    if not allowed(actor, verb, obj):
+        raise NotAllowed(actor, verb)
