@@ -14,11 +14,8 @@ TESTING = "pytest" in sys.modules
 DEBUG = env_bool("DEBUG", default=False)
 TAILWATCH_HOME = Path(env_text("TAILWATCH_HOME") or BASE_DIR / ".tailwatch").resolve()
 # Commands that need no secret (check, makemigrations, up) still start; whatever serves or signs gets its key from `up` or the operator.
-KEYLESS = (
-    TESTING
-    or DEBUG
-    or (len(sys.argv) > 1 and sys.argv[1] in {"up", "doctor", "check", "makemigrations", "gameday", "help"})
-)
+KEYLESS_COMMANDS = {"up", "doctor", "check", "makemigrations", "gameday", "help"}
+KEYLESS = TESTING or "mypy" in sys.modules or DEBUG or bool(KEYLESS_COMMANDS & set(sys.argv[1:2]))
 SECRET_KEY = env_secret("SECRET_KEY", default="keyless-commands-sign-nothing" * 2 if KEYLESS else None, shortest=32)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", default=("127.0.0.1", "localhost", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", default=())
@@ -60,11 +57,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "observability.middleware.ReaderTimeZone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "observability.middleware.Refusals",
 ]
-if not (BASE_DIR / "observability" / "middleware.py").exists():
-    MIDDLEWARE.remove("observability.middleware.SecurityHeaders")
 ROOT_URLCONF = "observability.urls"
 WSGI_APPLICATION = "observability.wsgi.application"
 TEMPLATES = [
@@ -77,6 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "observability.context.page",
             ]
         },
     }
@@ -106,7 +104,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = TAILWATCH_HOME / "static"
+_COLLECTED = TAILWATCH_HOME / "static"
+STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() or "collectstatic" in sys.argv else None
 STATICFILES_DIRS = [BASE_DIR / "observability" / "static"]
 WHITENOISE_USE_FINDERS = True  # one machine needs no collectstatic; a grown one runs it and gets hashed names
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -44,3 +44,9 @@ def create_user(
 def beat(*, part: str, now: datetime) -> None:
     """Say that `part` is alive."""
     Heartbeat.objects.update_or_create(part=part, defaults={"at": now})
+
+
+def set_preferences(*, user: User, time_zone: str, display_name: str) -> None:
+    """What a person sets for themselves: nobody else's business, so no audit entry."""
+    user.time_zone, user.display_name = time_zone, display_name
+    user.save(update_fields=["time_zone", "display_name"])

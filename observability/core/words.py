@@ -46,10 +46,12 @@ def seconds(value: float | None) -> str:
 
 
 def percent(ratio: float | Decimal | None, digits: int = 1) -> str:
-    """0.806 -> '80.6 %'. A whole number loses its zeros: 0.95 -> '95 %'."""
+    """0.806 -> '80.6 %'. A whole number loses its zeros: 0.95 -> '95 %'; a small one is never said as 0: 0.00004 -> '0.004 %'."""
     if ratio is None:
         return NOTHING
     text = f"{float(ratio) * 100:.{digits}f}"
+    if ratio and not float(text):
+        text = f"{float(ratio) * 100:.1g}" if abs(ratio) >= 1e-6 else "under 0.0001"
     return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
 
 

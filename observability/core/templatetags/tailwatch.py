@@ -76,10 +76,11 @@ def budget(remaining: float | Decimal | None, kind: str = "ok") -> SafeString:
 
 
 @register.simple_tag
-def split(queue: float | None, prefill: float | None, decode: float | None) -> SafeString:
-    """The time of a request as one bar: mean shares (0..1) of queue, prefill and decode."""
-    if queue is None or prefill is None or decode is None:
+def split(shares: Any) -> SafeString:
+    """The time of a request as one bar: `shares` has mean shares (0..1) of queue, prefill and decode; None is no data."""
+    if shares is None:
         return format_html('<span class="muted">{}</span>', words.NOTHING)
+    queue, prefill, decode = shares.queue, shares.prefill, shares.decode
     said = f"mean share: queue {words.percent(queue, 0)}, prefill {words.percent(prefill, 0)}, decode {words.percent(decode, 0)}"
     a, b, c = (round(120 * part, 1) for part in (queue, prefill, decode))
     return format_html(

@@ -78,9 +78,11 @@ def test_a_request_without_an_answer_may_have_arrived(receiver):
 
 @pytest.mark.usefixtures("_allowed")
 def test_a_closed_port_was_never_reached():
-    with socket.socket() as held, pytest.raises(outbound.OutboundError) as failure:
+    with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound, and not listening
-        outbound.post(url=f"http://127.0.0.1:{held.getsockname()[1]}/", body=b"", headers={})
+        url = f"http://127.0.0.1:{held.getsockname()[1]}/"
+        with pytest.raises(outbound.OutboundError) as failure:
+            outbound.post(url=url, body=b"", headers={})
     assert (failure.value.permanent, failure.value.sent) == (False, False)
 
 

@@ -1,0 +1,15 @@
+"""Incidents: from a Finding to a page that a person answers, and to what was learned.
+
+    oncall      who is told, in which order (EscalationPolicy, Responder)
+    response    Incident and its timeline: lifecycle, severities, times (R26)
+    paging      the outbox: Page, Delivery, EscalationStep, AckLink; one file a pager in pagers/
+    learning    postmortems drafted from timeline and figures
+    runbooks    Markdown runbooks, one a leaf
+    diagnosis   the first-response decision tree and its evidence
+    actions     guarded first response
+    alerts      Findings become Alerts, alerts become incidents: the only noun that calls all others
+
+Module order, lowest first: models of all nouns; services of oncall, paging, learning; services of response;
+services of diagnosis; services of alerts. What an acknowledgement stops is therefore written by
+`response.services` calling `paging.services`, never the other way; the acknowledge link's view (an edge) calls response.
+"""

@@ -1,0 +1,136 @@
+"""One cause, one incident: which incident an alert belongs to, and why.
+
+What a service suffers at one time is taken for one cause, whichever of its objectives say so: the alert of a service
+joins the incident that is open for it, and reopens one that was resolved a moment ago. A source that cannot be read is
+a cause of its own, and information opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+#: What fires again within this time after its incident was resolved is the same trouble.
+REOPEN_WITHIN = timedelta(minutes=10)
+#: An incident whose alerts have all been quiet for this long is over.
+RESOLVE_AFTER = timedelta(minutes=5)
+
+
+class Placement(StrEnum):
+    """Where an alert goes."""
+
+    OPEN = "open"
+    JOIN = "join"
+    REOPEN = "reopen"
+    KEEP = "keep"
+
+
+class Reason(StrEnum):
+    """Why it goes there; kept with the alert and written into the timeline."""
+
+    FIRST = "opened: nothing else is open for this service"
+    FIRST_BLIND = "opened: a source cannot be read"
+    FIRST_ALONE = "opened: it concerns no service"
+    SAME_SERVICE = "joined: same service, still open"
+    SAME_SOURCE = "joined: same source, still unreadable"
+    SAME_FINDING = "joined: same finding, still open"
+    AGAIN = "reopened: same cause, resolved a moment ago"
+    INFORMATION = "kept: information opens no incident"
+    OVER = "kept: it was over before it was read"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What grouping needs to know of an alert."""
+
+    kind: str
+    urgency: str
+    fingerprint: str
+    service_id: int | None
+    firing: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An incident that might take it; `resolved_at` None means that it is not resolved."""
+
+    incident_id: int
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The decision, with the incident where there is one."""
+
+    placement: Placement
+    reason: Reason
+    incident_id: int | None = None
+
+
+def group_key(signal: Signal) -> str:
+    """The cause that an alert speaks of: ("burn", service 12) → "service:12"; ("blind", f) → "blind:f"."""
+    if signal.kind == "blind":
+        return f"blind:{signal.fingerprint}"
+    return f"service:{signal.service_id}" if signal.service_id is not None else f"finding:{signal.fingerprint}"
+
+
+def place(*, signal: Signal, candidates: Sequence[Candidate], now: datetime) -> Place:
+    """Where the alert goes, given the incidents of its cause (unresolved ones and those resolved lately).
+
+    Open incident 4 of the service → join 4. Resolved 8 minutes ago → reopen it; 11 minutes ago → open a new one.
+    """
+    unresolved = [candidate for candidate in candidates if candidate.resolved_at is None]
+    if unresolved:
+        # The lowest id is the first that was opened: what was declared later by hand does not draw alerts away.
+        first = min(unresolved, key=lambda candidate: candidate.incident_id)
+        return Place(Placement.JOIN, _joined(signal), first.incident_id)
+    if not signal.firing:
+        return Place(Placement.KEEP, Reason.OVER)
+    if signal.urgency == "info":
+        return Place(Placement.KEEP, Reason.INFORMATION)
+    recent = [
+        (candidate.resolved_at, candidate.incident_id)
+        for candidate in candidates
+        if candidate.resolved_at is not None and now - candidate.resolved_at <= REOPEN_WITHIN
+    ]
+    if recent:
+        return Place(Placement.REOPEN, Reason.AGAIN, max(recent)[1])
+    return Place(Placement.OPEN, _first(signal))
+
+
+def _joined(signal: Signal) -> Reason:
+    if signal.kind == "blind":
+        return Reason.SAME_SOURCE
+    return Reason.SAME_SERVICE if signal.service_id is not None else Reason.SAME_FINDING
+
+
+def _first(signal: Signal) -> Reason:
+    if signal.kind == "blind":
+        return Reason.FIRST_BLIND
+    return Reason.FIRST if signal.service_id is not None else Reason.FIRST_ALONE
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An alert of an incident, as far as it matters for the incident's end."""
+
+    urgency: str
+    ends_at: datetime | None
+
+
+def quiet_since(alerts: Iterable[Held]) -> datetime | None:
+    """Since when nothing holds the incident open; None while an alert fires or where there never was one.
+
+    Information holds nothing open. Ended 12:00 and 12:04 → 12:04.
+    """
+    ends = [alert.ends_at for alert in alerts if alert.urgency != "info"]
+    if not ends or any(end is None for end in ends):
+        return None
+    return max(end for end in ends if end is not None)
+
+
+def explained(*, reason: Reason, incident: str) -> str:
+    """The reason with the incident's name: "joined: same service, INC-4 still open"."""
+    return reason.value.replace("still", f"{incident} still", 1)

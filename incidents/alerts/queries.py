@@ -1,0 +1,59 @@
+"""Findings that are new, and the incidents that may take them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from incidents.alerts.grouping import REOPEN_WITHIN, RESOLVE_AFTER, Candidate, Signal, group_key
+from incidents.alerts.models import Alert, AlertCursor
+from incidents.response.lifecycle import State
+from incidents.response.models import Incident
+from incidents.response.severity import Severity
+from observability.core.models import Organisation
+from sloengine.budgets.models import Finding
+
+CURSOR = "findings"
+#: A transaction may commit this long after the moment it wrote into `changed_at`.
+OVERLAP = timedelta(minutes=5)
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def new_findings() -> QuerySet[Finding]:
+    """Findings that changed since they were last read, oldest change first.
+
+    The cursor bounds the search; what was read is known by the alert that carries the finding's `changed_at`, so
+    reading a stretch twice finds nothing twice.
+    """
+    position = AlertCursor.objects.filter(name=CURSOR).values("position")
+    known = Coalesce(Subquery(position), Value(BEGINNING), output_field=DateTimeField())
+    since = ExpressionWrapper(known - Value(OVERLAP), output_field=DateTimeField())
+    taken = Alert.objects.filter(finding=OuterRef("pk"), finding_changed_at=OuterRef("changed_at"))
+    found = Finding.objects.filter(~Exists(taken), changed_at__gte=since)
+    return found.select_related("organisation", "service").order_by("changed_at", "pk")
+
+
+def candidates(*, organisation: Organisation, signal: Signal, now: datetime) -> list[Candidate]:
+    """The incidents of the alert's cause: unresolved ones, and those resolved lately. A declared one of the service counts."""
+    same_cause = Q(group_key=group_key(signal))
+    if signal.kind != "blind" and signal.service_id is not None:
+        same_cause |= Q(service=signal.service_id, group_key__startswith="declared:")
+    lately = ~Q(state=State.RESOLVED) | Q(resolved_at__gte=now - REOPEN_WITHIN)
+    rows = Incident.objects.filter(same_cause, lately, organisation=organisation)
+    return [Candidate(incident_id=pk, resolved_at=at) for pk, at in rows.values_list("pk", "resolved_at")]
+
+
+def unsettled(*, now: datetime) -> QuerySet[Incident]:
+    """Incidents that ask for something: quiet for long enough to resolve, or to be paged for and not yet begun."""
+    over = Q(quiet_since__lte=now - RESOLVE_AFTER)
+    worth_a_page = Q(severity__lte=Severity.SEV2) | Q(diagnosis__page=True)
+    unpaged = worth_a_page & Q(state=State.OPEN, escalation_run=0) & ~Q(group_key__startswith="blind:")
+    return Incident.objects.unresolved().filter(over | unpaged).select_related("organisation", "service")
+
+
+def alerts(*, organisation: Organisation) -> QuerySet[Alert]:
+    """All alerts, newest first."""
+    found = Alert.objects.filter(organisation=organisation).select_related("service", "incident")
+    return found.defer("incident__diagnosis").order_by(F("starts_at").desc(), "-pk")

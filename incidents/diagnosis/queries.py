@@ -1,0 +1,169 @@
+"""A service's View: windows from rollups, Findings, changes.
+
+Everything is asked at most once a diagnosis; rows of a window are shared by all families that lie in the same block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from incidents.diagnosis.replay import NOT_CONFIGURED, Replayed
+from incidents.diagnosis.settling import SETTLED_CONFIDENCE, UNEXPLAINED
+from incidents.diagnosis.view import ChangeSeen, Found, Period, When
+from incidents.response.models import Incident
+from sloengine.budgets.models import Finding, FindingState
+from sloengine.catalog.models import Change, Deployment, Service
+from sloengine.rollups import queries as rollups
+from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
+
+NOW_AT_MOST = timedelta(minutes=5)
+NOW_AT_LEAST = timedelta(minutes=1)
+BEFORE_LENGTH = timedelta(hours=1)
+BEFORE_ENDS = timedelta(minutes=1)  # before the impact began: its first minute is rarely exact
+CHANGES_FROM = timedelta(hours=2)
+CHANGES_UNTIL = timedelta(minutes=10)
+LINGERS = timedelta(minutes=5)  # a Finding that cleared this recently is still what the incident is about
+
+SETTLES_IN = timedelta(minutes=5)
+GIVES_UP_AFTER = timedelta(hours=1)
+
+
+def periods(*, impact_started_at: datetime, now: datetime) -> Mapping[When, Period]:
+    """NOW: the last five minutes of the impact, at least one. BEFORE: the hour that ended a minute before it began.
+
+    Impact at 12:00:00, asked at 12:02:30: NOW is 12:00:00 to 12:02:30, BEFORE 10:59 to 11:59.
+    """
+    start = min(max(now - NOW_AT_MOST, impact_started_at), now - NOW_AT_LEAST)
+    before = impact_started_at - BEFORE_ENDS
+    return {When.NOW: Period(start, now), When.BEFORE: Period(before - BEFORE_LENGTH, before)}
+
+
+@dataclass(slots=True)
+class ServiceView:
+    """One service around one impact; lazy."""
+
+    service_row: Service
+    impact_started_at: datetime
+    now: datetime
+    replay: Callable[[], Replayed] = field(default=lambda: Replayed(reason=NOT_CONFIGURED))
+    _periods: Mapping[When, Period] = field(init=False)
+    _increments: dict[tuple[str, When, tuple[str, ...]], rollups.Groups[float]] = field(default_factory=dict)
+    _histograms: dict[tuple[str, When, tuple[str, ...]], rollups.Groups[HistogramIncrement]] = field(
+        default_factory=dict
+    )
+    _gauges: dict[tuple[str, When, tuple[str, ...]], rollups.Groups[GaugeWindow]] = field(default_factory=dict)
+    _findings: list[Found] | None = None
+    _changes: list[ChangeSeen] | None = None
+    _replayed: Replayed | None = None
+
+    def __post_init__(self) -> None:
+        self._periods = periods(impact_started_at=self.impact_started_at, now=self.now)
+
+    @property
+    def service(self) -> str:
+        return self.service_row.slug
+
+    def period(self, when: When) -> Period:
+        return self._periods[when]
+
+    def covered_seconds(self, family: str, when: When) -> float | None:
+        edges = self._counted(family, when, ()).edges
+        return edges.seconds if edges is not None and edges.seconds > 0 else None
+
+    def increments(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
+        return self._counted(family, when, by)
+
+    def _counted(self, family: str, when: When, by: tuple[str, ...]) -> rollups.Groups[float]:
+        key = (family, when, by)
+        if key not in self._increments:
+            period = self._periods[when]
+            self._increments[key] = rollups.increments(
+                service=self.service_row, family=family, start=period.start, end=period.end, by=by
+            )
+        return self._increments[key]
+
+    def histogram(
+        self, family: str, when: When, by: tuple[str, ...] = ()
+    ) -> Mapping[tuple[str, ...], HistogramIncrement]:
+        key = (family, when, by)
+        if key not in self._histograms:
+            period = self._periods[when]
+            self._histograms[key] = rollups.histogram(
+                service=self.service_row, family=family, start=period.start, end=period.end, by=by
+            )
+        return self._histograms[key]
+
+    def gauge(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]:
+        key = (family, when, by)
+        if key not in self._gauges:
+            period = self._periods[when]
+            self._gauges[key] = rollups.gauge(
+                service=self.service_row, family=family, start=period.start, end=period.end, by=by
+            )
+        return self._gauges[key]
+
+    def findings(self) -> Sequence[Found]:
+        if self._findings is None:
+            rows = Finding.objects.filter(
+                Q(state=FindingState.FIRING) | Q(cleared_at__gte=self.now - LINGERS),
+                organisation_id=self.service_row.organisation_id,
+                service=self.service_row,
+                since__lte=self.now,
+            )
+            self._findings = [Found(row.kind, row.severity, row.reason, row.evidence) for row in rows.order_by("since")]
+        return self._findings
+
+    def changes(self) -> Sequence[ChangeSeen]:
+        if self._changes is None:
+            rows = Change.objects.filter(
+                service=self.service_row,
+                at__gte=self.impact_started_at - CHANGES_FROM,
+                at__lte=min(self.impact_started_at + CHANGES_UNTIL, self.now),
+            )
+            self._changes = [_seen(row) for row in rows.order_by("-at")]
+        return self._changes
+
+    def replayed(self) -> Replayed:
+        if self._replayed is None:
+            self._replayed = self.replay()
+        return self._replayed
+
+
+def _seen(row: Change) -> ChangeSeen:
+    """What differs between the two sides: {version: v1} and {version: v2} is "v1" to "v2"."""
+    before = row.before if isinstance(row.before, dict) else {}
+    after = row.after if isinstance(row.after, dict) else {}
+    moved = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    told = "version" if "version" in moved else moved[0] if moved else "version"
+    return ChangeSeen(row.kind, row.at, str(before.get(told, "?")), str(after.get(told, "?")))
+
+
+def versions(*, service: Service, now: datetime) -> tuple[str | None, str | None]:
+    """(the version that serves, the one before it), as the catalog has seen them; None where it has not."""
+    seen: list[str] = []
+    rows = Deployment.objects.filter(service=service, seen_from__lte=now).order_by("-seen_from")
+    for version in rows.values_list("version", flat=True)[:50]:
+        if version and version not in seen:
+            seen.append(version)
+    return (seen[0] if seen else None, seen[1] if len(seen) > 1 else None)
+
+
+def unsettled(*, now: datetime) -> QuerySet[Incident]:
+    """Open incidents whose diagnosis may still ripen: young, unexplained, of low confidence, or waiting for a replay."""
+    return (
+        Incident.objects.unresolved()
+        .filter(service__isnull=False, quiet_since__isnull=True, opened_at__gt=now - GIVES_UP_AFTER)
+        .filter(
+            Q(opened_at__gt=now - SETTLES_IN)
+            | Q(leaf__in=["", UNEXPLAINED])
+            | Q(confidence__isnull=True)
+            | Q(confidence__lt=SETTLED_CONFIDENCE)
+            | Q(diagnosis__replay__pending=True)
+        )
+        .select_related("organisation", "service")
+        .order_by("pk")
+    )

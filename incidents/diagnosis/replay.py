@@ -1,0 +1,208 @@
+"""The replay suite (REQUIREMENTS R33): stored prompts by slice, answered by the serving version and the previous one,
+judged in pairs per slice.
+
+A Replayer is the port to a fleet, registered once at start: the virtual driver registers its own, a real one speaks the
+OpenAI API. Previous answers come from the previous version's endpoint, else from the stored answers of the suite (the
+shadow log). Under 20 pairs a slice the verdict is "insufficient data"; that is a verdict, not a gap.
+
+A slice is worse when its paired mean cosine to the reference fell by more than 0.05 with t < -3
+(mean difference / (standard deviation / sqrt(n))), or when assertions newly fail on more than 5 % of its prompts.
+Twenty pairs of 0.97 then 0.80 with a deviation of 0.05: t = -0.17 / (0.05 / sqrt(20)) = -15.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean, stdev
+from typing import Protocol
+
+MIN_PROMPTS = 20
+WORSE_BY = 0.05
+WORSE_T = -3.0
+WORSE_ASSERTIONS = 0.05
+NOT_CONFIGURED = "replay not configured"
+NGRAM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPrompt:
+    """A stored prompt: its references (several, for batch numerics move answers a little), the previous version's
+    stored answer where there is one, and an assertion on the answer."""
+
+    slice: str
+    prompt: str
+    references: tuple[str, ...]
+    stored: str | None = None
+    assertion: Callable[[str], bool] | None = None
+
+
+class Replayer(Protocol):
+    """`complete` answers None where that version cannot be asked (its endpoint is gone, the call failed). `instant` says
+    that a run takes no time that a page would wait for (the virtual fleet); others run with the second look."""
+
+    @property
+    def instant(self) -> bool: ...
+    def suite(self, service: str) -> Sequence[ReplayPrompt]: ...
+    def complete(self, service: str, prompt: str, version: str | None) -> str | None: ...
+
+
+_replayers: dict[str, Replayer] = {}
+
+
+def register(replayer: Replayer, *, service: str = "*") -> None:
+    """One for all services, or one for a service's slug."""
+    _replayers[service] = replayer
+
+
+def unregister(*, service: str = "*") -> None:
+    _replayers.pop(service, None)
+
+
+def replayer_of(service: str) -> Replayer | None:
+    return _replayers.get(service) or _replayers.get("*")
+
+
+class Verdict(StrEnum):
+    WORSE = "worse"
+    SAME = "same"
+    INSUFFICIENT = "insufficient data"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    slice: str
+    now: float  # cosine to the nearest reference
+    before: float
+    asserted_now: bool | None = None
+    asserted_before: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceVerdict:
+    slice: str
+    verdict: Verdict
+    pairs: int
+    mean_now: float | None
+    mean_before: float | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The verdicts of a run; without slices, the reason why there was none."""
+
+    slices: tuple[SliceVerdict, ...] = ()
+    reason: str = NOT_CONFIGURED
+
+    @property
+    def judged(self) -> tuple[SliceVerdict, ...]:
+        return tuple(one for one in self.slices if one.verdict is not Verdict.INSUFFICIENT)
+
+    @property
+    def worse(self) -> tuple[SliceVerdict, ...]:
+        return tuple(one for one in self.slices if one.verdict is Verdict.WORSE)
+
+    @property
+    def sentence(self) -> str:
+        return "; ".join(one.sentence for one in self.slices) or self.reason
+
+
+def run(*, replayer: Replayer, service: str, version: str | None, previous: str | None) -> Replayed:
+    """Ask both versions every prompt and judge each slice."""
+    prompts = replayer.suite(service)
+    if not prompts:
+        return Replayed(reason="the replay suite of this service is empty")
+    pairs = [pair for prompt in prompts if (pair := _pair(replayer, service, prompt, version, previous)) is not None]
+    return Replayed(
+        slices=tuple(
+            judge_slice(slice_=name, pairs=[pair for pair in pairs if pair.slice == name])
+            for name in dict.fromkeys(prompt.slice for prompt in prompts)
+        )
+    )
+
+
+def _pair(
+    replayer: Replayer, service: str, prompt: ReplayPrompt, version: str | None, previous: str | None
+) -> Pair | None:
+    now = replayer.complete(service, prompt.prompt, version)
+    before = replayer.complete(service, prompt.prompt, previous) if previous else None
+    before = prompt.stored if before is None else before
+    if now is None or before is None or not prompt.references:
+        return None
+    check = prompt.assertion
+    return Pair(
+        slice=prompt.slice,
+        now=max(similarity(now, reference) for reference in prompt.references),
+        before=max(similarity(before, reference) for reference in prompt.references),
+        asserted_now=check(now) if check else None,
+        asserted_before=check(before) if check else None,
+    )
+
+
+def judge_slice(*, slice_: str, pairs: Sequence[Pair]) -> SliceVerdict:
+    count = len(pairs)
+    if count < MIN_PROMPTS:
+        said = f"{slice_}: insufficient data, {count} of {MIN_PROMPTS} prompts"
+        return SliceVerdict(slice_, Verdict.INSUFFICIENT, count, None, None, said)
+    differences = [pair.now - pair.before for pair in pairs]
+    change, spread = fmean(differences), stdev(differences)
+    t = change / (spread / math.sqrt(count)) if spread > 0 else math.copysign(math.inf, change)
+    newly_broken = sum(pair.asserted_before is True and pair.asserted_now is False for pair in pairs) / count
+    now, before = fmean(pair.now for pair in pairs), fmean(pair.before for pair in pairs)
+    worse = (change < -WORSE_BY and t < WORSE_T) or newly_broken > WORSE_ASSERTIONS
+    said = f"{slice_}: {before:.3f} with the previous version, {now:.3f} with the serving one, over {count} prompts"
+    if newly_broken:
+        said += f"; assertions newly fail on {newly_broken:.0%}"
+    return SliceVerdict(slice_, Verdict.WORSE if worse else Verdict.SAME, count, now, before, said)
+
+
+def similarity(one: str, other: str) -> float:
+    """Cosine of character trigram counts, 0..1: equal texts 1, texts without a common trigram 0."""
+    left, right = _grams(one), _grams(other)
+    if not left or not right:
+        return 1.0 if one == other else 0.0
+    dot = sum(count * right[gram] for gram, count in left.items())
+    return dot / math.sqrt(_square(left) * _square(right))
+
+
+def _grams(text: str) -> Counter[str]:
+    padded = f" {' '.join(text.lower().split())} "
+    return Counter(padded[index : index + NGRAM] for index in range(len(padded) - NGRAM + 1))
+
+
+def _square(grams: Mapping[str, int]) -> int:
+    return sum(count * count for count in grams.values())
+
+
+def to_json(replayed: Replayed) -> dict[str, object]:
+    return {
+        "reason": "" if replayed.slices else replayed.reason,
+        "slices": [
+            {"slice": one.slice, "verdict": one.verdict.value, "pairs": one.pairs, "mean_now": one.mean_now,
+             "mean_before": one.mean_before, "sentence": one.sentence}
+            for one in replayed.slices
+        ],
+    }  # fmt: skip
+
+
+def from_json(stored: Mapping[str, object]) -> Replayed:
+    slices = stored.get("slices")
+    if not isinstance(slices, list) or not slices:
+        return Replayed(reason=str(stored.get("reason") or NOT_CONFIGURED))
+    return Replayed(
+        slices=tuple(
+            SliceVerdict(
+                one["slice"],
+                Verdict(one["verdict"]),
+                one["pairs"],
+                one["mean_now"],
+                one["mean_before"],
+                one["sentence"],
+            )
+            for one in slices
+        )
+    )

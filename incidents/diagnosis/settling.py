@@ -1,0 +1,45 @@
+"""When a new look at an open incident replaces the stored diagnosis.
+
+Evidence ripens: histograms are written when requests finish, canaries come once a minute, a replay takes minutes. So an
+open incident is looked at again every minute while it is younger than five minutes, unexplained, of confidence under 0.7,
+or waiting for a replay; after an hour it is left alone. The rule:
+
+- the same leaf: the newer evidence replaces the older where its confidence is no lower; the timeline stays silent.
+- another leaf: it replaces the stored one when its confidence is higher, or, in the first five minutes, at least 0.7.
+- unexplained never replaces a leaf that was found: the evidence fades as people mitigate.
+
+A leaf thus changes at most a few times in the first minutes and then only upwards in confidence: no flapping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+UNEXPLAINED = "unexplained"
+SETTLED_CONFIDENCE = 0.7
+
+
+class Change(StrEnum):
+    KEEP = "keep"
+    REFRESH = "refresh"  # the same leaf, fresher evidence
+    REPLACE = "replace"  # another leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    leaf: str
+    confidence: float
+
+
+def settle(*, stored: Held | None, found: Held, young: bool) -> Change:
+    """`young`: the incident opened less than five minutes ago."""
+    if stored is None or not stored.leaf:
+        return Change.REPLACE
+    if stored.leaf == found.leaf:
+        return Change.REFRESH if found.confidence >= stored.confidence else Change.KEEP
+    if found.leaf == UNEXPLAINED:
+        return Change.KEEP
+    if stored.leaf == UNEXPLAINED or found.confidence > stored.confidence:
+        return Change.REPLACE
+    return Change.REPLACE if young and found.confidence >= SETTLED_CONFIDENCE else Change.KEEP

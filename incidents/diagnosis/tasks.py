@@ -1,0 +1,13 @@
+"""What the fast worker does for diagnosis."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from incidents.diagnosis import services
+from observability.core import clock
+
+
+@shared_task(ignore_result=True)
+def diagnose_open() -> None:
+    services.diagnose_open(now=clock.now())

@@ -1,0 +1,81 @@
+"""What was collected about one service, as a port: queries.py reads it from rollups and rows, tests from plain values.
+
+Two windows: NOW is the last five minutes of the impact (at least one), BEFORE the hour that ended a minute before the
+impact began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from incidents.diagnosis.replay import Replayed
+from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
+
+
+class When(StrEnum):
+    NOW = "now"
+    BEFORE = "before"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    start: datetime
+    end: datetime
+
+    @property
+    def seconds(self) -> int:
+        return int((self.end - self.start).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A Finding that fires, or did within the window."""
+
+    kind: str
+    severity: str
+    reason: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def indicator(self) -> str:
+        return str(self.evidence.get("indicator", ""))
+
+    @property
+    def objective(self) -> str:
+        return str(self.evidence.get("objective", "objective"))
+
+    def number(self, name: str) -> float | None:
+        value = self.evidence.get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSeen:
+    kind: str
+    at: datetime
+    before: str
+    after: str
+
+
+Groups = Mapping[tuple[str, ...], float]
+
+
+class View(Protocol):
+    """What was collected about one service. Nothing collected is an empty mapping, or None."""
+
+    @property
+    def service(self) -> str: ...
+    def period(self, when: When) -> Period: ...
+    def covered_seconds(self, family: str, when: When) -> float | None: ...
+    def increments(self, family: str, when: When, by: tuple[str, ...] = ()) -> Groups: ...
+    def histogram(
+        self, family: str, when: When, by: tuple[str, ...] = ()
+    ) -> Mapping[tuple[str, ...], HistogramIncrement]: ...
+    def gauge(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]: ...
+    def findings(self) -> Sequence[Found]: ...
+    def changes(self) -> Sequence[ChangeSeen]: ...
+    def replayed(self) -> Replayed: ...

@@ -1,0 +1,88 @@
+"""Pages as people and the auditor ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
+from incidents.response.lifecycle import State
+from incidents.response.models import Incident
+from observability.core.models import Organisation
+
+#: A healthy worker takes a due row within seconds; later than this, something stands still.
+OVERDUE_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """The outbox in figures, for /metrics and /readyz. Seconds are None where nothing waits."""
+
+    pending: int
+    oldest_due_seconds: float | None
+    overdue_pages: int
+    overdue_steps: int
+
+
+def overdue_pages(*, now: datetime) -> QuerySet[Page]:
+    """Pages that should have left by now and are in nobody's hands."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now - OVERDUE_AFTER)
+    return Page.objects.filter(free, state=Page.State.PENDING, due_at__lte=now - OVERDUE_AFTER)
+
+
+def overdue_steps(*, now: datetime) -> QuerySet[EscalationStep]:
+    """Escalation steps that nobody took."""
+    return EscalationStep.objects.filter(state=EscalationStep.State.PENDING, due_at__lte=now - OVERDUE_AFTER)
+
+
+def stuck_escalations() -> QuerySet[Incident]:
+    """Unanswered incidents that are being paged for and have no step ahead: at their end, or lost."""
+    ahead = EscalationStep.objects.filter(state=EscalationStep.State.PENDING).values("incident")
+    return Incident.objects.filter(state=State.OPEN, escalation_run__gt=0).exclude(pk__in=ahead)
+
+
+def outbox(*, now: datetime) -> Outbox:
+    """How the outbox stands."""
+    due = Page.objects.filter(state=Page.State.PENDING)
+    oldest = due.order_by("due_at").values_list("due_at", flat=True).first()
+    return Outbox(
+        pending=due.count(),
+        oldest_due_seconds=None if oldest is None or oldest > now else (now - oldest).total_seconds(),
+        overdue_pages=overdue_pages(now=now).count(),
+        overdue_steps=overdue_steps(now=now).count(),
+    )
+
+
+def pages(*, organisation: Organisation) -> QuerySet[Page]:
+    """All pages, newest first, with what a list shows; tries by `page.deliveries.all()`."""
+    related = ("incident", "incident__service", "user", "endpoint")
+    return (
+        Page.objects.filter(organisation=organisation)
+        .select_related(*related)
+        .defer("endpoint__secret", "incident__diagnosis")
+        .prefetch_related("deliveries")
+    )
+
+
+def incident_pages(*, incident: Incident) -> QuerySet[Page]:
+    """The pages of one incident, oldest first, with their tries."""
+    return pages(organisation=incident.organisation).filter(incident=incident).order_by("created_at", "pk")
+
+
+def pending_steps(*, incident: Incident) -> QuerySet[EscalationStep]:
+    """Whom the incident goes to next, and when."""
+    return incident.escalation_steps.filter(state=EscalationStep.State.PENDING).select_related("user")
+
+
+def demo_endpoints(*, organisation: Organisation) -> QuerySet[PagerEndpoint]:
+    """The demo pagers of an organisation."""
+    found = PagerEndpoint.objects.filter(organisation=organisation, kind=PagerEndpoint.Kind.DEMO)
+    return found.select_related("user").defer("secret")
+
+
+def demo_messages(*, organisation: Organisation, limit: int = 50) -> list[DemoMessage]:
+    """The messages on the demo pagers' phones, newest first; payload as in docs/paging.md."""
+    found = DemoMessage.objects.filter(organisation=organisation).select_related("endpoint", "endpoint__user")
+    return list(found.defer("endpoint__secret")[:limit])

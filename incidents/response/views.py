@@ -1,0 +1,108 @@
+"""Now, the incident list, one incident and what is done to it, pages. Parse, load, one call, answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_POST, require_safe
+
+from incidents.response import services
+from incidents.response.models import Incident
+from incidents.screens.queries import incident as incident_queries
+from incidents.screens.queries import lists
+from incidents.screens.queries import now as now_queries
+from observability.core import etag
+from observability.core.access import Request, viewed
+
+PARTS = {"top": "response/_top.html", "body": "response/_body.html", "side": "response/_side.html"}
+MOVES = {
+    "acknowledge": services.acknowledge,
+    "mitigate": services.mitigate,
+    "resolve": services.resolve,
+    "reopen": services.reopen,
+}
+LONGEST_NOTE = 4000
+
+
+@require_safe
+@viewed
+def now(request: Request) -> HttpResponse:
+    return render(request, "response/now.html", _now(request))
+
+
+@require_safe
+@viewed
+def now_live(request: Request) -> HttpResponse:
+    return etag.unless_same(request, render_to_string("response/_now_live.html", _now(request), request))
+
+
+@require_safe
+@viewed
+def incidents(request: Request) -> HttpResponse:
+    filters = lists.filters(request.GET.dict())
+    listing = lists.incidents(organisation=request.organisation, filters=filters)
+    return render(request, "response/incidents.html", {"here": "incidents", "filters": filters, "listing": listing})
+
+
+@require_safe
+@viewed
+def incident(request: Request, number: int) -> HttpResponse:
+    return render(request, "response/incident.html", _sheet(request, number))
+
+
+@require_safe
+@viewed
+def incident_part(request: Request, number: int, part: str) -> HttpResponse:
+    if part not in PARTS:
+        raise Http404
+    return etag.unless_same(request, render_to_string(PARTS[part], _sheet(request, number), request))
+
+
+@require_POST
+@viewed
+def act(request: Request, number: int, verb: str) -> HttpResponse:
+    if verb not in MOVES:
+        raise Http404
+    found = _load(request, number)
+    try:
+        MOVES[verb](incident=found, actor=request.actor, now=request.moment)
+    except services.MoveRefused as reason:
+        messages.error(request, str(reason))
+    if request.headers.get("HX-Request") and request.POST.get("back") == "now":
+        return HttpResponse(render_to_string("response/_now_live.html", _now(request), request))
+    return redirect("now") if request.POST.get("back") == "now" else redirect("incident", number)
+
+
+@require_POST
+@viewed
+def note(request: Request, number: int) -> HttpResponse:
+    text = request.POST.get("text", "").strip()
+    if 0 < len(text) <= LONGEST_NOTE:
+        services.add_note(incident=_load(request, number), actor=request.actor, now=request.moment, text=text)
+    else:
+        messages.error(request, f"A note needs 1 to {LONGEST_NOTE} characters; this one has {len(text)}.")
+    return redirect("incident", number)
+
+
+@require_safe
+@viewed
+def pages(request: Request) -> HttpResponse:
+    listing = lists.pages(organisation=request.organisation, filters=lists.filters(request.GET.dict()))
+    return render(request, "response/pages.html", {"here": "pages", "listing": listing})
+
+
+def _load(request: Request, number: int) -> Incident:
+    return get_object_or_404(Incident.objects.select_related("service", "organisation"), organisation=request.organisation, number=number)
+
+
+def _now(request: Request) -> dict[str, Any]:
+    return {"here": "now", "board": now_queries.board(organisation=request.organisation, now=request.moment)}
+
+
+def _sheet(request: Request, number: int) -> dict[str, Any]:
+    sheet = incident_queries.load(incident=_load(request, number), actor=request.actor, now=request.moment)
+    return {"here": "incidents", "sheet": sheet}

@@ -1,0 +1,174 @@
+"""The incident page in one go: facts, decision path, evidence, runbook, pages, timeline, what was like it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.utils.dateparse import parse_datetime
+
+from incidents.learning.models import Postmortem
+from incidents.oncall.queries import policy_for
+from incidents.paging.models import Delivery, EscalationStep, Page
+from incidents.response import tree_svg
+from incidents.response.lifecycle import State
+from incidents.response.models import Incident, TimelineEntry
+from incidents.response.timeline import TimelineKind
+from incidents.screens import board, sheet
+from incidents.screens.queries import evidence
+from incidents.screens.queries.lists import IncidentRow, incident_row, leaf_title
+from incidents.screens.queries.now import watch_of
+from incidents.screens.queries.runbooks import Checklist, checklist
+from observability.core.permissions import Actor, Verb, allowed
+from sloengine.budgets.queries import budget_status
+
+HOT = {TimelineKind.OPENED, TimelineKind.PAGED, TimelineKind.SEVERITY_CHANGED, TimelineKind.DELIVERY_FAILED, TimelineKind.ESCALATED, TimelineKind.REOPENED}
+TOLD = [Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED]
+SIMILAR = 5
+ENTRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline."""
+
+    at: datetime
+    by: str
+    sentence: str
+    hot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Everything the incident page says."""
+
+    incident: Incident
+    standing: board.Standing
+    leaf_title: str
+    facts: tuple[sheet.Fact, ...]
+    moves: tuple[sheet.MoveButton, ...]
+    paging: tuple[sheet.Said, ...]
+    diagnosis: Mapping[str, Any]
+    decided_at: datetime | None
+    tree: str
+    steps: tuple[tree_svg.Step, ...]
+    untaken: tuple[tree_svg.Step, ...]
+    rivals: tuple[Mapping[str, Any], ...]
+    first_action: str
+    refuted_by: str
+    charts: str
+    runbook: Checklist | None
+    watch: board.Watch | None
+    pages: tuple[Page, ...]
+    timeline: tuple[Entry, ...]
+    similar: tuple[IncidentRow, ...]
+    similar_said: str
+    postmortem: Postmortem | None
+
+
+def load(*, incident: Incident, actor: Actor, now: datetime) -> Sheet:
+    """The page of `incident` as `actor` sees it at `now`."""
+    diagnosis: Mapping[str, Any] = incident.diagnosis if isinstance(incident.diagnosis, dict) else {}
+    leaf: Mapping[str, Any] = next((leaf for leaf in diagnosis.get("leaves", ()) if leaf.get("on_path")), {})
+    pages = tuple(_pages(incident))
+    similar = tuple(incident_row(row) for row in _similar(incident))
+    may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
+    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    return Sheet(
+        incident=incident,
+        standing=sheet.standing(severity=incident.severity, state=State(incident.state)),
+        leaf_title=leaf_title(incident),
+        facts=sheet.facts(moments=_moments(incident), harm=_harm(incident, now)),
+        moves=sheet.buttons(state=State(incident.state), may=may, blast=incident.service.name if incident.service else "it"),
+        paging=_paging_said(incident, pages),
+        diagnosis=diagnosis,
+        decided_at=parse_datetime(str(diagnosis["decided_at"])) if diagnosis.get("decided_at") else None,
+        tree=tree_svg.draw(diagnosis),
+        steps=tree_svg.steps(diagnosis),
+        untaken=tree_svg.untaken(diagnosis),
+        rivals=tuple(diagnosis.get("rivals") or ()),
+        first_action=str(leaf.get("first_action") or ""),
+        refuted_by=str(leaf.get("refuted_by") or ""),
+        charts=evidence.charts_of(incident=incident, now=now),
+        runbook=checklist(incident=incident),
+        watch=watch_of(policy.name, [person.name for person in policy.people]),
+        pages=pages,
+        timeline=_timeline(incident),
+        similar=similar,
+        similar_said=_similar_said(similar),
+        postmortem=Postmortem.objects.filter(incident=incident).first(),
+    )
+
+
+def _moments(incident: Incident) -> sheet.Moments:
+    times = incident.times
+    return sheet.Moments(
+        impact_started_at=incident.impact_started_at,
+        opened_at=incident.opened_at,
+        detected_at=incident.detected_at,
+        acknowledged_at=incident.acknowledged_at,
+        acknowledged_by=str(incident.acknowledged_by) if incident.acknowledged_by else "",
+        mitigated_at=incident.mitigated_at,
+        resolved_at=incident.resolved_at,
+        to_detect=times.to_detect,
+        to_acknowledge=times.to_acknowledge,
+        to_mitigate=times.to_mitigate,
+        to_resolve=times.to_resolve,
+    )
+
+
+def _harm(incident: Incident, now: datetime) -> sheet.Harm | None:
+    """Bad requests and budget of the objective that burns, from the worst alert of the incident."""
+    alert = incident.alerts.filter(kind="burn").select_related("finding").order_by("urgency", "starts_at").first()
+    if alert is None or alert.finding is None or incident.service is None:
+        return None
+    evidence_of = alert.finding.evidence
+    slug = str(evidence_of.get("objective") or "")
+    status = next((one for one in budget_status(service=incident.service, now=incident.resolved_at or now) if one.slug == slug), None)
+    return sheet.Harm(
+        bad=evidence_of.get("bad"),
+        total=evidence_of.get("total"),
+        budget_left=status.budget.remaining_ratio if status else None,
+        objective=status.title if status else slug,
+        exhausted_in=status.budget.exhausted_in if status and incident.is_open else None,
+    )
+
+
+def _pages(incident: Incident) -> QuerySet[Page]:
+    tries = Prefetch("deliveries", Delivery.objects.order_by("attempt", "pk"))
+    return incident.pages.select_related("user", "endpoint").prefetch_related(tries).order_by("-created_at", "-pk")
+
+
+def _paging_said(incident: Incident, pages: tuple[Page, ...]) -> tuple[sheet.Said, ...]:
+    told = [page for page in pages if page.kind in TOLD]
+    step = incident.escalation_steps.filter(state=EscalationStep.State.PENDING).select_related("user").order_by("due_at").first()
+    return sheet.paging_said(
+        sent=[(str(page.user), page.sent_at) for page in told if page.sent_at is not None],
+        failed=sum(page.state == Page.State.FAILED for page in told),
+        pending=sum(page.state == Page.State.PENDING for page in told),
+        next_step=(str(step.user), step.due_at) if step is not None and step.user else None,
+        state=State(incident.state),
+    )
+
+
+def _timeline(incident: Incident) -> tuple[Entry, ...]:
+    entries = TimelineEntry.objects.filter(incident=incident).order_by("-at", "-pk")[:ENTRIES]
+    return tuple(
+        Entry(entry.at, "" if entry.actor_kind == "system" else entry.actor, entry.sentence, entry.kind in HOT) for entry in entries
+    )
+
+
+def _similar(incident: Incident) -> QuerySet[Incident]:
+    found = Incident.objects.filter(organisation=incident.organisation, leaf=incident.leaf, opened_at__lt=incident.opened_at)
+    return found.exclude(pk=incident.pk).exclude(leaf="").select_related("service").order_by("-opened_at", "-pk")[:SIMILAR]
+
+
+def _similar_said(similar: tuple[IncidentRow, ...]) -> str:
+    fixed = sorted(row.to_mitigate for row in similar if row.to_mitigate is not None)
+    times = {1: "Once", 2: "Twice"}.get(len(similar), f"{len(similar)} times")
+    if not fixed:
+        return f"{times}, never marked as mitigated."
+    return f"{times}; the middle one was mitigated in {round(fixed[len(fixed) // 2] / 60)} min."

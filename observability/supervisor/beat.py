@@ -1,0 +1,13 @@
+"""Beat without a file: what is due is read from rows, so nothing is lost when beat forgets when it last spoke."""
+
+from __future__ import annotations
+
+from celery.beat import Scheduler
+
+
+class MemoryScheduler(Scheduler):
+    """Celery's scheduler with the app's beat table, kept in memory only."""
+
+    def setup_schedule(self) -> None:
+        super().setup_schedule()
+        self.merge_inplace(self.app.conf.beat_schedule)

@@ -1,0 +1,142 @@
+"""The platform in virtual time: a simulated fleet, a probe, and the beat table, driven by one loop instead of Celery.
+
+Everything but the network between them is the real thing: the fleet's discrete events, the probe's agent, collecting, budgets,
+decision tree, pages and the database. A page still leaves over HTTP, to whatever address its endpoint names.
+
+    world = VirtualWorld(organisation=organisation, start=start, seed=1)
+    world.fleet.start_fault("traffic-spike")
+    world.advance_until(lambda: pager.messages, within=timedelta(minutes=15))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.utils.module_loading import import_string
+
+from observability.celery import BEAT, Beat
+from observability.core import clock
+from observability.core.models import Organisation
+from probes.agent import Agent, ScrapeFailed
+from probes.canary import Completion
+from probes.config import Canary, ProbeConfig, Prompt, Target, load
+from probes.exposition import Samples
+from probes.simfleet import probing
+from probes.simfleet.fleet import Fleet, FleetConfig, TargetDown, default_config
+from sloengine.collect.models import MetricSource
+from sloengine.sources import recorded
+from sloengine.sources.base import Reading
+
+STEP = timedelta(seconds=5)
+
+
+class FleetTransport:
+    """The probe's transport over a fleet in this process: no text, no sockets, the same families."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def scrape(self, target: Target) -> Samples:
+        try:
+            return self._fleet.scrape(target.name)
+        except TargetDown as down:
+            raise ScrapeFailed("connect", str(down)) from down
+
+    def complete(self, canary: Canary, prompt: Prompt) -> Completion:
+        answer = self._fleet.complete(canary.service, prompt.text, canary.max_tokens)
+        return Completion(outcome=answer.outcome, text=answer.text, token_seconds=answer.token_seconds)
+
+    def discover(self, url: str) -> Sequence[Target]:
+        """What the fleet's own GET /targets would say."""
+        return tuple(
+            Target(
+                name=target.name,
+                url=url,
+                service=target.service,
+                kind=target.kind,
+                model=target.model,
+                version=target.version,
+                region=target.region,
+                replica=target.replica or target.name,
+                gpus=target.gpus,
+            )
+            for target in self._fleet.targets
+        )
+
+
+class AgentSource:
+    """A metric source that reads the probe's canonical series straight from its memory."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def read(self, at: datetime) -> Reading:
+        return Reading(at=at, samples=self._agent.samples())
+
+
+class VirtualWorld:
+    """One fleet and its platform. `now` moves only by `advance`; the core clock follows it."""
+
+    def __init__(
+        self, *, organisation: Organisation, start: datetime, seed: int = 1, config: FleetConfig | None = None, step: timedelta = STEP
+    ) -> None:
+        self.organisation = organisation
+        self.now = start
+        self._step = step
+        self._last: dict[Beat, datetime] = {}
+        self._services: dict[Beat, Callable[..., object]] = {beat: import_string(beat.service) for beat in BEAT}
+        self.fleet = Fleet(config or default_config(), seed=seed, start=start.timestamp())
+        self.agent = Agent(probe_config(self.fleet.config), FleetTransport(self.fleet), started=start.timestamp())
+        self.source_name = f"virtual fleet {organisation.slug} {seed}"
+        recorded.register(self.source_name, AgentSource(self.agent))
+
+    def connect(self) -> MetricSource:
+        """The row that makes the platform collect from this fleet."""
+        return MetricSource.objects.get_or_create(
+            organisation=self.organisation,
+            name=self.source_name,
+            defaults={"kind": MetricSource.Kind.MEMORY, "url": f"memory:{self.source_name}", "simulated": True},
+        )[0]
+
+    def advance(self, span: timedelta) -> None:
+        """Play the fleet, the probe and the beat table for `span`."""
+        end = self.now + span
+        while self.now < end:
+            self._play_step(min(self.now + self._step, end))
+
+    def advance_until(self, condition: Callable[[], object], *, within: timedelta) -> bool:
+        """Play until `condition` holds; False if it has not within the span."""
+        end = self.now + within
+        while not condition():
+            if self.now >= end:
+                return False
+            self._play_step(self.now + self._step)
+        return True
+
+    def _play_step(self, at: datetime) -> None:
+        self.now = at
+        clock.set_to(at)
+        self.fleet.advance(at.timestamp())
+        self.agent.tick(at.timestamp())
+        for beat in BEAT:
+            last = self._last.get(beat)
+            if last is None or (at - last).total_seconds() >= beat.every_seconds:
+                self._last[beat] = at
+                self._services[beat](now=at)
+
+    def close(self) -> None:
+        """Let the clock run again."""
+        clock.set_to(None)
+
+
+def probe_config(fleet: FleetConfig) -> ProbeConfig:
+    """How the demo's probe looks at this fleet; the same document that `up --demo` writes to probes.yaml."""
+    document = probing.document(fleet, base_url="http://127.0.0.1:9850")
+    return load(json.dumps(document), file="probes.yaml of the simulated fleet")
+
+
+def aligned(at: datetime, seconds: int = 60) -> datetime:
+    """The latest multiple of `seconds` at or before `at`: 10:00:42 → 10:00:00."""
+    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)

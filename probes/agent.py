@@ -1,0 +1,349 @@
+"""The loop of one probe: what is due is scraped or asked, what came back becomes canonical series.
+
+Time is a parameter. With an executor, each scrape and canary runs on a thread of its own and `tick` returns at once: a slow
+target delays nobody. Without one they run inline, which is how virtual time plays them.
+
+    ScrapeFailed     reason (connect | timeout | status | malformed) and detail; a transport raises it
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Protocol
+
+from probes import canary as canaries
+from probes import gpu, inventory, latency
+from probes.canary import CanaryTally, Completion
+from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes.exposition import MalformedExposition, Samples, Series
+from probes.latency import RecentLatency
+from probes.replica import Translator, target_labels
+from probes.signals import PREFIX, REPLICA
+from probes.tally import Tally
+
+log = logging.getLogger(__name__)
+
+REASONS = ("connect", "timeout", "status", "malformed")
+_RUNNING, _UTILISATION, _XID = (
+    f"{PREFIX}{name}" for name in ("requests_running", "gpu_utilisation_ratio", "gpu_xid_code")
+)
+#: A similarity is shown until its prompt would have been answered this often again, and this long at least.
+STALE_ROUNDS, STALE_SECONDS = 3, 120.0
+SELF = ("service", "replica", "region")
+
+
+class ScrapeFailed(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class Transport(Protocol):
+    def scrape(self, target: Target) -> Samples:
+        """The target's own families, raw; raises ScrapeFailed or MalformedExposition."""
+
+    def complete(self, canary: Canary, prompt: Prompt) -> Completion:
+        """One prompt sent and streamed back; a failure is an outcome, not an exception."""
+
+    def discover(self, url: str) -> Sequence[Target]:
+        """The targets that `targets_url` names now; raises ScrapeFailed. Called only where the config has one."""
+
+
+class GpuReader(Protocol):
+    def read(self) -> gpu.Machine: ...
+
+
+class _Watch:
+    """One target: how to translate it and what it said last."""
+
+    def __init__(self, target: Target, translator: Translator) -> None:
+        self.target, self.translator = target, translator
+        self.due = 0.0
+        self.busy = False
+        self.up: bool | None = None  # None: not scraped yet
+        self.samples: Samples = {}
+        self.detail = ""
+        self._inventory: tuple[int, Samples] = (0, {})
+
+    def configured(self, raw: Samples) -> Samples:
+        """The configuration shows in labels: it can only have changed where series did."""
+        if self._inventory[0] != self.translator.plans:
+            fields = inventory.fields(raw, self.translator.dialects)
+            self._inventory = self.translator.plans, inventory.canonical(self.target, fields)
+        return self._inventory[1]
+
+
+class Agent:
+    def __init__(
+        self,
+        config: ProbeConfig,
+        transport: Transport,
+        *,
+        started: float,
+        executor: Executor | None = None,
+        gpus: GpuReader | None = None,
+    ) -> None:
+        self.config, self._transport, self._executor, self._gpus = config, transport, executor, gpus
+        self._lock = threading.RLock()
+        self._watches: dict[str, _Watch] = {}
+        self._tally = Tally()
+        self._tally.set("probe_start_seconds", (), started)
+        self._canaries = CanaryTally()
+        self._asked = [0] * len(config.canaries)
+        self._canary_due = [started] * len(config.canaries)
+        self._canary_busy: set[int] = set()
+        self._latency = RecentLatency()
+        self._slow: set[str] = set()
+        self._spread = gpu.SpreadWindow()
+        self._running: dict[tuple[str, str], bool] = {}  # by service and target
+        self._xid: dict[Series, float] = {}
+        self._machine: Samples = {}
+        self._gpus_read = started
+        self._due = {"discover": started, "gpu": started}
+        self._busy: set[str] = set()
+        self._watch(config.targets)
+
+    # What the loop does.
+
+    def tick(self, now: float) -> None:
+        """Starts what is due; with no executor it is also done when this returns. Never raises for one bad target."""
+        if self.config.targets_url is not None and self._take("discover", now):
+            self._run(self._discover)
+        if self._gpus is not None and self._take("gpu", now):
+            self._run(partial(self._read_gpus, now))
+        for watch in list(self._watches.values()):
+            if watch.due <= now and not watch.busy:
+                watch.busy, watch.due = True, self._next(now)
+                self._run(partial(self._scrape, watch, now))
+            elif watch.due <= now:
+                watch.due = self._next(now)
+                self._failed(watch, "timeout", "the previous scrape has not ended yet")
+        for at, canary in enumerate(self.config.canaries):
+            if self._canary_due[at] <= now and at not in self._canary_busy:
+                with self._lock:
+                    stale = max(STALE_SECONDS, STALE_ROUNDS * canary.interval_seconds * len(canary.prompts))
+                    self._canaries.forget(service=canary.service, before=now - stale)
+                due = self._canary_due[at] + canary.interval_seconds
+                self._canary_due[at] = due if due > now else now + canary.interval_seconds
+                prompt = canary.prompts[self._asked[at] % len(canary.prompts)]
+                self._asked[at] += 1
+                self._ask(at, (prompt,), now)
+
+    def next_due(self) -> float:
+        """When `tick` has something to do again, in unix seconds."""
+        with self._lock:
+            dues = [watch.due for watch in self._watches.values()] + self._canary_due
+            dues += [self._due["discover"]] if self.config.targets_url is not None else []
+            return min(dues + ([self._due["gpu"]] if self._gpus is not None else []), default=float("inf"))
+
+    def samples(self) -> Samples:
+        """All canonical series as of now. A target that is down gives target_up 0 and none of its old values."""
+        with self._lock:
+            out: Samples = {}
+            for watch in self._watches.values():
+                out.update(watch.samples)
+                if watch.up is not None:
+                    out[_up(watch.target)] = 1.0 if watch.up else 0.0
+            out.update(self._machine)
+            out.update(self._spread.samples())
+            out.update(self._canaries.tally.samples())
+            out.update(self._tally.samples())
+            return out
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(watch.target for watch in self._watches.values())
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why each target that is down is down, in words."""
+        return {watch.target.name: watch.detail for watch in self._watches.values() if watch.up is False}
+
+    # Its parts; each runs on a thread of its own where there is an executor.
+
+    def _scrape(self, watch: _Watch, now: float) -> None:
+        target = watch.target
+        labels = target_labels(target, SELF)
+        begun = time.perf_counter()
+        try:
+            raw = self._transport.scrape(target)
+            canonical = watch.translator.canonical(raw)
+            if target.kind == "engine":
+                canonical |= watch.configured(raw)
+            failure, detail = None, ""
+        except ScrapeFailed as problem:
+            failure, detail = problem.reason, problem.detail
+        except MalformedExposition as problem:
+            failure, detail = "malformed", str(problem)
+        except Exception as problem:
+            log.exception("scrape of %s", target.name)
+            failure, detail = "internal", repr(problem)
+        with self._lock:
+            watch.busy = False
+            self._tally.set("probe_scrape_seconds", labels, time.perf_counter() - begun)
+            if failure is not None:
+                self._failed(watch, failure, detail)
+                return
+            watch.up, watch.samples, watch.detail = True, canonical, ""
+            if self._watches.get(target.name) is watch:
+                self._learn(watch, now)
+
+    def _failed(self, watch: _Watch, reason: str, detail: str) -> None:
+        with self._lock:
+            watch.up, watch.samples, watch.detail = False, {}, detail
+            self._running.pop((watch.target.service, watch.target.name), None)
+            self._tally.add("probe_scrape_failures_total", _reason(target_labels(watch.target, SELF), reason))
+
+    def _learn(self, watch: _Watch, now: float) -> None:
+        service, samples, made = watch.target.service, watch.samples, watch.translator.made
+        if watch.target.kind == "engine":
+            self._running[service, watch.target.name] = sum(samples[one] for one in made.get(_RUNNING, ())) > 0
+            if found := latency.buckets(samples, made):
+                self._latency.add(now=now, service=service, replica=watch.target.label, buckets=found)
+            p95 = self._latency.p95(service, now=now)
+            slow = p95 is not None and p95 > latency.SLOW_TOKEN_SECONDS
+            if slow and service not in self._slow:
+                self._similarity_probe(service, now)
+            (self._slow.add if slow else self._slow.discard)(service)
+        for one in made.get(_UTILISATION, ()):
+            self._spread.add(now=now, labels=one.labels, utilisation=samples[one], requests_run=self._runs(service))
+        for one in made.get(_XID, ()):
+            self._count_xid(one, samples[one])
+
+    def _similarity_probe(self, service: str, now: float) -> None:
+        """R1: where p95 per token passes 130 ms, every prompt with references is asked at once."""
+        for at, canary in enumerate(self.config.canaries):
+            prompts = tuple(prompt for prompt in canary.prompts if prompt.references)
+            if canary.service == service and prompts and at not in self._canary_busy:
+                self._ask(at, prompts, now)
+
+    def _ask(self, at: int, prompts: tuple[Prompt, ...], now: float) -> None:
+        self._canary_busy.add(at)
+        canary = self.config.canaries[at]
+
+        def work() -> None:
+            try:
+                for prompt in prompts:
+                    completion = self._complete(canary, prompt)
+                    with self._lock:
+                        self._canaries.add(
+                            now=now,
+                            labels=canaries.labels(canary, prompt, self.targets),
+                            prompt=prompt,
+                            completion=completion,
+                        )
+            finally:
+                self._canary_busy.discard(at)
+
+        self._run(work)
+
+    def _complete(self, canary: Canary, prompt: Prompt) -> Completion:
+        try:
+            return self._transport.complete(canary, prompt)
+        except Exception as problem:
+            log.exception("canary %s of %s", prompt.name, canary.service)
+            return Completion(outcome="error", detail=repr(problem))
+
+    def _discover(self) -> None:
+        try:
+            found = self._transport.discover(self.config.targets_url or "")
+            named = {target.name: target for target in (*self.config.targets, *found)}
+            self._watch(tuple(named.values()))
+        except ScrapeFailed as problem:
+            log.warning("targets_url %s: %s", self.config.targets_url, problem)
+            self._tally.add("probe_scrape_failures_total", (("reason", problem.reason), ("replica", "targets_url")))
+        except Exception:
+            log.exception("targets_url %s", self.config.targets_url)
+        finally:
+            self._busy.discard("discover")
+
+    def _read_gpus(self, now: float) -> None:
+        config = self.config
+        try:
+            machine = self._gpus.read() if self._gpus is not None else gpu.Machine("off")
+        except Exception:
+            log.exception("NVML")
+            machine = gpu.Machine("failed")
+        with self._lock:
+            replicas = _joined(self.targets)
+            elapsed, self._gpus_read = max(0.0, now - self._gpus_read), now
+            self._machine = gpu.canonical(
+                machine, service=config.gpu_service, region=config.gpu_region, replicas=replicas
+            )
+            for reading in machine.gpus:
+                labels = gpu.gpu_labels(
+                    reading.uuid, service=config.gpu_service, region=config.gpu_region, replicas=replicas
+                )
+                for reason in reading.throttled:
+                    self._tally.add("gpu_throttled_seconds_total", _reason(labels, reason), elapsed)
+                busy = reading.values.get("utilisation_ratio")
+                if busy is not None:
+                    self._spread.add(now=now, labels=labels, utilisation=busy, requests_run=self._runs(None))
+            self._busy.discard("gpu")
+
+    def _count_xid(self, one: Series, code: float) -> None:
+        before, self._xid[one] = self._xid.get(one), code
+        if before is not None and code not in (0.0, before):
+            self._tally.add("gpu_xid_total", _reason(one.labels, str(int(code))))
+
+    def _runs(self, service: str | None) -> bool:
+        """Whether requests run on the service, or on any where service is None."""
+        return any(runs for (owner, _), runs in self._running.items() if service in (None, owner))
+
+    # Its book-keeping.
+
+    def _watch(self, targets: Sequence[Target]) -> None:
+        """Takes over a set of targets; what did not change keeps its state."""
+        gateways = {target.service for target in targets if target.kind == "gateway"}
+        joined = _joined(targets)
+        with self._lock:
+            fresh: dict[str, _Watch] = {}
+            for target in targets:
+                without = {"requests_total"} if target.kind == "engine" and target.service in gateways else set()
+                translator = Translator(target, without=without, joined=joined)
+                kept = self._watches.get(target.name)
+                if kept is not None and kept.translator.same(translator):
+                    fresh[target.name] = kept
+                    continue
+                fresh[target.name] = _Watch(target, translator)
+                for reason in REASONS:
+                    self._tally.add("probe_scrape_failures_total", _reason(target_labels(target, SELF), reason), 0.0)
+            self._watches = fresh
+            self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
+
+    def _take(self, what: str, now: float) -> bool:
+        if self._due[what] > now or what in self._busy:
+            return False
+        self._busy.add(what)
+        self._due[what] = self._next(now)
+        return True
+
+    def _next(self, now: float) -> float:
+        """The next multiple of the interval: scrapes are aligned to the clock."""
+        interval = self.config.scrape_interval_seconds
+        return (now // interval + 1) * interval
+
+    def _run(self, work: Callable[[], None]) -> None:
+        if self._executor is None:
+            work()
+        else:
+            self._executor.submit(work)
+
+
+def _joined(targets: Sequence[Target]) -> dict[str, str]:
+    """GPU UUID to the replica on it; what an engine says of itself comes before what a GPU's page is said to carry."""
+    ordered = sorted(targets, key=lambda target: target.kind == "engine")
+    return {uuid: target.label for target in ordered for uuid in target.gpus}
+
+
+def _up(target: Target) -> Series:
+    return Series(f"{PREFIX}target_up", target_labels(target, REPLICA))
+
+
+def _reason(labels: tuple[tuple[str, str], ...], reason: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((*labels, ("reason", reason))))

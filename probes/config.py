@@ -1,0 +1,249 @@
+"""probes.yaml: what to scrape, what to ask, where to listen. Pure: text in, frozen objects out, validated whole.
+
+A file that differs raises `probes.shape.ShapeError` with the path, what was found and what was expected; nothing is half applied.
+An example with every key: deploy/probes.example.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from probes import assertions, shape
+from probes.assertions import Assertion
+from probes.dialects import KINDS
+
+UNKNOWN = "unknown"
+APIS = ("completions", "chat")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One /metrics page and who it speaks for."""
+
+    name: str
+    url: str
+    service: str
+    kind: str = "engine"  # engine | gateway | gpu
+    model: str = ""  # empty: as the engine says
+    version: str = UNKNOWN
+    region: str = UNKNOWN
+    replica: str = ""  # empty: the name
+    gpus: tuple[str, ...] = ()  # UUIDs that this replica runs on
+
+    @property
+    def label(self) -> str:
+        return self.replica or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    name: str
+    text: str
+    slice: str = "all"
+    references: tuple[str, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """Prompts that are asked in turn, one each interval."""
+
+    service: str
+    url: str  # base URL; /v1/... is added
+    model: str
+    prompts: tuple[Prompt, ...]
+    api: str = "completions"
+    interval_seconds: float = 30.0
+    timeout_seconds: float = 30.0
+    max_tokens: int = 64
+    api_key_file: str | None = None
+    version: str | None = None  # None: the version that all engines of the service share, else "mixed"
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeConfig:
+    targets: tuple[Target, ...] = ()
+    targets_url: str | None = (
+        None  # JSON list of targets, read again at each interval; replaces targets of the same name
+    )
+    scrape_interval_seconds: float = 15.0
+    scrape_timeout_seconds: float = 5.0
+    canaries: tuple[Canary, ...] = ()
+    gpu: str = "auto"  # auto | on | off: this machine's own GPUs through NVML
+    gpu_service: str = UNKNOWN  # label of those GPUs where no target names them
+    gpu_region: str = UNKNOWN
+    host: str = "127.0.0.1"
+    port: int = 9840
+
+
+_TOP = (
+    "targets",
+    "targets_url",
+    "scrape_interval_seconds",
+    "scrape_timeout_seconds",
+    "canaries",
+    "gpu",
+    "gpu_service",
+    "gpu_region",
+    "listen",
+)
+_TARGET = ("name", "url", "service", "kind", "model", "version", "region", "replica", "gpus")
+_CANARY = (
+    "service", "url", "model", "api", "interval_seconds", "timeout_seconds", "max_tokens", "api_key_file", "prompts",
+    "references_file", "version", "region",
+)  # fmt: skip
+
+
+def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None) -> ProbeConfig:
+    """The whole configuration; `read_file` gives the text of a references file named in it."""
+    top = shape.read(text, file=file).only(*_TOP)
+    host, port = _listen(top["listen"])
+    config = ProbeConfig(
+        targets=tuple(_target(one) for one in top["targets"].each()) if top["targets"].given else (),
+        targets_url=_url(top["targets_url"]) if top["targets_url"].given else None,
+        scrape_interval_seconds=_number(top["scrape_interval_seconds"], 15.0, low=1, high=300),
+        scrape_timeout_seconds=_number(top["scrape_timeout_seconds"], 5.0, low=0.1, high=60),
+        canaries=tuple(_canary(one, read_file) for one in top["canaries"].each()) if top["canaries"].given else (),
+        gpu=_gpu(top["gpu"]),
+        gpu_service=_text(top["gpu_service"], UNKNOWN),
+        gpu_region=_text(top["gpu_region"], UNKNOWN),
+        host=host,
+        port=port,
+    )
+    _once(file, "targets", (target.name for target in config.targets))
+    if not config.targets and config.targets_url is None and not config.canaries and config.gpu == "off":
+        top["targets"].wrong("at least one target, a targets_url, a canary or gpu: auto")
+    return config
+
+
+def targets(text: str, *, file: str) -> tuple[Target, ...]:
+    """The JSON list that a targets_url answers. Keys that we do not know are ignored: the page is not ours."""
+    known = shape.Node(file, "", _json(text, file)).each()
+    found = tuple(
+        _target(
+            shape.Node(
+                one.file,
+                one.path,
+                {
+                    key: value.value
+                    for key, value in one.items()
+                    if key in _TARGET and value.value not in ("", None, [])
+                },
+            )
+        )
+        for one in known
+    )
+    _once(file, "targets", (target.name for target in found))
+    return found
+
+
+def _json(text: str, file: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as problem:
+        raise shape.ShapeError(file, "(whole file)", str(problem), "JSON") from None
+
+
+def _once(file: str, path: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise shape.ShapeError(file, path, name, "each name once")
+        seen.add(name)
+
+
+def _target(node: shape.Node) -> Target:
+    node.only(*_TARGET)
+    return Target(
+        name=node["name"].text(),
+        url=_url(node["url"]),
+        service=node["service"].text(),
+        kind=node["kind"].one_of(KINDS) if node["kind"].given else "engine",
+        model=_text(node["model"], ""),
+        version=_text(node["version"], UNKNOWN),
+        region=_text(node["region"], UNKNOWN),
+        replica=_text(node["replica"], ""),
+        gpus=node["gpus"].texts() if node["gpus"].given else (),
+    )
+
+
+def _canary(node: shape.Node, read_file: Callable[[str], str] | None) -> Canary:
+    node.only(*_CANARY)
+    stored = _references(node["references_file"], read_file)
+    prompts = tuple(_prompt(one, stored) for one in node["prompts"].each()) or node["prompts"].wrong(
+        "at least one prompt"
+    )
+    _once(node.file, node["prompts"].path, (prompt.name for prompt in prompts))
+    return Canary(
+        service=node["service"].text(),
+        url=_url(node["url"]).rstrip("/"),
+        model=node["model"].text(),
+        prompts=prompts,
+        api=node["api"].one_of(APIS) if node["api"].given else "completions",
+        interval_seconds=_number(node["interval_seconds"], 30.0, low=1, high=86_400),
+        timeout_seconds=_number(node["timeout_seconds"], 30.0, low=0.1, high=600),
+        max_tokens=int(_number(node["max_tokens"], 64, low=1, high=4096)),
+        api_key_file=node["api_key_file"].text() if node["api_key_file"].given else None,
+        version=node["version"].text() if node["version"].given else None,
+        region=node["region"].text() if node["region"].given else None,
+    )
+
+
+def _prompt(node: shape.Node, stored: dict[str, tuple[str, ...]]) -> Prompt:
+    node.only("name", "text", "slice", "references", "assertions")
+    name = node["name"].text()
+    inline = node["references"].texts() if node["references"].given else ()
+    checks = node["assertions"]
+    return Prompt(
+        name=name,
+        text=node["text"].text(),
+        slice=_text(node["slice"], "all"),
+        references=inline + stored.get(name, ()),
+        assertions=tuple(assertions.load(one) for one in checks.each()) if checks.given else (),
+    )
+
+
+def _references(node: shape.Node, read_file: Callable[[str], str] | None) -> dict[str, tuple[str, ...]]:
+    """A references file: YAML or JSON, `references: {prompt name: [answer, ...]}` as `references` writes it."""
+    if not node.given:
+        return {}
+    name = node.text()
+    if read_file is None:
+        node.wrong("no references file here")
+    try:
+        text = read_file(name)
+    except (OSError, UnicodeDecodeError) as problem:
+        node.wrong(f"a readable file ({problem})")
+    kept = shape.read(text, file=name)["references"]
+    return {prompt: one.texts() for prompt, one in kept.items()}
+
+
+def _gpu(node: shape.Node) -> str:
+    if isinstance(node.value, bool):  # YAML reads on and off as true and false
+        return "on" if node.value else "off"
+    return node.one_of(("auto", "on", "off")) if node.given else "auto"
+
+
+def _listen(node: shape.Node) -> tuple[str, int]:
+    if not node.given:
+        return "127.0.0.1", 9840
+    host, _, port = node.text().rpartition(":")
+    if not port.isdigit() or not 0 <= int(port) <= 65_535:
+        node.wrong("address:port, as 127.0.0.1:9840")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _url(node: shape.Node) -> str:
+    text = node.text()
+    return text if text.startswith(("http://", "https://")) else node.wrong("a URL with http:// or https://")
+
+
+def _text(node: shape.Node, default: str) -> str:
+    return node.text() if node.given else default
+
+
+def _number(node: shape.Node, default: float, *, low: float, high: float) -> float:
+    return node.number(low=low, high=high) if node.given else default

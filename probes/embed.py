@@ -1,0 +1,58 @@
+"""Hashed n-grams: a text as a sparse unit vector, with the standard library only. Pure, the same in every process.
+
+Features are words, pairs of neighbouring words and character 4-grams within words, each hashed by crc32 into 2**20 slots and
+weighted 1 + log(count). It measures wording, not meaning: a right paraphrase gives 0.4 to 0.6, "$1,200" for "$12,000" 0.9 and
+more. So a threshold is calibrated on the references, and assertions stand beside it. About 0.2 ms an answer of 60 words.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from zlib import crc32
+
+NAME = "hashed-ngrams-1"  # stored beside a baseline: another embedder, another baseline
+SLOTS = 2**20
+
+Vector = dict[int, float]  # slot to weight, of length 1; empty for a text without words
+
+_WORD = re.compile(r"\w+(?:[.,']\w+)*|[^\w\s]")
+
+
+def embed(text: str) -> Vector:
+    counts = Counter(crc32(feature.encode("utf-8", "surrogatepass")) % SLOTS for feature in _features(text))
+    weights = {slot: 1.0 + math.log(count) for slot, count in counts.items()}
+    length = math.sqrt(sum(weight * weight for weight in weights.values()))
+    return {slot: weight / length for slot, weight in weights.items()}
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    """1.0 for equal texts, 0.0 where no n-gram is shared or a text is empty; never below 0, as weights are not."""
+    if len(other) < len(one):
+        one, other = other, one
+    return min(1.0, sum(weight * other[slot] for slot, weight in one.items() if slot in other))
+
+
+@lru_cache(maxsize=4096)
+def remembered(text: str) -> Vector:
+    """`embed`, kept: for references, which are compared again and again."""
+    return embed(text)
+
+
+def similarity(one: str, other: str) -> float:
+    return 1.0 if one == other and one.strip() else cosine(embed(one), remembered(other))
+
+
+def _features(text: str) -> Iterator[str]:
+    words = _WORD.findall(text.lower())
+    before = "^"
+    for word in words:
+        yield word
+        yield f"{before} {word}"
+        padded = f"<{word}>"
+        for at in range(len(padded) - 3):
+            yield padded[at : at + 4]
+        before = word

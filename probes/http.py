@@ -1,0 +1,107 @@
+"""The transport over the network: scrapes and canaries with httpx. Every failure has a reason; no answer can take longer than its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+
+from probes import config, openai
+from probes.agent import ScrapeFailed
+from probes.canary import Completion
+from probes.config import Canary, Prompt, Target
+from probes.exposition import Parser, Samples
+from probes.shape import ShapeError
+from probes.sse import BrokenStream
+
+LIMIT_BYTES = 64 * 1024 * 1024
+ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
+
+
+class HttpTransport:
+    """One client for all: connections are kept and shared. The parser of each target lives here, with its cache."""
+
+    def __init__(self, *, scrape_timeout_seconds: float = 5.0) -> None:
+        self._timeout = scrape_timeout_seconds
+        self._client = httpx.Client(
+            timeout=scrape_timeout_seconds,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
+            headers={"user-agent": "tailwatch-probe"},
+            trust_env=False,
+        )
+        self._parsers: dict[str, Parser] = {}
+
+    def close(self) -> None:
+        self._client.close()
+
+    def scrape(self, target: Target) -> Samples:
+        return self._parsers.setdefault(target.url, Parser()).parse(self._get(target.url, accept=ACCEPT))
+
+    def discover(self, url: str) -> Sequence[Target]:
+        try:
+            return config.targets(self._get(url, accept="application/json").decode("utf-8"), file=url)
+        except (ShapeError, UnicodeDecodeError) as problem:
+            raise ScrapeFailed("malformed", str(problem)) from None
+
+    def complete(self, canary: Canary, prompt: Prompt) -> Completion:
+        url, body = openai.request(canary, prompt)
+        reader = openai.Reader()
+        begun = time.perf_counter()
+        try:
+            with self._client.stream(
+                "POST", url, json=body, headers=_key(canary), timeout=canary.timeout_seconds
+            ) as answer:
+                if answer.status_code != 200:
+                    return Completion(
+                        outcome=openai.outcome_of_status(answer.status_code), detail=f"HTTP status {answer.status_code}"
+                    )
+                for chunk in _within(answer, seconds=canary.timeout_seconds, begun=begun):
+                    reader.feed(chunk, at=time.perf_counter() - begun)
+                    if reader.done:
+                        break
+            return reader.completion()
+        except (httpx.TimeoutException, _Late):
+            return reader.completion(
+                outcome="timeout", detail=f"no complete answer within {canary.timeout_seconds:g} s"
+            )
+        except (httpx.HTTPError, BrokenStream, OSError) as problem:
+            return reader.completion(outcome="error", detail=str(problem) or type(problem).__name__)
+
+    def _get(self, url: str, *, accept: str) -> bytes:
+        begun = time.perf_counter()
+        try:
+            with self._client.stream("GET", url, headers={"accept": accept}) as answer:
+                if answer.status_code != 200:
+                    raise ScrapeFailed("status", f"HTTP status {answer.status_code}")
+                text = bytearray()
+                for chunk in _within(answer, seconds=self._timeout, begun=begun):
+                    text += chunk
+                    if len(text) > LIMIT_BYTES:
+                        raise ScrapeFailed("malformed", f"more than {LIMIT_BYTES} bytes")
+                return bytes(text)
+        except (httpx.TimeoutException, _Late):
+            raise ScrapeFailed("timeout", f"no complete answer within {self._timeout:g} s") from None
+        except httpx.DecodingError as problem:
+            raise ScrapeFailed("malformed", f"content encoding: {problem}") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
+            raise ScrapeFailed("connect", str(problem) or type(problem).__name__) from None
+
+
+class _Late(Exception):
+    pass
+
+
+def _within(answer: httpx.Response, *, seconds: float, begun: float) -> Iterator[bytes]:
+    """The body's chunks while there is time: httpx limits each read, not the whole, and one byte a second is slow too."""
+    for chunk in answer.iter_bytes():
+        yield chunk
+        if time.perf_counter() - begun > seconds:
+            raise _Late
+
+
+def _key(canary: Canary) -> dict[str, str]:
+    if canary.api_key_file is None:
+        return {}
+    return {"authorization": "Bearer " + Path(canary.api_key_file).read_text("utf-8").strip()}

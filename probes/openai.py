@@ -1,0 +1,88 @@
+"""The OpenAI streaming API as a client sees it: a request's body, and its answer read chunk by chunk. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from probes.canary import Completion
+from probes.config import Canary, Prompt
+from probes.sse import BrokenStream, Decoder
+
+
+def request(canary: Canary, prompt: Prompt) -> tuple[str, dict[str, object]]:
+    """URL and JSON body; temperature 0 and a fixed seed, so that answers can be compared."""
+    body: dict[str, object] = {
+        "model": canary.model,
+        "max_tokens": canary.max_tokens,
+        "temperature": 0,
+        "seed": 0,
+        "stream": True,
+    }
+    if canary.api == "chat":
+        return f"{canary.url}/v1/chat/completions", {**body, "messages": [{"role": "user", "content": prompt.text}]}
+    return f"{canary.url}/v1/completions", {**body, "prompt": prompt.text}
+
+
+def outcome_of_status(status: int) -> str:
+    """429 is admission control's answer, 408 and 504 are timeouts; every other answer but 200 is an error, as in litellm.yaml."""
+    if status == 200:
+        return "ok"
+    return {408: "timeout", 504: "timeout", 429: "rejected"}.get(status, "error")
+
+
+class Reader:
+    """One answer. `feed` takes bytes with the seconds since the request was sent; `completion` says what came of it."""
+
+    def __init__(self) -> None:
+        self._events = Decoder()
+        self._text: list[str] = []
+        self._tokens: list[float] = []
+        self._finish: str | None = None
+        self._end: float | None = None
+        self._problem = ""
+        self.done = False
+
+    def feed(self, chunk: bytes, *, at: float) -> None:
+        for data in self._events.feed(chunk):
+            if data.strip() == "[DONE]":
+                self.done, self._end = True, at
+            elif not self.done:
+                self._chunk(data, at)
+
+    def completion(self, *, outcome: str = "ok", detail: str = "") -> Completion:
+        """A stream that ended without [DONE], or with an error in it, is an error: it broke after its 200."""
+        if outcome == "ok" and (self._problem or not self.done):
+            outcome, detail = "error", self._problem or "the stream ended before [DONE]"
+        elif outcome == "ok" and self._finish == "abort":
+            outcome, detail = "aborted", "finish_reason abort"
+        return Completion(
+            outcome=outcome,
+            text="".join(self._text),
+            token_seconds=tuple(self._tokens),
+            end_seconds=self._end,
+            finish_reason=self._finish,
+            detail=detail,
+        )
+
+    def _chunk(self, data: str, at: float) -> None:
+        try:
+            document: Mapping[str, Any] = json.loads(data)
+            if "error" in document:
+                self._problem = f"error in the stream: {document['error']!r:.200}"
+                return
+            for choice in document.get("choices", ()):
+                delta = choice.get("delta") or {}
+                text = (
+                    choice.get("text")
+                    or delta.get("content")
+                    or delta.get("reasoning_content")
+                    or delta.get("reasoning")
+                )
+                self._finish = choice.get("finish_reason") or self._finish
+                if text:
+                    self._text.append(text)
+                    self._tokens.append(at)
+        except (ValueError, AttributeError, TypeError):
+            raise BrokenStream(f"data that is no OpenAI chunk: {data:.80}") from None

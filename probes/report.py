@@ -1,0 +1,136 @@
+"""What `check`, `signals` and `references` print. Pure but for the transport they are given."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import yaml
+
+from probes import dialects, embed, gpu
+from probes.agent import ScrapeFailed, Transport
+from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes.exposition import MalformedExposition, Samples
+from probes.replica import Translator
+from probes.signals import PREFIX, SIGNALS
+
+
+def signals() -> str:
+    """The vocabulary as a table: name, kind, unit, the dialects that give it, meaning."""
+    rows = [("signal", "kind", "unit", "given by", "meaning")]
+    for signal in SIGNALS.values():
+        givers = [dialect.name for dialect in dialects.shipped() if signal.name in dialect.gives()]
+        givers += ["nvml"] if signal.name in gpu.BY_NVML else []
+        rows.append((signal.family, signal.kind, signal.unit, ", ".join(givers) or "the probe", signal.meaning))
+    return table(rows)
+
+
+def check(config: ProbeConfig, transport: Transport, *, machine: gpu.Machine | None) -> tuple[str, bool]:
+    """Each target and canary tried once: the table, and whether all answered."""
+    targets = config.targets
+    notes: list[str] = []
+    good = True
+    if config.targets_url is not None:
+        try:
+            targets += tuple(transport.discover(config.targets_url))
+        except ScrapeFailed as problem:
+            good = False
+            notes.append(f"targets_url {config.targets_url}: {problem}")
+    rows: list[Sequence[str]] = [("target", "answer", "dialect", "signals found", "missing")]
+    for target in targets:
+        row, fine = _target(target, transport)
+        rows.append(row)
+        good &= fine
+    for canary in config.canaries:
+        completion = transport.complete(canary, canary.prompts[0])
+        good &= completion.outcome == "ok"
+        first = f", first token after {completion.token_seconds[0]:.3f} s" if completion.token_seconds else ""
+        notes.append(
+            f"canary {canary.service} ({canary.url}): {completion.outcome}, {len(completion.token_seconds)} tokens{first}"
+            + (f": {completion.detail}" if completion.detail else "")
+        )
+    if machine is not None:
+        notes.append(f"GPUs here: {len(machine.gpus)} ({machine.state})")
+        notes += [
+            f"  {reading.uuid}: {', '.join(reading.values) or 'nothing'} ({', '.join(reading.states)})"
+            for reading in machine.gpus
+        ]
+        good &= config.gpu != "on" or bool(machine.gpus)
+    return table(rows) + "".join(f"{note}\n" for note in notes), good
+
+
+def references(config: ProbeConfig, transport: Transport, *, times: int) -> tuple[str, list[str]]:
+    """Answers of every canary prompt as a references file, with the baseline that they set; and what went wrong."""
+    kept: dict[str, list[str]] = {}
+    baselines: dict[str, dict[str, float]] = {}
+    problems: list[str] = []
+    for canary, prompt in ((one, prompt) for one in config.canaries for prompt in one.prompts):
+        answers = _answers(canary, prompt, transport, times=times, problems=problems)
+        kept[prompt.name] = list(dict.fromkeys(answers))
+        if len(answers) > 1:
+            near = [embed.similarity(one, other) for one, other in combinations(answers, 2)]
+            baselines[prompt.name] = {"mean": round(statistics.fmean(near), 4), "lowest": round(min(near), 4)}
+    document = {
+        "embedder": embed.NAME,
+        "models": sorted({canary.model for canary in config.canaries}),
+        "answers_each": times,
+        "baseline": baselines,
+        "references": {name: answers for name, answers in kept.items() if answers},
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120), problems
+
+
+def _answers(canary: Canary, prompt: Prompt, transport: Transport, *, times: int, problems: list[str]) -> list[str]:
+    answers: list[str] = []
+    for _ in range(times):
+        completion = transport.complete(canary, prompt)
+        if completion.outcome == "ok" and completion.text.strip():
+            answers.append(completion.text)
+        else:
+            problems.append(
+                f"{canary.service}, prompt {prompt.name}: {completion.outcome} {completion.detail or 'an empty answer'}"
+            )
+    return answers
+
+
+def _target(target: Target, transport: Transport) -> tuple[tuple[str, ...], bool]:
+    try:
+        raw = transport.scrape(target)
+    except ScrapeFailed as problem:
+        return (target.name, str(problem), "", "", ""), False
+    except MalformedExposition as problem:
+        return (target.name, f"malformed: {problem}", "", "", ""), False
+    translator = Translator(target)
+    found = _names(translator.canonical(raw))
+    expected = [name for dialect in translator.dialects for name in dialect.gives()]
+    missing = [name for name in dict.fromkeys(expected) if name not in found]
+    named = ", ".join(dialect.name for dialect in translator.dialects)
+    return (
+        target.name,
+        f"{len(raw)} series",
+        named or "none known",
+        f"{len(found)}: {', '.join(sorted(found))}" if found else "none",
+        ", ".join(missing) or ("-" if named else "all"),
+    ), bool(named)
+
+
+def _names(samples: Samples) -> set[str]:
+    found = set()
+    for one in samples:
+        name = one.name.removeprefix(PREFIX)
+        for part in ("_bucket", "_sum", "_count"):
+            if name not in SIGNALS:
+                name = name.removesuffix(part)
+        found.add(name)
+    return found
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns by two spaces; the last is not padded."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return "".join(_line(row, widths) for row in rows)
+
+
+def _line(row: Iterable[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"

@@ -1,0 +1,104 @@
+"""The vocabulary: each canonical signal once, with its unit, labels and meaning. Pure data.
+
+A series is `tailwatch_<name>`; readers of rollups use the name without the prefix. Labels are a closed set; at most one of
+them is a reason (`outcome`, `reason` or `state`). Later work adds names, never renames one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "tailwatch_"
+Kind = Literal["counter", "gauge", "histogram"]
+
+#: Outcomes of a request. Bad for availability: error, timeout, rejected. A client's abort is a signal of its own.
+OUTCOMES = ("ok", "error", "timeout", "rejected", "aborted")
+REPLICA = ("service", "model", "version", "replica", "region")
+SERVICE = ("service", "model", "version", "region")
+GPU = ("service", "replica", "region", "gpu")
+#: Labels a canonical series may carry. config_hash, field and value belong to the two config families alone.
+LABELS = (*REPLICA, "tenant", "tag", "slice", "gpu", "outcome", "reason", "state", "config_hash", "field", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    name: str  # without the prefix
+    kind: Kind
+    unit: str
+    labels: tuple[str, ...]
+    meaning: str
+
+    @property
+    def family(self) -> str:
+        return PREFIX + self.name
+
+
+_ALL = (
+    # Requests, as the gateway counts them where a service has one, else as the engine does.
+    Signal("requests_total", "counter", "requests", (*REPLICA, "outcome"),
+           "requests ended, by outcome; an engine counts only those it finished, a gateway also failed and rejected ones"),
+    Signal("tenant_requests_total", "counter", "requests", ("service", "model", "region", "tenant", "outcome"),
+           "requests ended per tenant, from the gateway"),
+    Signal("tenant_tokens_total", "counter", "tokens", ("service", "model", "region", "tenant"),
+           "prompt and generated tokens per tenant, from the gateway"),
+    Signal("prompt_tokens_total", "counter", "tokens", REPLICA, "prompt tokens processed"),
+    Signal("generated_tokens_total", "counter", "tokens", REPLICA, "tokens generated"),
+    # Latency of traffic, as the engine measures it.
+    Signal("ttft_seconds", "histogram", "seconds", REPLICA, "arrival to first token"),
+    Signal("inter_token_seconds", "histogram", "seconds", REPLICA, "gap between two outputs of one request"),
+    Signal("per_token_seconds", "histogram", "seconds", REPLICA,
+           "(last - first token) / (tokens - 1) of a request: 41 tokens in 4 s after the first are 0.1 s"),
+    Signal("e2e_seconds", "histogram", "seconds", REPLICA, "arrival to last token, written when a request finishes"),
+    Signal("queue_seconds", "histogram", "seconds", REPLICA, "arrival to first scheduled, written when a request finishes"),
+    Signal("prefill_seconds", "histogram", "seconds", REPLICA, "first scheduled to first token, written on finish"),
+    Signal("decode_seconds", "histogram", "seconds", REPLICA, "first to last token, written on finish"),
+    # Engine state.
+    Signal("requests_running", "gauge", "requests", REPLICA, "requests in the running batch"),
+    Signal("requests_waiting", "gauge", "requests", REPLICA, "requests that wait to be scheduled"),
+    Signal("kv_cache_ratio", "gauge", "ratio", REPLICA, "share of KV-cache blocks in use; stale on an idle engine"),
+    Signal("preemptions_total", "counter", "preemptions", REPLICA, "requests put back for want of KV blocks"),
+    Signal("prefix_cache_queries_total", "counter", "tokens", REPLICA, "prompt tokens looked up in the prefix cache"),
+    Signal("prefix_cache_hits_total", "counter", "tokens", REPLICA, "prompt tokens found in the prefix cache"),
+    Signal("process_start_seconds", "gauge", "unix seconds", REPLICA, "when the engine's process started"),
+    Signal("target_up", "gauge", "1 or 0", REPLICA, "1 where the last scrape of the target succeeded"),
+    Signal("config_info", "gauge", "always 1", (*REPLICA, "config_hash"), "the configuration a replica runs, by hash"),
+    Signal("config_field_info", "gauge", "always 1", (*REPLICA, "field", "value"), "one field of that configuration"),
+    # GPUs.
+    Signal("gpu_state", "gauge", "always 1", (*GPU, "state"),
+           "ok, or why values are missing: no_driver, no_gpu, lost, denied, <value>_not_supported"),
+    Signal("gpu_utilisation_ratio", "gauge", "ratio", GPU, "share of time with at least one kernel resident"),
+    Signal("gpu_utilisation_spread_points", "gauge", "percentage points", GPU,
+           "standard deviation of utilisation over 5 minutes, only while requests run"),
+    Signal("gpu_memory_bytes", "gauge", "bytes", GPU, "memory in use"),
+    Signal("gpu_power_watts", "gauge", "watts", GPU, "power drawn"),
+    Signal("gpu_clock_hertz", "gauge", "hertz", GPU, "clock of the streaming multiprocessors"),
+    Signal("gpu_temperature_celsius", "gauge", "celsius", GPU, "core temperature"),
+    Signal("gpu_throttled_seconds_total", "counter", "seconds", (*GPU, "reason"), "time with clocks held down, by reason"),
+    Signal("gpu_xid_code", "gauge", "code", GPU, "code of the latest XID error, 0 for none (DCGM)"),
+    Signal("gpu_xid_total", "counter", "events", (*GPU, "reason"), "XID errors seen, by code"),
+    # Canaries: sent by the probe and measured by the client; never mixed with traffic.
+    Signal("canary_requests_total", "counter", "requests", (*SERVICE, "slice", "outcome"), "canary prompts ended"),
+    Signal("canary_ttft_seconds", "histogram", "seconds", (*SERVICE, "slice"), "canary: request sent to first token"),
+    Signal("canary_inter_token_seconds", "histogram", "seconds", (*SERVICE, "slice"), "canary: gap between tokens"),
+    Signal("canary_per_token_seconds", "histogram", "seconds", (*SERVICE, "slice"),
+           "canary: (last - first token) / (tokens - 1)"),
+    Signal("canary_e2e_seconds", "histogram", "seconds", (*SERVICE, "slice"), "canary: request sent to last token"),
+    # Answers.
+    Signal("answer_similarity_ratio", "gauge", "ratio", (*SERVICE, "slice"),
+           "cosine of canary answers to stored references, mean of the latest 10"),
+    Signal("answer_similarity_sum_total", "counter", "ratio", (*SERVICE, "slice"), "sum of those cosines, below 0 as 0"),
+    Signal("answer_similarity_samples_total", "counter", "answers", (*SERVICE, "slice"), "answers compared"),
+    Signal("schema_violations_total", "counter", "answers", (*SERVICE, "slice", "reason"),
+           "canary answers that broke an assertion, by kind of assertion"),
+    Signal("safety_violations_total", "counter", "answers", (*SERVICE, "slice", "reason"),
+           "canary answers that broke a safety assertion"),
+    # The probe about itself.
+    Signal("probe_start_seconds", "gauge", "unix seconds", (), "when the probe started"),
+    Signal("probe_scrape_seconds", "gauge", "seconds", ("service", "replica", "region"), "time the last scrape took"),
+    Signal("probe_scrape_failures_total", "counter", "scrapes", ("service", "replica", "region", "reason"),
+           "scrapes that failed: connect, timeout, status, malformed"),
+)  # fmt: skip
+
+SIGNALS: Mapping[str, Signal] = {signal.name: signal for signal in _ALL}

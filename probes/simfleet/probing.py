@@ -1,0 +1,45 @@
+"""How a probe looks at the simulated fleet: the document for its probes.yaml, targets by discovery, canaries from the stored prompts."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from probes.simfleet import answers
+from probes.simfleet.config import FleetConfig, ServiceConfig
+
+CANARY_INTERVAL_SECONDS = 10
+_NUMBER = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?")
+
+
+def document(fleet: FleetConfig, *, base_url: str, listen: str = "127.0.0.1:9840") -> dict[str, Any]:
+    """probes.yaml as plain data. Targets come from GET /targets: a version that changes is seen without a restart."""
+    return {
+        "listen": listen,
+        "gpu": "off",
+        "targets_url": f"{base_url}/targets",
+        "scrape_interval_seconds": 15,
+        "canaries": [_canary(service, base_url) for service in fleet.services],
+    }
+
+
+def _canary(service: ServiceConfig, base_url: str) -> dict[str, Any]:
+    return {
+        "service": service.name,
+        "url": f"{base_url}/services/{service.name}",
+        "model": service.model,
+        "interval_seconds": CANARY_INTERVAL_SECONDS,
+        "max_tokens": 64,
+        "region": service.region,
+        "prompts": [_prompt(one) for one in answers.references(service.name).values()],
+    }
+
+
+def _prompt(one: answers.Reference) -> dict[str, Any]:
+    prompt: dict[str, Any] = {"name": one.name, "text": one.prompt, "slice": one.slice, "references": [one.answer]}
+    if one.answer.startswith("{"):
+        prompt["assertions"] = [{"json": f"$.{next(iter(json.loads(one.answer)))}"}]
+    elif one.slice == "exact-number":
+        prompt["assertions"] = [{"number": float(_NUMBER.findall(one.answer)[-1].replace(",", ""))}]
+    return prompt

@@ -1,0 +1,114 @@
+"""Counters and histograms of the probe itself, kept as the flat samples that it exports. Pure."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from probes.exposition import Labels, Samples, Series, bound
+from probes.signals import PREFIX
+
+#: Fine around the objectives: 100 and 130 ms per token, 250 and 300 ms to the first token or end to end.
+LATENCY_BOUNDS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.3,
+    0.4,
+    0.5,
+    0.75,
+    1.0,
+    1.5,
+    2.0,
+    2.5,
+    5.0,
+    10.0,
+    20.0,
+    60.0,
+)
+TOKEN_BOUNDS = (
+    0.005,
+    0.01,
+    0.015,
+    0.02,
+    0.025,
+    0.03,
+    0.04,
+    0.05,
+    0.06,
+    0.08,
+    0.1,
+    0.13,
+    0.16,
+    0.2,
+    0.25,
+    0.3,
+    0.5,
+    1.0,
+    2.5,
+)
+BOUNDS: Mapping[str, tuple[float, ...]] = {
+    "canary_ttft_seconds": LATENCY_BOUNDS,
+    "canary_e2e_seconds": LATENCY_BOUNDS,
+    "canary_inter_token_seconds": TOKEN_BOUNDS,
+    "canary_per_token_seconds": TOKEN_BOUNDS,
+}
+
+
+class Tally:
+    """Everything ever counted here; a name is one of probes.signals, without its prefix."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, Labels], float] = {}
+        self._histograms: dict[tuple[str, Labels], _Histogram] = {}
+
+    def set(self, name: str, labels: Labels, value: float) -> None:
+        self._values[name, labels] = value
+
+    def add(self, name: str, labels: Labels, amount: float = 1.0) -> None:
+        self._values[name, labels] = self._values.get((name, labels), 0.0) + amount
+
+    def drop(self, name: str, labels: Labels) -> None:
+        """For a gauge that nothing measures any more; a counter stays."""
+        self._values.pop((name, labels), None)
+
+    def observe(self, name: str, labels: Labels, values: Sequence[float]) -> None:
+        """Values into a histogram; all its buckets exist from the first value on."""
+        if (found := self._histograms.get((name, labels))) is None:
+            found = self._histograms[name, labels] = _Histogram(name, labels)
+        for value in values:
+            found.counts[bisect_left(found.bounds, value)] += 1
+            found.total += value
+
+    def samples(self) -> Samples:
+        out = {Series(PREFIX + name, labels): value for (name, labels), value in self._values.items()}
+        for histogram in self._histograms.values():
+            cumulative = [float(count) for count in accumulate(histogram.counts)]
+            out.update(zip(histogram.series, (*cumulative, histogram.total, cumulative[-1]), strict=True))
+        return out
+
+
+class _Histogram:
+    __slots__ = ("bounds", "counts", "series", "total")
+
+    def __init__(self, name: str, labels: Labels) -> None:
+        self.bounds = BOUNDS[name]
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.total = 0.0
+        family = PREFIX + name
+        self.series = (
+            *(
+                Series(f"{family}_bucket", tuple(sorted((*labels, ("le", bound(upper))))))
+                for upper in (*self.bounds, math.inf)
+            ),
+            Series(f"{family}_sum", labels),
+            Series(f"{family}_count", labels),
+        )

@@ -1,0 +1,80 @@
+"""Windows of all objectives at once, what was paged already, and the minutes of an episode."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from sloengine.budgets.burnrate import Windows
+from sloengine.budgets.findings.steps import Episode, Minute, answered
+from sloengine.budgets.models import Finding, FindingKind, FindingSeverity, FindingState
+from sloengine.budgets.slices import FINE_SECONDS
+from sloengine.budgets.tallies import queries as tallies
+from sloengine.objectives.models import Objective
+
+#: How far back the first bad minute of an episode is looked for.
+LOOK_BACK = timedelta(hours=2)
+
+
+def windows(
+    *, objectives: Sequence[Objective], seconds: Sequence[int], end: datetime, paged: Mapping[int, Sequence[Episode]]
+) -> Windows:
+    """The sums of each objective over the last `seconds` before `end`, for each of several lengths."""
+    starts = [end - timedelta(seconds=length) for length in seconds]
+    table = tallies.at(objectives=[objective.pk for objective in objectives], edges=[end, *starts, datetime.fromtimestamp(0, end.tzinfo)])
+    delta = table.values[:, :1] - table.values[:, 1:-1]
+    total = np.maximum(delta[:, :, tallies.TOTAL], 0.0)
+    bad = np.clip(total - delta[:, :, tallies.GOOD], 0.0, total)
+    done = np.array([[answered(paged.get(objective.pk, ()), since=start) for start in starts] for objective in objectives])
+    return Windows(
+        seconds=tuple(seconds),
+        bad=bad,
+        total=total,
+        covered=delta[:, :, tallies.COVERED],
+        answered=done.reshape(bad.shape),
+        age_seconds=np.nan_to_num(end.timestamp() - table.ticks[:, -1], nan=0.0),
+    )
+
+
+def paged_episodes(*, objectives: Sequence[Objective], since: datetime) -> dict[int, list[Episode]]:
+    """The cleared burns of page severity by objective: bad events that need no second alert."""
+    by_name = {(objective.service_id, objective.slug): objective.pk for objective in objectives}
+    found: dict[int, list[Episode]] = defaultdict(list)
+    cleared = Finding.objects.filter(
+        organisation__in={objective.organisation_id for objective in objectives},
+        kind=FindingKind.BURN,
+        severity=FindingSeverity.PAGE,
+        state=FindingState.CLEARED,
+        changed_at__gt=since,
+    )
+    for row in cleared:
+        objective = by_name.get((row.service_id or 0, row.evidence.get("objective", "")))
+        if objective is not None and row.cleared_at is not None:
+            start = datetime.fromisoformat(row.evidence["impact_start"])
+            found[objective].append(Episode(start=start, end=row.cleared_at, bad=row.evidence.get("episode_bad", 0.0)))
+    return found
+
+
+def minutes(*, objective: Objective, end: datetime, bad_ratio: float) -> list[Minute]:
+    """The last two hours minute by minute: a minute is bad when more than `bad_ratio` of what it counted was bad."""
+    step = objective.slice_seconds if objective.is_timeslices else max(60, FINE_SECONDS)
+    last = datetime.fromtimestamp(int(end.timestamp()) // FINE_SECONDS * FINE_SECONDS, end.tzinfo)
+    edges = [last - timedelta(seconds=step * i) for i in range(int(LOOK_BACK.total_seconds()) // step, -1, -1)]
+    values = tallies.at(objectives=[objective.pk], edges=edges).values[0]
+    result = []
+    for start, before, after in zip(edges[:-1], values[:-1], values[1:], strict=True):
+        total = after[tallies.TOTAL] - before[tallies.TOTAL]
+        good = after[tallies.GOOD] - before[tallies.GOOD]
+        result.append(Minute(start=start, bad=None if total <= 0 else bool(total - good > bad_ratio * total)))
+    return result
+
+
+def bad_between(*, objective: Objective, start: datetime, end: datetime) -> tuple[float, float, float, float]:
+    """Bad and all of what the budget counts, and bad and all underlying events, of a stretch of time."""
+    before, after = tallies.at(objectives=[objective.pk], edges=[start, end]).values[0]
+    delta = after - before
+    total, events = delta[tallies.TOTAL], delta[tallies.DENOMINATOR]
+    return max(total - delta[tallies.GOOD], 0.0), total, max(events - delta[tallies.NUMERATOR], 0.0), events

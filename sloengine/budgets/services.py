@@ -1,0 +1,111 @@
+"""evaluate_due: tallies, verdicts and findings of every organisation that has a new tick, each in one transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from sloengine.budgets.burns import services as burn_services
+from sloengine.budgets.findings.services import settle, standing
+from sloengine.budgets.models import EvaluationCursor, FindingKind
+from sloengine.budgets.outages import services as outage_services
+from sloengine.budgets.outages.outage import ServiceTotals
+from sloengine.budgets.slices import FINE_SECONDS, boundary
+from sloengine.budgets.tallies import services as tallies
+from sloengine.catalog.models import Service
+from sloengine.collect.models import MetricSource
+from sloengine.objectives.queries import enabled_objectives, slot_map
+
+KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND)
+PRUNE_EVERY = timedelta(hours=1)
+#: Ticks of service totals kept for outages: four minutes at 30 s.
+RECENT = 9
+
+
+def evaluate_due(*, now: datetime) -> int:
+    """Evaluate what has a new tick since last time, or a source that cannot be read; the number of organisations evaluated.
+
+    Safe to call at any rate from any number of workers: a repeated call finds nothing new and changes nothing.
+    """
+    by_organisation: dict[int, list[MetricSource]] = defaultdict(list)
+    for source in MetricSource.objects.filter(enabled=True):
+        by_organisation[source.organisation_id].append(source)
+    cursors = dict(EvaluationCursor.objects.values_list("organisation_id", "tick"))
+    missing = [EvaluationCursor(organisation_id=organisation) for organisation in by_organisation if organisation not in cursors]
+    EvaluationCursor.objects.bulk_create(missing, ignore_conflicts=True)
+    due = [
+        (organisation, sources)
+        for organisation, sources in by_organisation.items()
+        if _newest(sources) is not None and (_is_new(_newest(sources), cursors.get(organisation)) or _any_failing(sources))
+    ]
+    return sum(_evaluate(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
+
+
+def _newest(sources: Sequence[MetricSource]) -> datetime | None:
+    """The last tick that any source has, on the grid of tallies."""
+    ticks = [source.last_tick for source in sources if source.last_tick is not None]
+    return boundary(max(ticks), slice_seconds=FINE_SECONDS) if ticks else None
+
+
+def _is_new(tick: datetime | None, evaluated: datetime | None) -> bool:
+    return tick is not None and (evaluated is None or tick > evaluated)
+
+
+def _any_failing(sources: Sequence[MetricSource]) -> bool:
+    return any(source.failing_since is not None for source in sources)
+
+
+@transaction.atomic
+def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: datetime) -> int:
+    """Evaluate one organisation under its cursor's lock; 0 where another worker holds it."""
+    cursor = EvaluationCursor.objects.select_for_update(skip_locked=True).filter(organisation=organisation_id).first()
+    if cursor is None:
+        return 0
+    open_findings = standing(organisation_id=organisation_id, kinds=KINDS)
+    claims = outage_services.blind_claims(sources=sources, now=now)
+    tick = _newest(sources)
+    if tick is not None and _is_new(tick, cursor.tick):
+        objectives = enabled_objectives(organisation_id=organisation_id)
+        services = list(Service.objects.filter(organisation=organisation_id).order_by("pk"))
+        slots = slot_map(organisation_id=organisation_id, sources=sources)
+        advanced = tallies.advance(
+            objectives=objectives, slots=slots, until=cursor.tick, tick=tick, extra=outage_services.wants(services)
+        )
+        histories = _histories(cursor, outage_services.totals(services, advanced.extra))
+        blind = any(outage_services.is_blind(source, now=now) for source in sources)
+        claims += outage_services.outage_claims(services=services, histories=histories, blind=blind)
+        claims += burn_services.claims(objectives=objectives, tick=tick, open_findings=open_findings)
+        settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
+        _move(cursor, tick=tick, now=now)
+    else:
+        known = {claim.fingerprint for claim in claims}
+        settle(
+            organisation_id=organisation_id,
+            claims=claims,
+            open_findings={fingerprint: row for fingerprint, row in open_findings.items() if fingerprint in known},
+            now=now,
+        )
+    return 1
+
+
+def _histories(cursor: EvaluationCursor, totals: Mapping[int, ServiceTotals]) -> dict[int, list[ServiceTotals]]:
+    """The last ticks of each service, this one included; kept on the cursor for the next."""
+    histories: dict[int, list[ServiceTotals]] = defaultdict(list)
+    for row in cursor.recent:
+        for service, data in row.items():
+            histories[int(service)].append(ServiceTotals.load(data))
+    for service, total in totals.items():
+        histories[service].append(total)
+    cursor.recent = [*cursor.recent, {str(service): total.dump() for service, total in totals.items()}][-RECENT:]
+    return histories
+
+
+def _move(cursor: EvaluationCursor, *, tick: datetime, now: datetime) -> None:
+    cursor.tick = tick
+    if cursor.pruned_at is None or now - cursor.pruned_at >= PRUNE_EVERY:
+        tallies.prune(organisation_id=cursor.organisation_id, now=now)
+        cursor.pruned_at = boundary(now, slice_seconds=int(PRUNE_EVERY.total_seconds()))
+    cursor.save(update_fields=["tick", "recent", "pruned_at"])

@@ -1,0 +1,136 @@
+"""Advance the tallies of an organisation to a tick: one new row per objective, or all that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db import connection
+
+from sloengine.budgets import slices
+from sloengine.budgets.models import Tally
+from sloengine.budgets.slices import Counters
+from sloengine.budgets.tallies import queries
+from sloengine.objectives.models import Objective
+from sloengine.objectives.queries import COVERED, DENOMINATOR, NUMERATOR, Readings, SlotMap, read
+from sloengine.objectives.selection import Bound, Want, want
+
+#: Budgets look back their window; history beyond it is not tallied for a new objective.
+MARGIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """`extra` are the totals at the tick of the wants that were asked for beside the objectives' own."""
+
+    extra: Readings
+    rows: int
+
+
+def advance(
+    *, objectives: Sequence[Objective], slots: SlotMap, until: datetime | None, tick: datetime, extra: Sequence[Want]
+) -> Advanced:
+    """Tally every objective up to `tick`: those with rows from `until` on, new ones from the beginning of what rollups hold."""
+    known = _known(objectives, until) if until is not None else {}
+    new = [objective for objective in objectives if objective.pk not in known]
+    rows = _tally_new(new, slots, tick) if new else []
+    old = [objective for objective in objectives if objective.pk in known]
+    steps = slices.ticks_between(start=until, end=tick, now=tick) if until is not None else [tick]
+    wants = [want(objective.as_objective(), service_id=objective.service_id) for objective in old]
+    readings = read(wants=[*wants, *extra], slots=slots, edges=steps)
+    for index, objective in enumerate(old):
+        anchor, good, total = known[objective.pk]
+        rows += _rows(objective, index, readings, anchor=anchor, good=good, total=total)
+        _note_bound(objective, readings.selections[index].bound)
+    Tally.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+    last = Readings(edges=readings.edges[-1:], values=readings.values[-1:, len(old) :], selections=readings.selections[len(old) :])
+    return Advanced(extra=last, rows=len(rows))
+
+
+def _known(objectives: Sequence[Objective], until: datetime) -> dict[int, tuple[Counters, float, float]]:
+    """For each objective with rows: its counters at the last slice boundary, and its good and total at the last row."""
+    edges = sorted({until, *(slices.boundary(until, slice_seconds=objective.slice_seconds) for objective in objectives)})
+    table = queries.at(objectives=[objective.pk for objective in objectives], edges=edges)
+    known = {}
+    for row, objective in enumerate(objectives):
+        if np.isnan(table.ticks[row, -1]):
+            continue
+        boundary = slices.boundary(until, slice_seconds=objective.slice_seconds)
+        values = table.values[row, edges.index(boundary)]
+        last = table.values[row, -1]
+        anchor = Counters(boundary, values[queries.NUMERATOR], values[queries.DENOMINATOR], values[queries.COVERED])
+        known[objective.pk] = anchor, float(last[queries.GOOD]), float(last[queries.TOTAL])
+    return known
+
+
+def _tally_new(objectives: Sequence[Objective], slots: SlotMap, tick: datetime) -> list[Tally]:
+    """The whole history of objectives that have no row yet."""
+    began = min((block.began_at for block in slots.blocks), default=tick)
+    start = max(began - timedelta(seconds=slices.FINE_SECONDS), tick - max(one.window for one in objectives) - MARGIN)
+    steps = [start, *slices.ticks_between(start=start, end=tick, now=tick)]
+    wants = [want(objective.as_objective(), service_id=objective.service_id) for objective in objectives]
+    readings = read(wants=wants, slots=slots, edges=steps)
+    rows: list[Tally] = []
+    for index, objective in enumerate(objectives):
+        _note_bound(objective, readings.selections[index].bound)
+        first = _counters(readings, 0, index)
+        base = Tally(
+            objective=objective, tick=first.at, numerator=first.numerator, denominator=first.denominator,
+            good=0.0 if objective.is_timeslices else first.numerator, total=0.0 if objective.is_timeslices else first.denominator,
+            covered_seconds=first.covered_seconds,
+        )  # fmt: skip
+        rows.append(base)
+        later = Readings(readings.edges[1:], readings.values[1:], readings.selections)
+        rows += _rows(objective, index, later, anchor=first, good=base.good, total=base.total)
+    return rows
+
+
+def _rows(
+    objective: Objective, index: int, readings: Readings, *, anchor: Counters, good: float, total: float
+) -> list[Tally]:
+    steps = [_counters(readings, edge, index) for edge in range(len(readings.edges))]
+    if objective.is_timeslices:
+        counted: Sequence[tuple[float, float]] = slices.accumulate(
+            anchor=anchor, steps=steps, slice_seconds=objective.slice_seconds, slice_target=objective.slice_target or 0.0,
+            good=good, total=total,
+        )  # fmt: skip
+    else:
+        counted = [(step.numerator, step.denominator) for step in steps]
+    return [
+        Tally(
+            objective=objective, tick=step.at, numerator=step.numerator, denominator=step.denominator,
+            good=well, total=every, covered_seconds=step.covered_seconds,
+        )
+        for step, (well, every) in zip(steps, counted, strict=True)
+    ]  # fmt: skip
+
+
+def _counters(readings: Readings, edge: int, index: int) -> Counters:
+    values = readings.values[edge, index]
+    return Counters(readings.edges[edge], float(values[NUMERATOR]), float(values[DENOMINATOR]), float(values[COVERED]))
+
+
+def _note_bound(objective: Objective, bound: Bound | None) -> None:
+    """Keep on the objective by which bucket bound it is judged, for people to read."""
+    if bound is not None and (objective.bound, objective.notice) != (bound.used, bound.notice):
+        objective.bound, objective.notice = bound.used, bound.notice
+        objective.save(update_fields=["bound", "notice"])
+
+
+_PRUNE = """
+DELETE FROM sloengine_tally USING sloengine_objective o
+WHERE o.id = objective_id AND o.organisation_id = %(organisation)s AND (
+    (tick < %(fine)s AND extract(epoch FROM tick)::bigint %% 300 <> 0)
+    OR (tick < %(middle)s AND extract(epoch FROM tick)::bigint %% 3600 <> 0)
+    OR tick < %(coarse)s)
+"""
+
+
+def prune(*, organisation_id: int, now: datetime) -> int:
+    """Thin the tallies as rollups are thinned. Rows are prefix sums, so what remains loses resolution and no events."""
+    ages: Mapping[str, timedelta] = {"fine": timedelta(hours=7), "middle": timedelta(days=4), "coarse": timedelta(days=400)}
+    with connection.cursor() as cursor:
+        cursor.execute(_PRUNE, {"organisation": organisation_id, **{name: now - age for name, age in ages.items()}})
+        return int(cursor.rowcount)

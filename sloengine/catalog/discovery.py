@@ -1,0 +1,54 @@
+"""Services and deployments as the labels of a reading name them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from probes.exposition import Series
+from probes.signals import PREFIX
+
+CONFIG_INFO = PREFIX + "config_info"
+
+
+class Seen(NamedTuple):
+    """What serves in a region; empty where no label says so."""
+
+    service: str
+    region: str
+    version: str
+    model: str
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    services: frozenset[str] = frozenset()
+    deployments: frozenset[Seen] = frozenset()
+
+
+def find(series: Iterable[Series]) -> Found:
+    """Services from any canonical series. Deployments from config_info; of a service without one, from the version labels of
+    its other series."""
+    services: set[str] = set()
+    told: set[Seen] = set()
+    labelled: set[Seen] = set()
+    for one in series:
+        if not one.name.startswith(PREFIX):
+            continue
+        labels = dict(one.labels)
+        service = labels.get("service")
+        if not service:
+            continue
+        services.add(service)
+        if one.name == CONFIG_INFO:
+            told.add(_seen(labels))
+        elif labels.get("version"):
+            labelled.add(_seen(labels))
+    known = {one.service for one in told}
+    return Found(frozenset(services), frozenset(told | {one for one in labelled if one.service not in known}))
+
+
+def _seen(labels: Mapping[str, str]) -> Seen:
+    return Seen(*(labels.get(name, "") for name in Seen._fields))

@@ -1,0 +1,223 @@
+"""Successive readings of cumulative series become exact increments. Pure; one pass of arrays per reading.
+
+A reading is the cumulative value of each series at a tick. Against the last value kept of the same series it has
+
+    grown      what was added since the last value
+    restarted  the value fell, or its process start moved: all it has since (what the old process counted unread is lost)
+    born       its process started after the reading before, or after its family was last read from this target, or the very
+               process was read before without it (a first error): all it has
+    returned   it was missing from one reading or more: what was added since the value before the gap
+    baseline   anything else seen for the first time: nothing; its past is not ours
+
+so the sum over a series telescopes: last value minus baseline plus each value a restart reset. Worked: 100, 130, 7, 9 counts
+0 + 30 + 7 + 2 = 39. Summing `increase()` of Prometheus instead loses 4 to 9 % on bursts and births.
+
+Process starts come with the readings: `tailwatch_process_start_seconds` by replica, `tailwatch_probe_start_seconds` for what
+the probe itself counts. Counters of the hardware (`gpu_...`) belong to no process: only a falling value restarts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from probes.exposition import Series
+from probes.signals import PREFIX
+
+Floats = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.intp]
+
+#: A start this close to the last one is the same start: exporters derive it from an uptime and it trembles.
+SAME_START_SECONDS: Final = 1.0
+#: What a probe shows at a tick was scraped up to this long before: a process younger than the tick by less is unread too.
+PROBE_AGE_SECONDS: Final = 15.0
+
+COUNTER_ENDINGS: Final = ("_total", "_bucket", "_sum", "_count")
+#: What the probe counts itself; it starts anew with the probe, not with the engine.
+PROBE_FAMILIES: Final = tuple(PREFIX + name for name in ("probe_", "canary_", "answer_", "schema_", "safety_"))
+HARDWARE_FAMILIES: Final = (PREFIX + "gpu_",)
+PROCESS_START: Final = PREFIX + "process_start_seconds"
+PROBE_START: Final = PREFIX + "probe_start_seconds"
+
+
+class Reason(IntEnum):
+    BASELINE = 0
+    GROWN = 1
+    RESTARTED = 2
+    BORN = 3
+    RETURNED = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Order:
+    """How the series of one reading lie; the same for every reading with the same series, which is nearly every one."""
+
+    keys: list[Series]
+    counters: Positions  #: where each counter's value is in the reading
+    rows: Positions  #: which row of the Readings it has
+    starts: Positions  #: where its process start is in the reading; len(keys) where it has none
+    gauges: Positions  #: where each other value is
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """The last value kept of each counter, with when it was seen and the process start it was seen with (NaN: none)."""
+
+    at: float | None = None
+    series: list[Series] = field(default_factory=list)
+    values: Floats = field(default_factory=lambda: np.empty(0))
+    starts: Floats = field(default_factory=lambda: np.empty(0))
+    seen: Floats = field(default_factory=lambda: np.empty(0))
+    order: Order | None = None
+    index: dict[Series, int] = field(default_factory=dict)
+    families: dict[tuple[str, ...], int] = field(default_factory=dict)  #: (process, family) -> number
+    family_of: Positions = field(default_factory=lambda: np.empty(0, np.intp))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What one reading added: `amounts[i]` and why, for `order.keys[order.counters[i]]`; and all its values."""
+
+    readings: Readings
+    order: Order
+    amounts: Floats
+    reasons: npt.NDArray[np.int8]
+    values: Floats
+    reordered: bool  #: the series are not those of the reading before
+
+
+def restore(*, at: float, series: Iterable[Series], values: Floats, starts: Floats, seen: Floats) -> Readings:
+    """The Readings that were kept elsewhere."""
+    readings = _with(Readings(), list(series))
+    return Readings(at=at, series=readings.series, values=values, starts=starts, seen=seen, index=readings.index,
+                    families=readings.families, family_of=readings.family_of)  # fmt: skip
+
+
+def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -> Step:
+    """The increments of one reading, taken at unix second `at`; `readings` itself stays as it is."""
+    keys = list(samples)
+    order = readings.order
+    reordered = False
+    if order is None or order.keys != keys:
+        reordered = True
+        readings = _with(readings, [key for key in keys if key.name.endswith(COUNTER_ENDINGS)])
+        order = _order(readings.index, keys)
+    values = np.fromiter(samples.values(), np.float64, len(keys))
+    now = values[order.counters]
+    starts = np.append(values, np.nan)[order.starts]
+    last = readings.values[order.rows]
+    last_start = readings.starts[order.rows]
+
+    readable = np.isfinite(now)
+    first = np.isnan(last)
+    restarted = (now < last) | (np.abs(starts - last_start) > SAME_START_SECONDS)
+    amounts = np.where(restarted, now, now - last)
+    reasons = np.where(restarted, Reason.RESTARTED, Reason.GROWN).astype(np.int8)
+    if readings.at is not None:
+        reasons[(readings.seen[order.rows] < readings.at) & ~restarted] = Reason.RETURNED
+    if first.any():
+        born = first & _born(readings, order, starts=starts)
+        amounts[first] = np.where(born, now, 0.0)[first]
+        reasons[first] = np.where(born, Reason.BORN, Reason.BASELINE)[first]
+    if not readable.all():
+        amounts[~readable] = 0.0
+        reasons[~readable] = Reason.BASELINE
+
+    rows = order.rows[readable]
+    kept_values, kept_starts, kept_seen = readings.values.copy(), readings.starts.copy(), readings.seen.copy()
+    kept_values[rows] = now[readable]
+    kept_starts[rows] = np.where(np.isnan(starts), last_start, starts)[readable]
+    kept_seen[rows] = at
+    after = Readings(at=at, series=readings.series, values=kept_values, starts=kept_starts, seen=kept_seen, order=order,
+                     index=readings.index, families=readings.families, family_of=readings.family_of)  # fmt: skip
+    return Step(after, order, amounts, reasons, values, reordered)
+
+
+def forget(readings: Readings, *, before: float) -> Readings:
+    """Without the series last seen before `before`: pods that are gone for good."""
+    stay = readings.seen >= before
+    if stay.all() or readings.at is None:
+        return readings
+    series = [one for one, kept in zip(readings.series, stay, strict=True) if kept]
+    return restore(at=readings.at, series=series, values=readings.values[stay], starts=readings.starts[stay],
+                   seen=readings.seen[stay])  # fmt: skip
+
+
+def _born(readings: Readings, order: Order, *, starts: Floats) -> npt.NDArray[np.bool_]:
+    """Which counters of the reading, had they been read before, would have read 0."""
+    if readings.at is None:
+        return np.zeros(len(starts), np.bool_)
+    families = readings.family_of[order.rows]
+    last_seen = np.full(len(readings.families), np.nan)
+    np.fmax.at(last_seen, readings.family_of, readings.seen)
+    oldest = np.fmin(last_seen[families], readings.at)
+    # The very process was read before with this family and still shows what it showed then: a new series of it was 0. Where
+    # the old ones are gone, somebody renamed labels, and the values are not new.
+    then = readings.starts[order.rows]
+    same = (np.abs(then - starts) <= SAME_START_SECONDS) | (np.isnan(then) & np.isnan(starts))
+    shown = np.zeros(len(readings.families), np.bool_)
+    shown[families[same & ~np.isnan(readings.values[order.rows])]] = True
+    born: npt.NDArray[np.bool_] = (starts > oldest - PROBE_AGE_SECONDS) | shown[families]
+    return born
+
+
+def _with(readings: Readings, series: list[Series]) -> Readings:
+    """With a row for each series; rows are only added."""
+    new = [one for one in series if one not in readings.index]
+    if not new:
+        return readings
+    index, families = dict(readings.index), dict(readings.families)
+    numbers = []
+    for row, one in enumerate(new, len(readings.series)):
+        index[one] = row
+        numbers.append(families.setdefault((one.name, *_process(one)), len(families)))
+    empty = np.full(len(new), np.nan)
+    return Readings(
+        at=readings.at,
+        series=readings.series + new,
+        values=np.append(readings.values, empty),
+        starts=np.append(readings.starts, empty),
+        seen=np.append(readings.seen, empty),
+        order=readings.order,
+        index=index,
+        families=families,
+        family_of=np.append(readings.family_of, np.array(numbers, np.intp)),
+    )
+
+
+def _order(index: Mapping[Series, int], keys: list[Series]) -> Order:
+    starts: dict[tuple[str, ...], int] = {}
+    for position, key in enumerate(keys):
+        if key.name == PROCESS_START:
+            starts[_process(key)] = position
+        elif key.name == PROBE_START:
+            starts[("probe", key.label("instance") or "")] = position
+    counters = [position for position, key in enumerate(keys) if key.name.endswith(COUNTER_ENDINGS)]
+    others = [position for position, key in enumerate(keys) if not key.name.endswith(COUNTER_ENDINGS)]
+    return Order(
+        keys=keys,
+        counters=np.array(counters, np.intp),
+        rows=np.array([index[keys[position]] for position in counters], np.intp),
+        starts=np.array([_start(keys[position], starts, len(keys)) for position in counters], np.intp),
+        gauges=np.array(others, np.intp),
+    )
+
+
+def _start(one: Series, starts: Mapping[tuple[str, ...], int], none: int) -> int:
+    if one.name.startswith(HARDWARE_FAMILIES):
+        return none
+    if one.name.startswith(PROBE_FAMILIES):
+        return starts.get(("probe", one.label("instance") or ""), none)
+    process = _process(one)
+    return starts.get(process, starts.get(("", *process[1:]), none))
+
+
+def _process(one: Series) -> tuple[str, ...]:
+    """Which process a series is read from: (service, replica, instance)."""
+    labels = dict(one.labels)
+    return labels.get("service", ""), labels.get("replica", ""), labels.get("instance", "")

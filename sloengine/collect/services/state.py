@@ -1,0 +1,168 @@
+"""What a source counted so far: its last readings, its slots and their totals. Kept in rows; a copy stays in the process.
+
+The copy is good as long as its last tick is the row's: another process that collected meanwhile, or a transaction that was
+rolled back, makes it stale, and it is read again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+import orjson
+from django.db import connection
+
+from probes.exposition import Series
+from sloengine.catalog.discovery import Found
+from sloengine.catalog.models import Service
+from sloengine.collect.increments import Floats, Readings, restore
+from sloengine.collect.models import Block, KeptReading, MetricSource, Slot
+from sloengine.collect.slots import BLOCK_SIZE, Feed, Part, Scope, SlotKey, allocate
+from sloengine.collect.totals import Plan, SlotMap, extended
+from sloengine.rollups.models import TABLES
+from sloengine.rollups.thinning import TIERS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceState:
+    last_tick: datetime | None = None
+    readings: Readings = field(default_factory=Readings)
+    slots: SlotMap = field(default_factory=SlotMap)
+    block_ids: tuple[int, ...] = ()
+    totals: Floats = field(default_factory=lambda: np.empty(0))
+    feeding: Mapping[Series, Feed] = field(default_factory=dict)
+    plan: Plan | None = None
+    found: Found = field(default_factory=Found)
+    #: The list of series as it was last written.
+    written: list[Series] | None = None
+
+
+_states: dict[tuple[object, int], SourceState] = {}
+
+
+def recall(source: MetricSource) -> SourceState:
+    """The state of a source whose row this transaction has locked."""
+    state = _states.get(_key(source))
+    if state is None or state.last_tick != source.last_tick:
+        state = _load(source)
+    return state
+
+
+def remember(source: MetricSource, state: SourceState) -> None:
+    _states[_key(source)] = state
+
+
+def forget() -> None:
+    """Drop the copies in this process; the next tick reads the rows."""
+    _states.clear()
+
+
+def with_slots(
+    source: MetricSource, state: SourceState, *, keys: Iterable[SlotKey], services: Mapping[str, Service], at: datetime
+) -> tuple[SlotMap, tuple[int, ...]]:
+    """The source's slots and block ids once each of these new keys has a slot."""
+    numbers, blocks = allocate(keys, blocks=state.slots.blocks)
+    block_ids = list(state.block_ids)
+    if len(blocks) > len(block_ids):
+        new = [
+            Block(source=source, number=number, scope=scope.value, began_at=at)
+            for number, (scope, _) in enumerate(blocks)
+            if number >= len(block_ids)
+        ]
+        block_ids += [block.pk for block in Block.objects.bulk_create(new)]
+    Slot.objects.bulk_create(
+        [
+            Slot(
+                block_id=block_ids[number // BLOCK_SIZE],
+                position=number % BLOCK_SIZE,
+                source=source,
+                service=services[key.service],
+                scope=key.scope.value,
+                family=key.family,
+                part=key.part.value,
+                le=key.le,
+                layout=key.layout,
+                labels=[list(pair) for pair in key.labels],
+                digest=key.digest,
+            )
+            for key, number in numbers.items()
+        ],
+        batch_size=500,
+    )
+    return extended(state.slots, numbers, blocks), tuple(block_ids)
+
+
+def write_readings(source: MetricSource, readings: Readings, *, at: datetime, series_changed: bool) -> None:
+    arrays = {
+        "at": at,
+        "values": readings.values.tobytes(),
+        "starts": readings.starts.tobytes(),
+        "seen": readings.seen.tobytes(),
+    }
+    if not series_changed:
+        KeptReading.objects.filter(pk=source.pk).update(**arrays)
+        return
+    packed = zlib.compress(orjson.dumps([[one.name, one.labels] for one in readings.series]), 1)
+    KeptReading.objects.update_or_create(source=source, defaults={**arrays, "series": packed})
+
+
+def _load(source: MetricSource) -> SourceState:
+    blocks = list(source.blocks.order_by("number"))
+    numbers: dict[SlotKey, int] = {}
+    used = [0] * len(blocks)
+    number_of_block = {block.pk: block.number for block in blocks}
+    for slot in source.slots.order_by("id").iterator(chunk_size=5000):
+        labels = tuple((name, value) for name, value in slot.labels)
+        key = SlotKey(Scope(slot.scope), slot.family, Part(slot.part), labels, slot.le, slot.layout)
+        block = number_of_block[slot.block_id]
+        numbers[key] = block * BLOCK_SIZE + slot.position
+        used[block] = max(used[block], slot.position + 1)
+    slots = SlotMap(numbers, tuple((Scope(block.scope), used[block.number]) for block in blocks))
+    readings = _load_readings(source)
+    return SourceState(
+        last_tick=source.last_tick,
+        readings=readings,
+        slots=slots,
+        block_ids=tuple(block.pk for block in blocks),
+        totals=_load_totals(source, blocks, slots.size),
+        written=readings.series if readings.at is not None else None,
+    )
+
+
+def _load_readings(source: MetricSource) -> Readings:
+    kept = KeptReading.objects.filter(pk=source.pk).first()
+    if kept is None:
+        return Readings()
+    series = [
+        Series(name, tuple((label, value) for label, value in labels))
+        for name, labels in orjson.loads(zlib.decompress(kept.series))
+    ]
+    values, starts, seen = (np.frombuffer(bytes(each), np.float64) for each in (kept.values, kept.starts, kept.seen))
+    return restore(at=kept.at.timestamp(), series=series, values=values, starts=starts, seen=seen)
+
+
+def _load_totals(source: MetricSource, blocks: list[Block], size: int) -> Floats:
+    """The vectors at the last tick, which every block has in the finest tier; should it be gone, the newest anywhere."""
+    totals = np.zeros(size)
+    left = {block.pk: block.number for block in blocks}
+    for tier in TIERS:
+        if not left or source.last_tick is None:
+            break
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT DISTINCT ON (block_id) block_id, vector FROM {TABLES[tier]}"  # noqa: S608 - our own names
+                " WHERE block_id = ANY(%s) AND at <= %s ORDER BY block_id, at DESC",
+                [list(left), source.last_tick],
+            )
+            for block_id, vector in cursor.fetchall():
+                values = np.frombuffer(vector, np.float64)
+                begin = left.pop(block_id) * BLOCK_SIZE
+                totals[begin : begin + len(values)] = values
+    return totals
+
+
+def _key(source: MetricSource) -> tuple[object, int]:
+    return connection.settings_dict["NAME"], source.pk

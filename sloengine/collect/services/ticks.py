@@ -1,0 +1,210 @@
+"""One tick: read, claim, count, append; all of it in one transaction, or not at all."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from observability.core.models import User
+from sloengine.catalog.discovery import find
+from sloengine.catalog.services import record
+from sloengine.collect.increments import Step, advance
+from sloengine.collect.increments import forget as forget_series
+from sloengine.collect.models import MetricSource, Tick
+from sloengine.collect.services.state import SourceState, recall, remember, with_slots, write_readings
+from sloengine.collect.slots import Scope
+from sloengine.collect.totals import Plan, add, feeds_of, grown, missing, plan
+from sloengine.rollups.queries.rows import keep_in_cache
+from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
+from sloengine.rollups.thinning import FINEST, MIDNIGHT_STEP_SECONDS, tiers_of, tiers_of_stand_in
+from sloengine.sources.base import Reading, Source, SourceUnavailable
+from sloengine.sources.prometheus import PrometheusSource
+from sloengine.sources.recorded import registered
+from sloengine.sources.scrape import ScrapeSource
+
+log = logging.getLogger(__name__)
+
+#: A source that could not be read is tried again this soon, if its tick is not shorter.
+RETRY_SECONDS: Final = 15
+#: How far back a source that can tell the past is asked about it, and how many ticks one call catches up.
+CATCH_UP: Final = timedelta(hours=7)
+CATCH_UP_TICKS: Final = 40
+#: A series not seen for so long is gone for good.
+FORGET_AFTER_SECONDS: Final = 24 * 3600
+DISCOVER_EVERY_SECONDS: Final = 300
+
+
+def collect_due(*, now: datetime) -> int:
+    """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice."""
+    due = [
+        (source, ticks)
+        for source in MetricSource.objects.filter(enabled=True).select_related("organisation").order_by("pk")
+        if (ticks := due_ticks(source, now=now))
+    ]
+    if due:
+        ensure_partitions(now=now)
+    return sum(_collect(source, ticks, now=now) for source, ticks in due)
+
+
+def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
+    """The ticks of a source to read now. One that cannot tell the past has at most one, which covers the gap before it."""
+    if source.failing_since is not None and source.attempted_at is not None:
+        pause = timedelta(seconds=min(RETRY_SECONDS, source.tick_seconds))
+        if source.attempted_at <= now < source.attempted_at + pause:
+            return []
+    step = timedelta(seconds=source.tick_seconds)
+    newest = floor(now - timedelta(seconds=source.lag_seconds), source.tick_seconds)
+    if source.last_tick is None:
+        return [newest]
+    if newest <= source.last_tick:
+        return []
+    if source.kind == MetricSource.Kind.SCRAPE or not _reads_past(source):
+        return [newest]
+    first = max(source.last_tick + step, floor(newest - CATCH_UP, source.tick_seconds))
+    count = min(int((newest - first) / step) + 1, CATCH_UP_TICKS)
+    return [first + step * i for i in range(count)]
+
+
+def collect_reading(*, source: MetricSource, reading: Reading) -> bool:
+    """Count one reading; False where this tick, or a later one, has been counted already."""
+    with transaction.atomic():
+        locked = MetricSource.objects.select_for_update().get(pk=source.pk)
+        if locked.last_tick is not None and reading.at <= locked.last_tick:
+            return False
+        locked.organisation = source.organisation
+        before = recall(locked)
+        after, rows = _count(locked, before, reading)
+        _thin(locked, before, after, rows, at=reading.at)
+        locked.last_tick, locked.slot_count = reading.at, len(after.slots.numbers)
+        locked.attempted_at, locked.failing_since, locked.last_error = reading.at, None, ""
+        locked.save(update_fields=["last_tick", "slot_count", "attempted_at", "failing_since", "last_error"])
+        remember(locked, after)
+        transaction.on_commit(lambda: keep_in_cache([row for _, row in rows]))
+    return True
+
+
+def source_for(metric_source: MetricSource) -> Source:
+    """What reads a MetricSource; raises SourceUnavailable where it lives in another process."""
+    if metric_source.kind == MetricSource.Kind.MEMORY:
+        return registered(metric_source.url.removeprefix("memory:"))
+    return _remote(metric_source.kind, metric_source.url, metric_source.tick_seconds)
+
+
+def floor(at: datetime, seconds: int) -> datetime:
+    """The last multiple of so many seconds, counted from 1970: 10:00:44 is 10:00:30 at 30."""
+    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)
+
+
+def zones_in_use() -> set[str]:
+    """The time zones whose midnights the coarser tiers keep."""
+    return {"UTC", *(zone for zone in User.objects.values_list("time_zone", flat=True).distinct() if _is_zone(zone))}
+
+
+def _collect(source: MetricSource, ticks: list[datetime], *, now: datetime) -> int:
+    counted = 0
+    for at in ticks:
+        try:
+            reading = source_for(source).read(at)
+        except SourceUnavailable as problem:
+            _record_failure(source, problem, now=now)
+            break
+        counted += collect_reading(source=source, reading=reading)
+    return counted
+
+
+def _record_failure(source: MetricSource, problem: SourceUnavailable, *, now: datetime) -> None:
+    if source.failing_since is None:
+        log.warning("source %s cannot be read: %s", source.name, problem.reason)
+    rows = MetricSource.objects.filter(pk=source.pk)
+    rows.filter(failing_since=None).update(failing_since=now)
+    rows.update(attempted_at=now, last_error=problem.reason)
+
+
+def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple[SourceState, list[tuple[Scope, Row]]]:
+    at = reading.at
+    step = advance(before.readings, reading.samples, at=at.timestamp())
+    after, places = _planned(source, before, step, at=at)
+    totals, states = add(grown(after.totals, after.slots.size), step, places, partial=reading.partial)
+    readings = step.readings
+    if at.timestamp() % 3600 == 0:
+        readings = forget_series(readings, before=at.timestamp() - FORGET_AFTER_SECONDS)
+    _write_tick(source, reading, at=at)
+    write_readings(source, readings, at=at, series_changed=readings.series is not before.written)
+    after = replace(after, last_tick=at, readings=readings, totals=totals, written=readings.series)
+    rows = rows_of(at=at, blocks=after.slots.blocks, block_ids=after.block_ids, totals=totals, states=states)
+    return after, list(rows)
+
+
+def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datetime) -> tuple[SourceState, Plan]:
+    """The state with a slot for all that the reading holds, and where all of it goes; nearly always as before."""
+    if not step.reordered and before.plan is not None:
+        if at.timestamp() % DISCOVER_EVERY_SECONDS == 0:
+            record(found=before.found, organisation=source.organisation, now=at, simulated=source.simulated)
+        return before, before.plan
+    found = find(step.order.keys)
+    services = record(found=found, organisation=source.organisation, now=at, simulated=source.simulated)
+    feeding = feeds_of(step.order, before.feeding)
+    new = missing(step.order, feeding, before.slots)
+    slots, block_ids = before.slots, before.block_ids
+    if new:
+        slots, block_ids = with_slots(source, before, keys=new, services=services, at=at)
+    places = plan(step.order, feeding, slots)
+    after = replace(before, slots=slots, block_ids=block_ids, feeding=feeding, found=found, plan=places)
+    return after, places
+
+
+def _write_tick(source: MetricSource, reading: Reading, *, at: datetime) -> None:
+    covers = 1
+    if source.last_tick is not None:
+        covers = max(round((at - source.last_tick).total_seconds() / source.tick_seconds), 1)
+    state = Tick.State.PARTIAL if reading.partial else Tick.State.OK
+    Tick.objects.create(
+        source=source, at=at, covers=covers, state=state, series=len(reading.samples), warnings=list(reading.warnings)
+    )
+
+
+def _thin(
+    source: MetricSource, before: SourceState, after: SourceState, rows: list[tuple[Scope, Row]], *, at: datetime
+) -> None:
+    """Each row goes into every tier that keeps it; where a step was jumped over, the row before stands in."""
+    zones = zones_in_use() if at.timestamp() % MIDNIGHT_STEP_SECONDS == 0 else ()
+    for tier in tiers_of(at, zones=zones):
+        append(tier=tier, rows=[row for scope, row in rows if tier.replicas or scope is Scope.SERVICE])
+    if source.last_tick is None:
+        return
+    for tier in tiers_of_stand_in(source.last_tick, at):
+        coarse = [
+            block_id
+            for block_id, (scope, _) in zip(before.block_ids, before.slots.blocks, strict=True)
+            if scope is Scope.SERVICE
+        ]
+        stand_in(tier=tier, finest=FINEST, block_ids=coarse, at=source.last_tick)
+
+
+def _reads_past(source: MetricSource) -> bool:
+    try:
+        return bool(getattr(source_for(source), "reads_past", False))
+    except SourceUnavailable:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _remote(kind: str, url: str, tick_seconds: int) -> Source:
+    if kind == MetricSource.Kind.PROMETHEUS:
+        return PrometheusSource(url)
+    return ScrapeSource([line.strip() for line in url.splitlines() if line.strip()])
+
+
+@lru_cache(maxsize=256)
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True

@@ -1,0 +1,8 @@
+"""Cost: what a thousand tokens cost, who spends it, and whether that is normal.
+
+prices.py     prices effective from a date, in Decimal USD (pure)
+anomalies.py  a tenant's share of use against its robust trailing level, with the driver named (pure)
+models.py     Price, UsageBucket
+queries.py    spend and cost per 1,000 tokens, for pages and dashboards
+services.py   evaluate_costs, set_price
+"""

@@ -1,0 +1,153 @@
+"""What objectives measured, straight from rollup rows: all of them at several instants in one statement."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection
+
+from sloengine.collect.models import Block, MetricSource, Slot
+from sloengine.collect.slots import BLOCK_SIZE
+from sloengine.objectives.models import Objective
+from sloengine.objectives.selection import Place, Selection, Want, select
+from sloengine.rollups.models import TABLES
+from sloengine.rollups.queries.rows import Reach, totals_at
+
+Vector = npt.NDArray[np.float64]
+Totals = npt.NDArray[np.float64]
+NUMERATOR, DENOMINATOR, COVERED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class SlotMap:
+    """The slots of service scope of an organisation's sources, as places in one long vector: block by block, 512 each."""
+
+    blocks: tuple[Block, ...]
+    places: Mapping[tuple[int, str], Sequence[Place]]
+    sources: Mapping[int, MetricSource]
+
+    def reach(self, index: int) -> Reach:
+        block = self.blocks[index]
+        newest = self.sources[block.source_id].last_tick or block.began_at
+        return Reach(block.pk, block.began_at, newest, replicas=False)
+
+
+Version = tuple[tuple[int, int], ...]
+_known: dict[tuple[object, int], tuple[Version, tuple[Block, ...], Mapping[tuple[int, str], Sequence[Place]]]] = {}
+
+
+def slot_map(*, organisation_id: int, sources: Sequence[MetricSource]) -> SlotMap:
+    """The organisation's slots; kept in the process until a source gives out new ones, as they are only ever added."""
+    version = tuple(sorted((source.pk, source.slot_count) for source in sources))
+    key = (connection.settings_dict["NAME"], organisation_id)
+    if key not in _known or _known[key][0] != version:
+        _known[key] = (version, *_read_slots([source.pk for source in sources]))
+    _, blocks, places = _known[key]
+    return SlotMap(blocks=blocks, places=places, sources={source.pk: source for source in sources})
+
+
+def _read_slots(sources: Sequence[int]) -> tuple[tuple[Block, ...], Mapping[tuple[int, str], Sequence[Place]]]:
+    blocks = tuple(Block.objects.filter(source__in=sources, scope=Block.Scope.SERVICE).order_by("pk"))
+    index = {block.pk: place for place, block in enumerate(blocks)}
+    places: dict[tuple[int, str], list[Place]] = defaultdict(list)
+    for slot in Slot.objects.filter(block__in=blocks):
+        column = index[slot.block_id] * BLOCK_SIZE + slot.position
+        place = Place(column, slot.service_id, slot.source_id, slot.family, slot.part, slot.le, slot.layout, dict(slot.labels))
+        places[slot.service_id, slot.family].append(place)
+    return blocks, dict(places)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Totals since the beginning: `values[edge, want]` is numerator, denominator and seconds with data."""
+
+    edges: tuple[datetime, ...]
+    values: Totals
+    selections: tuple[Selection, ...]
+
+
+def read(*, wants: Sequence[Want], slots: SlotMap, edges: Iterable[datetime]) -> Readings:
+    """The totals of each want at each instant, from the last rollup row at or before it."""
+    ordered = tuple(sorted(set(edges)))
+    selections = tuple(select(want, slots.places) for want in wants)
+    columns: list[int] = []
+    spans: list[tuple[int, int]] = []
+    for selection in selections:
+        for group in _groups(selection):
+            spans.append((len(columns), len(columns) + len(group)))
+            columns.extend(group)
+    grouped = _group_sums(_vectors(slots, ordered, np.array(columns, dtype=np.int64)), spans)
+    values = np.zeros((len(ordered), len(wants), 3))
+    at = 0
+    for index, selection in enumerate(selections):
+        values[:, index, NUMERATOR] = grouped[:, at] - grouped[:, at + 1]
+        values[:, index, DENOMINATOR] = grouped[:, at + 2]
+        seconds = [grouped[:, at + 3 + i] * slots.sources[source].tick_seconds for i, (source, _) in enumerate(selection.ticks)]
+        if seconds:
+            values[:, index, COVERED] = np.max(seconds, axis=0)
+        at += 3 + len(selection.ticks)
+    return Readings(edges=ordered, values=values, selections=selections)
+
+
+def _groups(selection: Selection) -> list[tuple[int, ...]]:
+    return [selection.plus, selection.minus, selection.denominator, *((column,) for _source, column in selection.ticks)]
+
+
+def _group_sums(table: Totals, spans: Sequence[tuple[int, int]]) -> Totals:
+    grouped = np.zeros((len(table), len(spans)))
+    for index, (start, end) in enumerate(spans):
+        if end > start:
+            grouped[:, index] = table[:, start:end].sum(axis=1)
+    return grouped
+
+
+def _vectors(slots: SlotMap, edges: Sequence[datetime], columns: npt.NDArray[np.int64]) -> Totals:
+    """edges x columns; a block without a row at or before an edge reads 0 there, as does a slot born later."""
+    table = np.zeros((len(edges), len(columns)))
+    block_of, position_of = columns // BLOCK_SIZE, columns % BLOCK_SIZE
+    used = sorted({int(index) for index in block_of})
+    vectors = _few(slots, used, edges) if len(edges) <= FEW_EDGES else _many(slots, used, edges)
+    for index in used:
+        here = np.flatnonzero(block_of == index)
+        for edge, vector in enumerate(vectors[index]):
+            inside = here[position_of[here] < len(vector)]
+            table[edge, inside] = vector[position_of[inside]]
+    return table
+
+
+#: Up to so many edges are looked up one by one (the newest is in this process already); more are read as a range of each tier.
+FEW_EDGES = 8
+
+_RANGE = "SELECT block_id, at, vector FROM {table} WHERE block_id = ANY(%s) AND at >= %s AND at <= %s"
+
+
+def _few(slots: SlotMap, used: Sequence[int], edges: Sequence[datetime]) -> dict[int, list[Vector]]:
+    reaches = {index: slots.reach(index) for index in used}
+    found = totals_at(reaches.values(), edges)
+    return {index: [found[reach.block_id, edge].vector for edge in edges] for index, reach in reaches.items()}
+
+
+def _many(slots: SlotMap, used: Sequence[int], edges: Sequence[datetime]) -> dict[int, list[Vector]]:
+    """Every row of the range, of whichever tier has it; the first edge is looked up, since its row may lie before it."""
+    rows: dict[int, dict[float, Vector]] = {index: {edges[0].timestamp(): first[0]} for index, first in _few(slots, used, edges[:1]).items()}
+    index_of = {slots.blocks[index].pk: index for index in used}
+    with connection.cursor() as cursor:
+        for table in TABLES.values():
+            cursor.execute(_RANGE.format(table=table), [list(index_of), edges[0], edges[-1]])
+            for block, at, vector in cursor.fetchall():
+                rows[index_of[block]][at.timestamp()] = np.frombuffer(vector, dtype=np.float64)
+    found = {}
+    for index, by_time in rows.items():
+        times = sorted(by_time)
+        at_or_before = np.searchsorted(times, [edge.timestamp() for edge in edges], side="right") - 1
+        found[index] = [by_time[times[place]] for place in at_or_before]
+    return found
+
+
+def enabled_objectives(*, organisation_id: int) -> list[Objective]:
+    return list(Objective.objects.enabled().filter(organisation=organisation_id).select_related("service").order_by("pk"))

@@ -1,0 +1,12 @@
+"""Addresses of the SLOs."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from sloengine.objectives import views
+
+urlpatterns = [
+    path("slos/", views.slos, name="slos"),
+    path("slos/<str:service>/<slug:slug>/", views.slo, name="slo"),
+]

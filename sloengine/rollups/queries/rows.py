@@ -1,0 +1,136 @@
+"""Finding the row at or before an instant, in the finest tier that still has it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from django.db import connection
+
+from sloengine.collect.increments import Floats
+from sloengine.rollups.models import TABLES
+from sloengine.rollups.thinning import FINEST, FIVE_MINUTES, HOUR, TIERS, Tier
+
+
+class Totals(NamedTuple):
+    """The totals of a block at `at`: the instant of the row, or where the block began, before which all was 0."""
+
+    at: datetime
+    vector: Floats
+
+
+class Written(Protocol):
+    @property
+    def block_id(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def vector(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """One block to look in, with what is known of its rows: the first, and the newest of its source."""
+
+    block_id: int
+    began_at: datetime
+    last_tick: datetime
+    replicas: bool
+
+
+Wanted = tuple[int, datetime]  # (block id, edge)
+
+#: How far before an edge a row is looked for at first; a longer gap costs a second look without bound.
+NEAR: Final = {FINEST: timedelta(minutes=10), FIVE_MINUTES: timedelta(hours=2), HOUR: timedelta(days=2)}
+#: Pruning drops whole partitions, so rows live a little longer than their tier says.
+SLACK: Final = timedelta(hours=1)
+CACHED_ROWS: Final = 6000
+
+_nothing: Final = np.empty(0)
+_cache: OrderedDict[tuple[object, int, float], Totals] = OrderedDict()
+
+
+def totals_at(reaches: Iterable[Reach], instants: Iterable[datetime]) -> dict[Wanted, Totals]:
+    """For each block and instant, the row at or before it. Rows are only added later than the newest, so what is found for an
+    older instant stays right, and is kept in this process."""
+    database = connection.settings_dict["NAME"]
+    instants = list(instants)
+    found: dict[Wanted, Totals] = {}
+    left: dict[Wanted, Reach] = {}
+    for reach in reaches:
+        for instant in instants:
+            edge = min(instant, reach.last_tick)
+            if edge < reach.began_at:
+                found[reach.block_id, instant] = Totals(reach.began_at, _nothing)
+                continue
+            key = (database, reach.block_id, edge.timestamp())
+            cached = _cache.get(key)
+            if cached is None:
+                left[reach.block_id, instant] = reach
+            else:
+                _cache.move_to_end(key)
+                found[reach.block_id, instant] = cached
+    for tier, near in _looks():
+        some = {
+            wanted: min(wanted[1], reach.last_tick) for wanted, reach in left.items() if _may_have(tier, reach, wanted)
+        }
+        if not some:
+            continue
+        rows = _nearest(tier, {(block_id, edge) for (block_id, _), edge in some.items()}, near=near)
+        for wanted, edge in some.items():
+            totals = rows.get((wanted[0], edge))
+            if totals is not None:
+                found[wanted] = totals
+                del left[wanted]
+                _keep((database, wanted[0], edge.timestamp()), totals)
+    for wanted, reach in left.items():
+        found[wanted] = Totals(reach.began_at, _nothing)
+    return found
+
+
+def keep_in_cache(rows: Iterable[Written]) -> None:
+    """Rows this process has just committed; whoever evaluates the tick need not read them."""
+    database = connection.settings_dict["NAME"]
+    for row in rows:
+        _keep((database, row.block_id, row.at.timestamp()), Totals(row.at, np.frombuffer(row.vector, np.float64)))
+
+
+def forget_rows() -> None:
+    _cache.clear()
+
+
+def _looks() -> Sequence[tuple[Tier, timedelta | None]]:
+    return [*((tier, NEAR[tier]) for tier in TIERS), *((tier, None) for tier in TIERS)]
+
+
+def _may_have(tier: Tier, reach: Reach, wanted: Wanted) -> bool:
+    if reach.replicas and not tier.replicas:
+        return False
+    return reach.last_tick - wanted[1] <= tier.keep + SLACK or tier is HOUR
+
+
+def _nearest(tier: Tier, wanted: Iterable[Wanted], *, near: timedelta | None) -> dict[Wanted, Totals]:
+    pairs = sorted(wanted)
+    bound = "" if near is None else " AND at > edge - make_interval(secs => %s)"
+    asked: list[Any] = [[block for block, _ in pairs], [edge for _, edge in pairs]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT block, edge, at, vector FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked (block, edge),"  # noqa: S608 - our own names
+            f" LATERAL (SELECT at, vector FROM {TABLES[tier]} WHERE block_id = block AND at <= edge{bound}"
+            " ORDER BY at DESC LIMIT 1) AS row",
+            asked if near is None else [*asked, near.total_seconds()],
+        )
+        return {
+            (block, edge): Totals(at, np.frombuffer(vector, np.float64))
+            for block, edge, at, vector in cursor.fetchall()
+        }
+
+
+def _keep(key: tuple[object, int, float], totals: Totals) -> None:
+    _cache[key] = totals
+    if len(_cache) > CACHED_ROWS:
+        _cache.popitem(last=False)

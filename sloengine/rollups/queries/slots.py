@@ -1,0 +1,112 @@
+"""Which slots of which sources hold a family of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection
+
+from sloengine.catalog.models import Service
+from sloengine.collect.models import Block, MetricSource, Slot
+from sloengine.collect.slots import Part, Scope
+from sloengine.rollups.queries.rows import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What of a source may have moved since it was last looked at."""
+
+    source_id: int
+    last_tick: datetime
+    slot_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One slot, for a reader."""
+
+    block_id: int
+    position: int
+    part: Part
+    le: str
+    layout: str
+    labels: dict[str, str]
+
+
+@dataclass(slots=True)
+class _Known:
+    """The slots of one source as this process has read them; they are only ever added to."""
+
+    count: int = 0
+    newest: int = 0
+    blocks: dict[int, Block] = field(default_factory=dict)
+    places: dict[tuple[int, str, Scope], list[Place]] = field(default_factory=dict)
+
+
+_known: dict[tuple[object, int], _Known] = {}
+_snapshot: ContextVar[dict[int, list[Head]] | None] = ContextVar("rollup_snapshot", default=None)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Within this block all windows end at the same newest tick, which is looked up once for each organisation."""
+    token = _snapshot.set({})
+    try:
+        yield
+    finally:
+        _snapshot.reset(token)
+
+
+def newest(*, service: Service) -> datetime | None:
+    """The last tick of any source that has read this service; None before the first."""
+    mine = [
+        head for head in heads(service) if any(service_id == service.pk for service_id, _, _ in _slots(head).places)
+    ]
+    return max((head.last_tick for head in mine), default=None)
+
+
+def heads(service: Service) -> list[Head]:
+    """The sources of the service's organisation that have counted anything."""
+    seen = _snapshot.get()
+    if seen is not None and service.organisation_id in seen:
+        return seen[service.organisation_id]
+    rows = MetricSource.objects.filter(organisation_id=service.organisation_id).order_by("pk")
+    found = [
+        Head(source_id, last_tick, slot_count)
+        for source_id, last_tick, slot_count in rows.values_list("pk", "last_tick", "slot_count")
+        if last_tick is not None
+    ]
+    if seen is not None:
+        seen[service.organisation_id] = found
+    return found
+
+
+def places(head: Head, *, service: Service, family: str, scope: Scope) -> list[Place]:
+    return _slots(head).places.get((service.pk, family, scope), [])
+
+
+def reach(head: Head, block_id: int) -> Reach:
+    block = _slots(head).blocks[block_id]
+    return Reach(block_id, block.began_at, head.last_tick, block.scope == Block.Scope.REPLICA)
+
+
+def forget_slots() -> None:
+    _known.clear()
+
+
+def _slots(head: Head) -> _Known:
+    known = _known.setdefault((connection.settings_dict["NAME"], head.source_id), _Known())
+    if known.count >= head.slot_count:
+        return known
+    rows = Slot.objects.filter(source_id=head.source_id, pk__gt=known.newest).order_by("pk")
+    for slot in rows.iterator(chunk_size=5000):
+        place = Place(slot.block_id, slot.position, Part(slot.part), slot.le, slot.layout, dict(slot.labels))
+        known.places.setdefault((slot.service_id, slot.family, Scope(slot.scope)), []).append(place)
+        known.newest = slot.pk
+        known.count += 1
+    known.blocks = {block.pk: block for block in Block.objects.filter(source_id=head.source_id)}
+    return known

@@ -1,0 +1,97 @@
+"""Appending rollup rows, and making the partitions they land in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from django.db import connection
+
+from sloengine.collect.increments import Floats
+from sloengine.collect.slots import BLOCK_SIZE, Scope
+from sloengine.collect.totals import Bytes
+from sloengine.rollups.models import TABLES
+from sloengine.rollups.thinning import TIERS, Tier, partitions_from
+
+#: Partitions are made this long before their time, so that no tick waits for one.
+AHEAD: Final = {"hour": timedelta(hours=1), "day": timedelta(hours=12), "month": timedelta(days=2)}
+
+_made: set[tuple[object, str, datetime]] = set()
+
+
+class Row(NamedTuple):
+    block_id: int
+    at: datetime
+    vector: bytes
+    states: bytes
+
+
+def rows_of(
+    *, at: datetime, blocks: Sequence[tuple[Scope, int]], block_ids: Sequence[int], totals: Floats, states: Bytes
+) -> Iterator[tuple[Scope, Row]]:
+    """One row a block: the totals of its slots in use."""
+    for number, ((scope, used), block_id) in enumerate(zip(blocks, block_ids, strict=True)):
+        place = slice(number * BLOCK_SIZE, number * BLOCK_SIZE + used)
+        yield scope, Row(block_id, at, totals[place].tobytes(), states[place].tobytes())
+
+
+def append(*, tier: Tier, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    places = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLES[tier]} (block_id, at, vector, states) VALUES {places}",  # noqa: S608 - our own names
+            [value for row in rows for value in row],
+        )
+
+
+def copy(*, tier: Tier, rows: Iterable[Row]) -> int:
+    """As append, for very many rows; their number."""
+    written = 0
+    with connection.cursor() as cursor:
+        target = f"COPY {TABLES[tier]} (block_id, at, vector, states) FROM STDIN WITH (FORMAT BINARY)"
+        with cursor.copy(target) as stream:
+            stream.set_types(["int8", "timestamptz", "bytea", "bytea"])
+            for row in rows:
+                stream.write_row(row)
+                written += 1
+    return written
+
+
+def stand_in(*, tier: Tier, finest: Tier, block_ids: Sequence[int], at: datetime) -> None:
+    """The row of the finest tier at `at` lives on in a coarser one, for a step that has no row of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {TABLES[tier]} (block_id, at, vector, states)"  # noqa: S608 - our own names
+            f" SELECT block_id, at, vector, states FROM {TABLES[finest]} WHERE block_id = ANY(%s) AND at = %s"
+            f" ON CONFLICT DO NOTHING",
+            [list(block_ids), at],
+        )
+
+
+def ensure_partitions(*, now: datetime, since: datetime | None = None) -> int:
+    """Make the partitions of every tier from `since` (now, if not given) to a little ahead of now; how many were new.
+
+    Called before each collection, so that virtual time has them too; what this process has seen made costs nothing.
+    """
+    new = 0
+    database = connection.settings_dict["NAME"]
+    for tier in TIERS:
+        start = max(since or now, now - tier.keep)
+        for lowest, highest in partitions_from(tier, start=start, end=now + AHEAD[tier.partition]):
+            if (database, tier.name, lowest) in _made:
+                continue
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT tailwatch_create_partition(%s, %s, %s)", [TABLES[tier], lowest, highest])
+                new += bool(cursor.fetchone()[0])
+            _made.add((database, tier.name, lowest))
+    return new
+
+
+def drop_partitions(*, tier: Tier, before: datetime) -> int:
+    """Drop what ended at or before; how many. Readers wait for the moment that takes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tailwatch_drop_partitions(%s, %s)", [TABLES[tier], before])
+        return int(cursor.fetchone()[0])

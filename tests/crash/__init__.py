@@ -1,0 +1,1 @@
+"""What happens when a part dies at the worst moment: real workers, real Redis, real signals."""

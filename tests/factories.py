@@ -1,0 +1,126 @@
+"""One of each row, with what a test does not care about filled in: one function a noun.
+
+Whatever has a moment takes `now`; the default is the test suite's NOW. Names count up, so two calls give two rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from incidents.oncall.models import EscalationPolicy
+from incidents.oncall.services import set_policy
+from incidents.paging import services as paging
+from incidents.paging.models import PagerEndpoint
+from incidents.response import services as response
+from incidents.response.models import Incident
+from incidents.response.severity import Severity
+from observability.core import permissions
+from observability.core.models import Membership, Organisation, Role, Team, User
+from sloengine.budgets.models import Finding
+from sloengine.catalog.models import Service
+
+NOW = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+# ---- core ---------------------------------------------------------------------------------------------------------
+
+
+def make_organisation(slug: str = "") -> Organisation:
+    slug = slug or f"organisation-{next(_numbers)}"
+    return Organisation.objects.get_or_create(slug=slug, defaults={"name": slug.capitalize()})[0]
+
+
+def make_user(organisation: Organisation, *, username: str = "", role: Role = Role.RESPONDER) -> User:
+    username = username or f"person-{next(_numbers)}"
+    user = User.objects.create(username=username, display_name=username.capitalize(), date_joined=NOW)
+    Membership.objects.create(organisation=organisation, user=user, role=role)
+    return user
+
+
+def make_team(organisation: Organisation, *, slug: str = "") -> Team:
+    slug = slug or f"team-{next(_numbers)}"
+    return Team.objects.create(organisation=organisation, slug=slug, name=slug.capitalize())
+
+
+# ---- sloengine ----------------------------------------------------------------------------------------------------
+
+
+def make_service(organisation: Organisation, *, slug: str = "", team: Team | None = None, simulated: bool = False) -> Service:
+    slug = slug or f"service-{next(_numbers)}"
+    return Service.objects.create(
+        organisation=organisation, slug=slug, name=slug.capitalize(), team=team, simulated=simulated
+    )
+
+
+def make_finding(service: Service | None, *, organisation: Organisation | None = None, now: datetime = NOW, **given: Any) -> Finding:
+    """A firing burn that asks for a page, since `now`."""
+    owner = organisation or (service.organisation if service is not None else make_organisation())
+    number = next(_numbers)
+    fields: dict[str, Any] = {
+        "kind": "burn",
+        "fingerprint": f"burn:{number}",
+        "severity": "page",
+        "state": "firing",
+        "since": now,
+        "changed_at": now,
+        "reason": "burns its budget 20 times too fast",
+        "evidence": {"objective": "ttft", "impact_start": (now - timedelta(minutes=3)).isoformat()},
+    }
+    return Finding.objects.create(organisation=owner, service=service, **{**fields, **given})
+
+
+def clear_finding(finding: Finding, *, now: datetime) -> Finding:
+    """The same finding, cleared at `now`."""
+    finding.state, finding.cleared_at, finding.changed_at = "cleared", now, now
+    finding.save()
+    return finding
+
+
+# ---- incidents ----------------------------------------------------------------------------------------------------
+
+
+def make_incident(
+    service: Service | None = None,
+    *,
+    organisation: Organisation | None = None,
+    severity: Severity = Severity.SEV2,
+    now: datetime = NOW,
+    title: str = "First tokens are late",
+    group_key: str = "",
+) -> Incident:
+    """An open incident that nobody has been paged for."""
+    owner = organisation or (service.organisation if service is not None else make_organisation())
+    return response.open_incident(
+        organisation=owner,
+        service=service,
+        title=title,
+        severity=severity,
+        actor=permissions.system(owner),
+        now=now,
+        group_key=group_key,
+        impact_started_at=now - timedelta(minutes=3),
+    )
+
+
+def make_pager(user: User, organisation: Organisation, *, url: str, name: str = "Phone", now: datetime = NOW) -> PagerEndpoint:
+    """A webhook that reaches `user` at `url`."""
+    actor = permissions.system(organisation)
+    return paging.add_endpoint(organisation=organisation, user=user, url=url, name=name, actor=actor, now=now)[0]
+
+
+def make_policy(
+    organisation: Organisation, *people: User, service: Service | None = None, team: Team | None = None, **given: Any
+) -> EscalationPolicy:
+    """Tell these people in this order, 5 minutes apart."""
+    return set_policy(
+        organisation=organisation,
+        people=people,
+        actor=permissions.system(organisation),
+        now=NOW,
+        service=service,
+        team=team,
+        **given,
+    )

@@ -1,0 +1,215 @@
+"""Signals of a service from what was collected, here plain values: windows, details, and "cannot tell"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from incidents.diagnosis.answers import READERS, ServiceSignals
+from incidents.diagnosis.replay import Replayed, SliceVerdict, Verdict
+from incidents.diagnosis.signals import sentence
+from incidents.diagnosis.view import ChangeSeen, Found, Period, When
+from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
+
+AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+BURN = Found("burn", "page", "burns", {
+    "objective": "first-token", "indicator": "ttft", "burn_rate_long": 20.1, "threshold": 14.4, "long_window_seconds": 3600,
+})  # fmt: skip
+
+
+@dataclass
+class FakeView:
+    """(family, when) -> {group: value}; a histogram is (sum, count), a gauge its mean."""
+
+    counters: Mapping[tuple[str, When], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
+    histograms: Mapping[tuple[str, When], Mapping[tuple[str, ...], tuple[float, float]]] = field(default_factory=dict)
+    gauges: Mapping[tuple[str, When], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
+    found: Sequence[Found] = ()
+    changed: Sequence[ChangeSeen] = ()
+    replay: Replayed = Replayed()
+    service: str = "chat"
+
+    def period(self, when: When) -> Period:
+        return (
+            Period(AT - timedelta(minutes=5), AT)
+            if when is When.NOW
+            else Period(AT - timedelta(minutes=66), AT - timedelta(minutes=6))
+        )
+
+    def covered_seconds(self, family: str, when: When) -> float | None:
+        return float(self.period(when).seconds) if (family, when) in self.counters else None
+
+    def increments(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
+        groups = self.counters.get((family, when), {})
+        return groups if by or not groups else {(): sum(groups.values())}
+
+    def histogram(
+        self, family: str, when: When, by: tuple[str, ...] = ()
+    ) -> Mapping[tuple[str, ...], HistogramIncrement]:
+        groups = self.histograms.get((family, when), {})
+        if not by and groups:
+            groups = {(): (sum(total for total, _ in groups.values()), sum(count for _, count in groups.values()))}
+        return {
+            key: HistogramIncrement((0.25, float("inf")), (count * 0.9, count), total, count)
+            for key, (total, count) in groups.items()
+        }
+
+    def gauge(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]:
+        groups = self.gauges.get((family, when), {})
+        if not by and groups:
+            groups = {(): sum(groups.values()) / len(groups)}
+        return {key: GaugeWindow(10, mean, 0.0) for key, mean in groups.items()}
+
+    def findings(self) -> Sequence[Found]:
+        return self.found
+
+    def changes(self) -> Sequence[ChangeSeen]:
+        return self.changed
+
+    def replayed(self) -> Replayed:
+        return self.replay
+
+
+def ask(name: str, **given: Any) -> tuple[float | None, str]:
+    answer = ServiceSignals(FakeView(**given)).ask(name)
+    return answer.value, sentence(name, answer)
+
+
+def both(
+    family: str, now: Mapping[tuple[str, ...], Any], before: Mapping[tuple[str, ...], Any]
+) -> dict[tuple[str, When], Any]:
+    return {(family, When.NOW): now, (family, When.BEFORE): before}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in READERS
+        if name
+        not in {
+            "page_breaches",
+            "burn_rate",
+            "outage",
+            "quality_breaches",
+            "changes_nearby",
+            "cost_findings",
+            "shift_findings",
+        }
+    ],
+)
+def test_nothing_collected_is_cannot_tell_and_never_zero(name: str) -> None:
+    value, said = ask(name)
+    assert value is None
+    assert said.startswith("Cannot tell ")
+
+
+def test_burn_names_objective_and_limit() -> None:
+    value, said = ask("burn_rate", found=[BURN])
+    assert value == 20.1
+    assert said == "chat burns its ttft budget 20.1 times too fast (limit 14.4 over 1 h)"
+    assert ask("page_breaches", found=[BURN])[0] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Found("burn", "ticket", "", {"indicator": "ttft"}),
+        Found("burn", "page", "", {"indicator": "quality"}),
+        Found("cost", "page", ""),
+    ],
+)
+def test_only_page_tier_burns_of_availability_or_speed_are_a_breach(other: Found) -> None:
+    assert ask("page_breaches", found=[other])[0] == 0
+
+
+def test_traffic_is_compared_as_rates_though_the_windows_differ() -> None:
+    value, said = ask("traffic_factor", counters=both("requests_total", {("ok",): 97 * 300}, {("ok",): 42 * 3600}))
+    assert value == pytest.approx(97 / 42)
+    assert said == "Requests arrive 2.31 times as often as before (from 42 per second to 97 per second)"
+
+
+def test_queue_share_is_of_the_mean_time_to_first_token() -> None:
+    stages = {("queue_seconds", When.NOW): {(): (710, 1000)}, ("prefill_seconds", When.NOW): {(): (290, 1000)}}
+    assert ask("queue_share", histograms=stages) == (
+        pytest.approx(0.71),
+        "Queueing is 71 % of the time to first token (mean share)",
+    )
+
+
+def test_errors_leave_client_aborts_out() -> None:
+    counted = {("requests_total", When.NOW): {("ok",): 980, ("error",): 15, ("rejected",): 5, ("aborted",): 500}}
+    assert ask("error_share", counters=counted) == (pytest.approx(0.02), "2 % of requests fail (20 of 1,000 requests)")
+
+
+def test_replicas_that_do_not_answer_are_named() -> None:
+    value, said = ask("replicas_down", gauges={("target_up", When.NOW): {("r1",): 1.0, ("r2",): 0.1, ("r3",): 1.0}})
+    assert (value, said) == (1, "1 replica does not answer the probe (r2 of 3)")
+
+
+def test_a_clock_that_fell() -> None:
+    value, said = ask("gpu_clock_factor", gauges=both("gpu_clock_hertz", {(): 0.6e9}, {(): 1.8e9}))
+    assert value == pytest.approx(1 / 3)
+    assert "from 1,800 to 600 MHz" in said
+
+
+def test_similarity_comes_from_exact_counters_where_there_are_any() -> None:
+    counters = {
+        ("answer_similarity_sum_total", When.NOW): {(): 8.0},
+        ("answer_similarity_samples_total", When.NOW): {(): 10.0},
+    }
+    gauges = both("answer_similarity_ratio", {(): 0.95}, {(): 0.97})
+    assert ask("answer_similarity", counters=counters, gauges=gauges)[0] == pytest.approx(0.8)
+    assert ask("similarity_fall", counters=counters, gauges=gauges)[0] == pytest.approx(0.17)
+    assert ask("answer_similarity", gauges=gauges)[0] == pytest.approx(0.95)
+
+
+def test_versions_are_compared_where_a_new_one_serves() -> None:
+    gauges = both("answer_similarity_ratio", {("v2",): 0.8, ("v1",): 0.97}, {("v1",): 0.97})
+    value, said = ask("version_similarity_gap", gauges=gauges)
+    assert value == pytest.approx(0.17)
+    assert said.endswith("(v1 0.970, v2 0.800)")
+
+
+def test_one_tenant_in_the_growth() -> None:
+    counters = both(
+        "tenant_tokens_total",
+        {("acme",): 8000 * 300, ("beta",): 1100 * 300},
+        {("acme",): 1000 * 3600, ("beta",): 1000 * 3600},
+    )
+    value, said = ask("top_tenant_growth_share", counters=counters)
+    assert value == pytest.approx(7000 / 7100)
+    assert said == "One tenant is 99 % of what the token rate gained (acme)"
+
+
+def test_changes_are_told_with_both_sides_and_traffic_changes_left_out() -> None:
+    changes = [ChangeSeen("config", AT, "bf16", "int4"), ChangeSeen("traffic", AT, "a", "b")]
+    assert ask("changes_nearby", changed=changes) == (
+        1,
+        "1 version or config change near the start of the impact (config bf16 to int4 at 09:00)",
+    )
+
+
+def test_the_replay_answers_in_slices() -> None:
+    slices = (
+        SliceVerdict("code", Verdict.WORSE, 20, 0.8, 0.97, "code: worse"),
+        SliceVerdict("facts", Verdict.SAME, 20, 0.97, 0.97, "facts: same"),
+    )
+    assert ask("replay_slices_worse", replay=Replayed(slices)) == (
+        1,
+        "The serving version is worse on 1 replay slices (code)",
+    )
+    assert ask("replay_slices_judged", replay=Replayed(slices))[0] == 2
+    few = Replayed(
+        (SliceVerdict("code", Verdict.INSUFFICIENT, 3, None, None, "code: insufficient data, 3 of 20 prompts"),)
+    )
+    assert ask("replay_slices_worse", replay=few)[1].endswith("code: insufficient data, 3 of 20 prompts")
+
+
+def test_a_signal_is_computed_once() -> None:
+    signals = ServiceSignals(FakeView())
+    assert signals.ask("kv_cache") is signals.ask("kv_cache")

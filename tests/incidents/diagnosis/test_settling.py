@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from incidents.diagnosis.settling import Change, Held, settle
+
+
+@pytest.mark.parametrize(
+    ("why", "stored", "found", "young", "expected"),
+    [
+        ("nothing stored yet", None, ("stall", 0.3), True, Change.REPLACE),
+        ("the same leaf with fresher evidence", ("stall", 0.5), ("stall", 0.6), False, Change.REFRESH),
+        ("the same leaf as the evidence fades", ("stall", 0.6), ("stall", 0.4), False, Change.KEEP),
+        ("unexplained ripens into a leaf", ("unexplained", 0.2), ("stall", 0.15), False, Change.REPLACE),
+        ("a leaf fades into unexplained", ("stall", 0.3), ("unexplained", 0.2), True, Change.KEEP),
+        ("another leaf with more confidence", ("stall", 0.5), ("decode-slow", 0.55), False, Change.REPLACE),
+        ("another leaf with as much, young", ("stall", 0.95), ("decode-slow", 0.8), True, Change.REPLACE),
+        ("another leaf with less, young and weak", ("stall", 0.8), ("decode-slow", 0.6), True, Change.KEEP),
+        ("another leaf with less, settled", ("stall", 0.95), ("decode-slow", 0.9), False, Change.KEEP),
+    ],
+)
+def test_settling(
+    why: str, stored: tuple[str, float] | None, found: tuple[str, float], young: bool, expected: Change
+) -> None:
+    assert settle(stored=Held(*stored) if stored else None, found=Held(*found), young=young) is expected, why

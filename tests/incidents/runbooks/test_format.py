@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from incidents.diagnosis import treefile
+from incidents.diagnosis.signals import Table
+from incidents.runbooks import diagnostics
+from incidents.runbooks.format import SECTIONS, Kind, RunbookInvalidError, parse
+from incidents.runbooks.rendering import render
+from tests.conftest import NOW
+
+LIBRARY = Path(treefile.__file__).parent.parent / "runbooks" / "library"
+GOOD = """\
+---
+title: A spike
+slug: a-spike
+matches: [traffic-spike]
+severity: 2
+owner: serving
+---
+
+## Symptom
+
+Slow.
+
+## Why it happens
+
+Many requests.
+
+## Confirm and refute
+
+1. [diagnostic] Did requests rise,
+   as seen at the gateway? `traffic_factor > 1.5 x`
+
+## Mitigate now
+
+2. [action tighten_admission] Tighten.
+3. [manual] Wait.
+
+## Root cause
+
+Who?
+
+## Harden
+
+Quotas.
+"""
+
+
+def test_a_good_runbook() -> None:
+    book = parse(source=GOOD, file="a.md")
+    assert (book.slug, book.matches, book.severity) == ("a-spike", ("traffic-spike",), 2)
+    assert tuple(section.title for section in book.sections) == SECTIONS
+    assert [(step.number, step.kind, step.text, step.action) for step in book.steps] == [
+        (1, Kind.DIAGNOSTIC, "Did requests rise, as seen at the gateway?", None),
+        (2, Kind.ACTION, "Tighten.", "tighten_admission"),
+        (3, Kind.MANUAL, "Wait.", None),
+    ]
+    assert book.steps[0].expected is not None
+    assert book.steps[0].expected.threshold == "> 1.5x"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "path", "found", "expected"),
+    [
+        ("title: A spike", "title: 3", 2, "front matter.title", "3", "a text"),
+        ("slug: a-spike", "slug: A Spike", 2, "front matter.slug", "'A Spike'", "lower case letters, digits and -"),
+        ("matches: [traffic-spike]", "matches: all", 2, "front matter.matches", "'all'", "a list of leaves"),
+        ("severity: 2", "severity: true", 2, "front matter.severity", "True", "a number from 1 to 5"),
+        ("owner: serving", "owners: serving", 2, "front matter.owner", "None", "a text"),
+        ("## Harden", "## Hardening", 31, "sections", None, ", ".join(SECTIONS)),
+        ("Slow.", "", 9, "Symptom", "nothing", "a text"),
+        ("`traffic_factor > 1.5 x`", "", 19, "step", None, "a condition in backquotes at the end of the line"),
+        ("traffic_factor > 1.5 x", "traffic > 1.5 x", 19, "step", "signal 'traffic'", None),
+        ("tighten_admission", "pray", 24, "step", "action 'pray'", None),
+        ("[manual]", "[wait]", 25, "step", "'3. [wait] Wait.'", None),
+        ("3. [manual]", "4. [manual]", 25, "steps", "1, 2, 4", "steps numbered 1, 2, 3 ..."),
+    ],
+)
+def test_a_bad_runbook_is_refused_with_where_and_why(
+    old: str, new: str, line: int, path: str, found: str | None, expected: str | None
+) -> None:
+    with pytest.raises(RunbookInvalidError) as invalid:
+        parse(source=GOOD.replace(old, new, 1), file="a.md")
+    problem = next(one for one in invalid.value.problems if one.path == path)
+    assert (problem.file, problem.line) == ("a.md", line)
+    assert found is None or problem.found == found
+    assert expected is None or problem.expected == expected
+
+
+@pytest.mark.parametrize("source", ["", "# no front matter", "---\ntitle: x", "---\n[\n---\n", "---\n7\n---\n"])
+def test_what_is_no_runbook_is_refused(source: str) -> None:
+    with pytest.raises(RunbookInvalidError):
+        parse(source=source, file="a.md")
+
+
+@pytest.mark.parametrize("file", sorted(LIBRARY.glob("*.md")), ids=lambda file: file.stem)
+def test_the_library_is_valid_and_named_by_its_slug(file: Path) -> None:
+    book = parse(source=file.read_text(encoding="utf-8"), file=file.name)
+    assert book.slug == file.stem
+    kinds = {step.kind for step in book.steps}
+    assert kinds == set(Kind)
+    assert "<script" not in render(book.markdown)
+
+
+def test_diagnostics_confirm_refute_or_cannot_tell() -> None:
+    book = parse(source=GOOD, file="a.md")
+    verdicts = [
+        diagnostics.steps(runbook=book, signals=Table({"traffic_factor": value}), now=NOW)[0]["verdict"]
+        for value in (2.3, 1.0, None)
+    ]
+    assert verdicts == ["confirms", "refutes", "cannot tell"]
+    first, second, _ = diagnostics.steps(runbook=book, signals=Table({"traffic_factor": 2.3}), now=NOW)
+    assert first["sentence"] == "Requests arrive 2.3 times as often as before"
+    assert (second["kind"], second["action"]) == ("action", "tighten_admission")
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "<script>alert(1)</script>",
+        '<img src=x onerror="alert(1)">',
+        "[x](javascript:alert(1))",
+        '[x](data:text/html;base64,PHNjcmlwdD4=)',
+        '<a href="x" onclick="alert(1)">x</a>',
+        "<style>body{display:none}</style>",
+        "<iframe src=//example.com></iframe>",
+    ],
+)  # fmt: skip
+def test_rendering_lets_nothing_run(markdown: str) -> None:
+    html = render(markdown)
+    for bad in ("<script", "<img", "<style", "<iframe", 'href="javascript', 'href="data', '<a href="x" onclick'):
+        assert bad not in html
+
+
+def test_rendering_keeps_what_runbooks_use() -> None:
+    html = render("1. **one** `two`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[doc](https://example.com)")
+    assert "<strong>one</strong> <code>two</code>" in html
+    assert "<td>1</td>" in html
+    assert 'href="https://example.com"' in html

@@ -1,0 +1,115 @@
+"""A real HTTP server on this machine whose pages behave as a test says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Page = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, pages: dict[str, Page]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages = pages
+        self.bodies: list[dict] = []
+        self.headers: list[dict[str, str]] = []
+        self.over = threading.Event()  # slow pages wait on it, so that no test waits for them
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.server.pages[self.path](self)
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.server.headers.append(dict(self.headers))
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it
+        pass
+
+
+@contextlib.contextmanager
+def serving(**pages: Page) -> Iterator[Server]:
+    """`serving(metrics=text("up 1"))` answers at /metrics."""
+    server = Server({f"/{name.replace('__', '/')}": page for name, page in pages.items()})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def text(body: str | bytes, *, status: int = 200, **headers: str) -> Page:
+    data = body if isinstance(body, bytes) else body.encode()
+
+    def page(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data)
+
+    return page
+
+
+def silent(request: BaseHTTPRequestHandler) -> None:
+    """Takes the request and never answers."""
+    request.server.over.wait(20)  # type: ignore[attr-defined]
+
+
+def dripping(request: BaseHTTPRequestHandler) -> None:
+    """One byte, a little while, one byte: each read is quick, the whole is not."""
+    request.send_response(200)
+    request.end_headers()
+    while not request.server.over.wait(0.02):  # type: ignore[attr-defined]
+        request.wfile.write(b"#")
+
+
+def cut_short(request: BaseHTTPRequestHandler) -> None:
+    """Promises more than it sends."""
+    request.send_response(200)
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    request.wfile.write(b"up 1\n")
+
+
+def stream(*tokens: str, end: str = "data: [DONE]\n\n") -> Page:
+    """An OpenAI stream of these tokens."""
+
+    def page(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        for token in tokens:
+            choice = {"text": token, "delta": {"content": token}, "finish_reason": None}
+            request.wfile.write(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
+        request.wfile.write(end.encode())
+
+    return page
+
+
+def nobody() -> str:
+    """A URL where nothing listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{one.getsockname()[1]}/metrics"

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probes import openai
+from probes.config import Canary, Prompt
+from probes.openai import Reader
+from probes.sse import LIMIT_BYTES, BrokenStream, Decoder
+
+PROMPT = Prompt("p", "Where?")
+CANARY = Canary("chat", "http://chat", "m", (PROMPT,), max_tokens=8)
+
+
+def chunk(text: str, finish: str | None = None) -> str:
+    return "data: " + json.dumps({"choices": [{"text": text, "finish_reason": finish}]}) + "\n\n"
+
+
+STREAM = (chunk("In") + ": a comment\n\n" + chunk(" Zürich") + chunk(" 🚆", "stop") + "data: [DONE]\n\n").encode()
+
+
+def fed(pieces, *, step: float = 0.5) -> Reader:
+    reader = Reader()
+    for at, piece in enumerate(pieces, 1):
+        reader.feed(piece, at=at * step)
+    return reader
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=6))
+def test_a_stream_reads_alike_however_it_is_split(cuts):
+    edges = [0, *sorted(cuts), len(STREAM)]
+    completion = fed(STREAM[low:high] for low, high in pairwise(edges)).completion()
+    assert (completion.outcome, completion.text, completion.finish_reason) == ("ok", "In Zürich 🚆", "stop")
+    assert len(completion.token_seconds) == 3
+    assert list(completion.token_seconds) == sorted(completion.token_seconds)
+
+
+def test_a_stream_reads_alike_byte_by_byte():
+    assert fed(STREAM[at : at + 1] for at in range(len(STREAM))).completion().text == "In Zürich 🚆"
+
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=10)
+
+
+@settings(max_examples=60)
+@given(st.lists(_TEXT, max_size=5), st.sampled_from([b"\n", b"\r", b"\r\n"]), st.lists(st.integers(0, 200), max_size=4))
+def test_any_line_end_will_do(texts, end, cuts):
+    stream = b"".join(b"data: " + text.encode() + end + end for text in texts) + b":" + end
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    decoder = Decoder()
+    found = [event for low, high in pairwise(edges) for event in decoder.feed(stream[low:high])]
+    assert found == texts
+
+
+def test_several_data_lines_are_one_event_and_other_fields_are_passed_over():
+    assert Decoder().feed(b"event: x\nid: 1\ndata: a\ndata:b\n\n\n") == ["a\nb"]
+
+
+def test_token_times_are_those_of_arrival():
+    completion = fed(
+        [chunk("a").encode(), (chunk("b") + chunk("c", "length")).encode(), b"data: [DONE]\n\n"]
+    ).completion()
+    assert completion.token_seconds == (0.5, 1.0, 1.0)
+    assert completion.end_seconds == 1.5
+    assert completion.per_token_seconds == 0.25
+
+
+def test_chat_deltas_are_read_and_an_empty_first_delta_is_no_token():
+    deltas = [{"role": "assistant", "content": ""}, {"content": "Hi"}, {}]
+    stream = (
+        "".join("data: " + json.dumps({"choices": [{"delta": delta}]}) + "\n\n" for delta in deltas)
+        + "data: [DONE]\n\n"
+    )
+    completion = fed([stream.encode()]).completion()
+    assert (completion.text, len(completion.token_seconds)) == ("Hi", 1)
+    assert completion.per_token_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("stream", "outcome", "detail"),
+    [
+        (chunk("a"), "error", "before [DONE]"),
+        ("", "error", "before [DONE]"),
+        (chunk("a") + 'data: {"error": {"message": "engine died"}}\n\n', "error", "engine died"),
+        (chunk("a", "abort") + "data: [DONE]\n\n", "aborted", "abort"),
+    ],
+)
+def test_a_stream_that_broke_after_its_200_is_not_ok(stream, outcome, detail):
+    completion = fed([stream.encode()]).completion()
+    assert completion.outcome == outcome
+    assert detail in completion.detail
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"data: {\n\n",
+        b"data: []\n\n",
+        b'data: {"choices": [3]}\n\n',
+        b"data: 7\n\n",
+        b"data: \xff\n\n",
+        b"x" * (LIMIT_BYTES + 1),
+    ],
+)
+def test_a_frame_that_is_none_breaks_the_stream(stream):
+    with pytest.raises(BrokenStream):
+        fed([stream])
+
+
+@given(st.lists(st.binary(max_size=40), max_size=5))
+def test_any_bytes_are_read_or_broken(pieces):
+    with contextlib.suppress(BrokenStream):
+        assert fed(pieces).completion().outcome in ("ok", "error", "aborted")
+
+
+def test_requests_are_repeatable_and_stream():
+    url, body = openai.request(CANARY, PROMPT)
+    assert url == "http://chat/v1/completions"
+    assert body == {"model": "m", "prompt": "Where?", "max_tokens": 8, "temperature": 0, "seed": 0, "stream": True}
+    url, body = openai.request(Canary("chat", "http://chat", "m", (PROMPT,), api="chat"), PROMPT)
+    assert url == "http://chat/v1/chat/completions"
+    assert body["messages"] == [{"role": "user", "content": "Where?"}]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(200, "ok"), (429, "rejected"), (504, "timeout"), (503, "error"), (404, "error")]
+)
+def test_a_status_is_an_outcome(status, outcome):
+    assert openai.outcome_of_status(status) == outcome
