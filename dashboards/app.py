@@ -55,5 +55,9 @@ def dash_app() -> dash.Dash:
 @cache
 def policy() -> str:
     """The site's content policy, with Dash's inline scripts by hash, its inline styles, and the pictures it makes itself."""
-    own = {"script-src": " ".join(["'self'", *dash_app().csp_hashes()]), "style-src": "'self' 'unsafe-inline'", "img-src": "'self' data: blob:"}
+    own = {
+        "script-src": " ".join(["'self'", *dash_app().csp_hashes()]),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+    }
     return "; ".join(f"{name} {value}" for name, value in {**POLICY, **own}.items())

@@ -19,7 +19,9 @@ POINTS: Final = 120
 def choice(given: Mapping[str, str]) -> Choice:
     """From the address; what is not understood is left out."""
     wanted = given.get("range", "")
-    return Choice(service=given.get("service", "")[:200].replace("\x00", ""), range=wanted if wanted in RANGES else "30d")
+    return Choice(
+        service=given.get("service", "")[:200].replace("\x00", ""), range=wanted if wanted in RANGES else "30d"
+    )
 
 
 def slo_report(*, organisation: Organisation, choice: Choice, now: datetime) -> SloReport:
@@ -32,17 +34,33 @@ def slo_report(*, organisation: Organisation, choice: Choice, now: datetime) -> 
     curves = slos.burn_downs(organisation=organisation, service=choice.service, start=start, end=now, points=POINTS)
     rows = tuple(
         ObjectiveRow(
-            service=row.service, slug=row.slug, title=row.title, target=row.target, attained=row.attained, left=row.left,
-            bad=row.bad, total=row.total, state=row.state, burn_down=curves.get((row.service, row.slug), ()),
+            service=row.service,
+            slug=row.slug,
+            title=row.title,
+            target=row.target,
+            attained=row.attained,
+            left=row.left,
+            bad=row.bad,
+            total=row.total,
+            state=row.state,
+            burn_down=curves.get((row.service, row.slug), ()),
         )
         for row in table.rows
-    )  # fmt: skip
+    )
     found = costs.incident_costs(organisation=organisation, service=choice.service, start=start, now=now)
     incidents = tuple(
         IncidentCost(
-            number=one.number, title=one.title, service=one.service, leaf=one.leaf, severity=one.severity, started_at=one.started_at,
-            lasted_seconds=one.lasted_seconds, bad=one.bad, usd=one.usd, simulated=one.simulated,
+            number=one.number,
+            title=one.title,
+            service=one.service,
+            leaf=one.leaf,
+            severity=one.severity,
+            started_at=one.started_at,
+            lasted_seconds=one.lasted_seconds,
+            bad=one.bad,
+            usd=one.usd,
+            simulated=one.simulated,
         )
         for one in found
-    )  # fmt: skip
+    )
     return SloReport(choice=choice, services=table.services, start=start, end=now, objectives=rows, incidents=incidents)

@@ -18,7 +18,9 @@ def headline(*, incidents: Sequence[IncidentCost], chosen: str) -> str:
         return f"Reliability cost nothing {when}."
     counted = [row.bad for row in incidents if row.bad is not None]
     spent = [row.usd for row in incidents if row.usd is not None]
-    parts = ([f"{words.count(round(sum(counted)))} requests"] if counted else []) + ([words.usd(sum(spent, Decimal()))] if spent else [])
+    parts = ([f"{words.count(round(sum(counted)))} requests"] if counted else []) + (
+        [words.usd(sum(spent, Decimal()))] if spent else []
+    )
     if not parts:
         return f"{_incidents(len(incidents))} {when}; what they cost was not counted."
     return f"Reliability cost {' and '.join(parts)} {when}."
@@ -35,9 +37,15 @@ def answer(*, objectives: Sequence[ObjectiveRow], incidents: Sequence[IncidentCo
         verb = "is" if len(spent) == 1 else "are"
         first = f"{len(spent)} of {len(known)} budgets {verb} spent: {words.listed(spent[:3])}{' and more' if len(spent) > 3 else ''}."
     else:
-        first = f"Every budget holds; least is left of {least.service}, {least.title}: {words.percent(least.left)}."
+        first = f"Every budget holds; least is left of {least.service}, {least.title}: {words.left(least.left)}."
     blind = len(objectives) - len(known)
-    return " ".join([first, f"{_incidents(len(incidents))}." if incidents else "No incidents.", f"{blind} without data." if blind else ""]).strip()
+    return " ".join(
+        [
+            first,
+            f"{_incidents(len(incidents))}." if incidents else "No incidents.",
+            f"{blind} without data." if blind else "",
+        ]
+    ).strip()
 
 
 def _incidents(count: int) -> str:

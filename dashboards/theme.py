@@ -17,6 +17,12 @@ LAYOUT: dict[str, Any] = {
     "legend": {"orientation": "h", "y": -0.16, "x": 0},
     "xaxis": {"gridcolor": "rgba(128,128,128,.18)", "zeroline": False},
     "yaxis": {"gridcolor": "rgba(128,128,128,.18)", "zeroline": False},
-    "height": 320,
+    "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": QUIET},
+    "height": 360,
 }
-CONFIG: dict[str, Any] = {"displaylogo": False, "responsive": True, "modeBarButtons": [["toImage"]], "toImageButtonOptions": {"format": "png", "scale": 2}}
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtons": [["toImage"]],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}

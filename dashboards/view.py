@@ -29,11 +29,15 @@ PASSED_ON = {"content-type", "cache-control", "etag", "last-modified", "content-
 @viewed
 def serve(request: Request) -> HttpResponse:
     """One request of the browser, answered by Dash as `request.actor`."""
-    if request.method == "POST" and (request.path != CALLBACK or request.headers.get("Sec-Fetch-Site") != "same-origin"):
-        return HttpResponseForbidden("Callbacks are accepted from Tailwatch's own pages only.", content_type="text/plain")
+    if request.method == "POST" and (
+        request.path != CALLBACK or request.headers.get("Sec-Fetch-Site") != "same-origin"
+    ):
+        return HttpResponseForbidden(
+            "Callbacks are accepted from Tailwatch's own pages only.", content_type="text/plain"
+        )
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    from dashboards.app import dash_app, policy  # noqa: PLC0415 - Dash takes seconds to import: on the first request only
+    from dashboards.app import dash_app, policy  # Dash takes seconds to import: on the first request only
 
     get_token(request)
     token = VIEWER.set(request)
@@ -58,12 +62,26 @@ def _environ(request: Request) -> dict[str, Any]:
 @viewed
 def slo_csv(request: Request) -> HttpResponse:
     """The page's table as a spreadsheet reads it."""
-    report = data.slo_report(organisation=request.organisation, choice=data.choice(request.GET.dict()), now=request.moment)
-    response = HttpResponse(content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="slo.csv"'})
+    report = data.slo_report(
+        organisation=request.organisation, choice=data.choice(request.GET.dict()), now=request.moment
+    )
+    response = HttpResponse(
+        content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="slo.csv"'}
+    )
     writer = csv.writer(response)
     writer.writerow(["service", "objective", "target", "attained", "budget left", "bad", "total"])
     for row in report.objectives:
-        writer.writerow([row.service, row.title, row.target, _number(row.attained), _number(row.left), _number(row.bad), _number(row.total)])
+        writer.writerow(
+            [
+                row.service,
+                row.title,
+                row.target,
+                _number(row.attained),
+                _number(row.left),
+                _number(row.bad),
+                _number(row.total),
+            ]
+        )
     return response
 
 

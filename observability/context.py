@@ -25,5 +25,10 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "may": {verb.value: actor is not None and allowed(actor, verb, None) for verb in Verb},
         "demo": bool(settings.TAILWATCH_DEMO_FLEET_URL),
-        "simulated": SimpleLazyObject(lambda: actor is not None and Service.objects.filter(organisation_id=actor.organisation_id, simulated=True).exists()),
+        "simulated": SimpleLazyObject(
+            lambda: (
+                actor is not None
+                and Service.objects.filter(organisation_id=actor.organisation_id, simulated=True).exists()
+            )
+        ),
     }

@@ -44,6 +44,7 @@ class LocalPager:
                 """What came is kept in `received`; nothing is printed."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.socket.listen(128)  # the standard 5 resets connections when 16 threads send at once
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

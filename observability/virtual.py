@@ -80,7 +80,14 @@ class VirtualWorld:
     """One fleet and its platform. `now` moves only by `advance`; the core clock follows it."""
 
     def __init__(
-        self, *, organisation: Organisation, start: datetime, seed: int = 1, config: FleetConfig | None = None, step: timedelta = STEP
+        self,
+        *,
+        organisation: Organisation,
+        start: datetime,
+        seed: int = 1,
+        config: FleetConfig | None = None,
+        step: timedelta = STEP,
+        source_name: str = "virtual fleet",
     ) -> None:
         self.organisation = organisation
         self.now = start
@@ -89,7 +96,7 @@ class VirtualWorld:
         self._services: dict[Beat, Callable[..., object]] = {beat: import_string(beat.service) for beat in BEAT}
         self.fleet = Fleet(config or default_config(), seed=seed, start=start.timestamp())
         self.agent = Agent(probe_config(self.fleet.config), FleetTransport(self.fleet), started=start.timestamp())
-        self.source_name = f"virtual fleet {organisation.slug} {seed}"
+        self.source_name = source_name
         recorded.register(self.source_name, AgentSource(self.agent))
 
     def connect(self) -> MetricSource:

@@ -13,14 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from probes import canary as canaries
 from probes import gpu, inventory, latency
 from probes.canary import CanaryTally, Completion
+from probes.cards import Cards
 from probes.config import Canary, ProbeConfig, Prompt, Target
-from probes.exposition import MalformedExposition, Samples, Series
+from probes.exposition import Labels, MalformedExposition, Samples, Series
 from probes.latency import RecentLatency
 from probes.replica import Translator, target_labels
 from probes.signals import PREFIX, REPLICA
@@ -29,12 +31,9 @@ from probes.tally import Tally
 log = logging.getLogger(__name__)
 
 REASONS = ("connect", "timeout", "status", "malformed")
-_RUNNING, _UTILISATION, _XID = (
-    f"{PREFIX}{name}" for name in ("requests_running", "gpu_utilisation_ratio", "gpu_xid_code")
-)
+_RUNNING = f"{PREFIX}requests_running"
 #: A similarity is shown until its prompt would have been answered this often again, and this long at least.
 STALE_ROUNDS, STALE_SECONDS = 3, 120.0
-SELF = ("service", "replica", "region")
 
 
 class ScrapeFailed(Exception):
@@ -99,11 +98,10 @@ class Agent:
         self._canary_busy: set[int] = set()
         self._latency = RecentLatency()
         self._slow: set[str] = set()
-        self._spread = gpu.SpreadWindow()
+        self._urgent: set[int] = set()  # canaries whose references are all to be asked now
+        self._cards = Cards(service=config.gpu_service, region=config.gpu_region, started=started)
         self._running: dict[tuple[str, str], bool] = {}  # by service and target
-        self._xid: dict[Series, float] = {}
-        self._machine: Samples = {}
-        self._gpus_read = started
+        self._now = started
         self._due = {"discover": started, "gpu": started}
         self._busy: set[str] = set()
         self._watch(config.targets)
@@ -112,6 +110,9 @@ class Agent:
 
     def tick(self, now: float) -> None:
         """Starts what is due; with no executor it is also done when this returns. Never raises for one bad target."""
+        if now < self._now:
+            self._set_back(now)
+        self._now = now
         if self.config.targets_url is not None and self._take("discover", now):
             self._run(self._discover)
         if self._gpus is not None and self._take("gpu", now):
@@ -124,15 +125,8 @@ class Agent:
                 watch.due = self._next(now)
                 self._failed(watch, "timeout", "the previous scrape has not ended yet")
         for at, canary in enumerate(self.config.canaries):
-            if self._canary_due[at] <= now and at not in self._canary_busy:
-                with self._lock:
-                    stale = max(STALE_SECONDS, STALE_ROUNDS * canary.interval_seconds * len(canary.prompts))
-                    self._canaries.forget(service=canary.service, before=now - stale)
-                due = self._canary_due[at] + canary.interval_seconds
-                self._canary_due[at] = due if due > now else now + canary.interval_seconds
-                prompt = canary.prompts[self._asked[at] % len(canary.prompts)]
-                self._asked[at] += 1
-                self._ask(at, (prompt,), now)
+            if at not in self._canary_busy:
+                self._ask_what_is_due(at, canary, now)
 
     def next_due(self) -> float:
         """When `tick` has something to do again, in unix seconds."""
@@ -149,8 +143,7 @@ class Agent:
                 out.update(watch.samples)
                 if watch.up is not None:
                     out[_up(watch.target)] = 1.0 if watch.up else 0.0
-            out.update(self._machine)
-            out.update(self._spread.samples())
+            out.update(self._cards.samples(now=self._now))
             out.update(self._canaries.tally.samples())
             out.update(self._tally.samples())
             return out
@@ -168,7 +161,7 @@ class Agent:
 
     def _scrape(self, watch: _Watch, now: float) -> None:
         target = watch.target
-        labels = target_labels(target, SELF)
+        labels = _own(target)
         begun = time.perf_counter()
         try:
             raw = self._transport.scrape(target)
@@ -197,7 +190,7 @@ class Agent:
         with self._lock:
             watch.up, watch.samples, watch.detail = False, {}, detail
             self._running.pop((watch.target.service, watch.target.name), None)
-            self._tally.add("probe_scrape_failures_total", _reason(target_labels(watch.target, SELF), reason))
+            self._tally.add("probe_scrape_failures_total", _reason(_own(watch.target), reason))
 
     def _learn(self, watch: _Watch, now: float) -> None:
         service, samples, made = watch.target.service, watch.samples, watch.translator.made
@@ -207,20 +200,26 @@ class Agent:
                 self._latency.add(now=now, service=service, replica=watch.target.label, buckets=found)
             p95 = self._latency.p95(service, now=now)
             slow = p95 is not None and p95 > latency.SLOW_TOKEN_SECONDS
-            if slow and service not in self._slow:
-                self._similarity_probe(service, now)
+            if slow and service not in self._slow:  # R1: the similarity probe runs at once
+                self._urgent |= {at for at, canary in enumerate(self.config.canaries) if canary.service == service}
             (self._slow.add if slow else self._slow.discard)(service)
-        for one in made.get(_UTILISATION, ()):
-            self._spread.add(now=now, labels=one.labels, utilisation=samples[one], requests_run=self._runs(service))
-        for one in made.get(_XID, ()):
-            self._count_xid(one, samples[one])
+        self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service))
 
-    def _similarity_probe(self, service: str, now: float) -> None:
-        """R1: where p95 per token passes 130 ms, every prompt with references is asked at once."""
-        for at, canary in enumerate(self.config.canaries):
+    def _ask_what_is_due(self, at: int, canary: Canary, now: float) -> None:
+        prompts: tuple[Prompt, ...] = ()
+        if at in self._urgent:
+            self._urgent.discard(at)
             prompts = tuple(prompt for prompt in canary.prompts if prompt.references)
-            if canary.service == service and prompts and at not in self._canary_busy:
-                self._ask(at, prompts, now)
+        if self._canary_due[at] <= now:
+            due = self._canary_due[at] + canary.interval_seconds
+            self._canary_due[at] = due if due > now else now + canary.interval_seconds
+            prompts += (canary.prompts[self._asked[at] % len(canary.prompts)],)
+            self._asked[at] += 1
+            stale = max(STALE_SECONDS, STALE_ROUNDS * canary.interval_seconds * len(canary.prompts))
+            with self._lock:
+                self._canaries.forget(service=canary.service, before=now - stale)
+        if prompts:
+            self._ask(at, prompts, now)
 
     def _ask(self, at: int, prompts: tuple[Prompt, ...], now: float) -> None:
         self._canary_busy.add(at)
@@ -263,7 +262,6 @@ class Agent:
             self._busy.discard("discover")
 
     def _read_gpus(self, now: float) -> None:
-        config = self.config
         try:
             machine = self._gpus.read() if self._gpus is not None else gpu.Machine("off")
         except Exception:
@@ -271,25 +269,8 @@ class Agent:
             machine = gpu.Machine("failed")
         with self._lock:
             replicas = _joined(self.targets)
-            elapsed, self._gpus_read = max(0.0, now - self._gpus_read), now
-            self._machine = gpu.canonical(
-                machine, service=config.gpu_service, region=config.gpu_region, replicas=replicas
-            )
-            for reading in machine.gpus:
-                labels = gpu.gpu_labels(
-                    reading.uuid, service=config.gpu_service, region=config.gpu_region, replicas=replicas
-                )
-                for reason in reading.throttled:
-                    self._tally.add("gpu_throttled_seconds_total", _reason(labels, reason), elapsed)
-                busy = reading.values.get("utilisation_ratio")
-                if busy is not None:
-                    self._spread.add(now=now, labels=labels, utilisation=busy, requests_run=self._runs(None))
+            self._cards.machine(now=now, machine=machine, replicas=replicas, requests_run=self._runs(None))
             self._busy.discard("gpu")
-
-    def _count_xid(self, one: Series, code: float) -> None:
-        before, self._xid[one] = self._xid.get(one), code
-        if before is not None and code not in (0.0, before):
-            self._tally.add("gpu_xid_total", _reason(one.labels, str(int(code))))
 
     def _runs(self, service: str | None) -> bool:
         """Whether requests run on the service, or on any where service is None."""
@@ -312,9 +293,22 @@ class Agent:
                     continue
                 fresh[target.name] = _Watch(target, translator)
                 for reason in REASONS:
-                    self._tally.add("probe_scrape_failures_total", _reason(target_labels(target, SELF), reason), 0.0)
+                    self._tally.add("probe_scrape_failures_total", _reason(_own(target), reason), 0.0)
+            gone = [watch.target for name, watch in self._watches.items() if name not in fresh]
             self._watches = fresh
             self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
+            self._latency.keep({(target.service, target.label) for target in targets})
+            for target in gone:
+                self._tally.drop("probe_scrape_seconds", _own(target))
+                for reason in (*REASONS, "internal"):
+                    self._tally.drop("probe_scrape_failures_total", _reason(_own(target), reason))
+
+    def _set_back(self, now: float) -> None:
+        """The clock was set back: what was due later than now was meant for another time."""
+        for watch in self._watches.values():
+            watch.due = min(watch.due, now)
+        self._canary_due = [min(due, now) for due in self._canary_due]
+        self._due = {what: min(due, now) for what, due in self._due.items()}
 
     def _take(self, what: str, now: float) -> bool:
         if self._due[what] > now or what in self._busy:
@@ -342,8 +336,17 @@ def _joined(targets: Sequence[Target]) -> dict[str, str]:
 
 
 def _up(target: Target) -> Series:
-    return Series(f"{PREFIX}target_up", target_labels(target, REPLICA))
+    """A replica is an engine; a GPU's page that answers beside a dead engine is no replica that is up."""
+    if target.kind == "engine":
+        return Series(f"{PREFIX}target_up", target_labels(target, REPLICA))
+    return Series(f"{PREFIX}exporter_up", _own(target))
 
 
-def _reason(labels: tuple[tuple[str, str], ...], reason: str) -> tuple[tuple[str, str], ...]:
+def _own(target: Target) -> Labels:
+    """How the probe names a page in series about itself: a GPU's page apart from the engine whose replica it carries."""
+    named = target if target.kind == "engine" else replace(target, replica=target.name)
+    return target_labels(named, ("service", "replica", "region"))
+
+
+def _reason(labels: Labels, reason: str) -> Labels:
     return tuple(sorted((*labels, ("reason", reason))))

@@ -24,6 +24,7 @@ BY_NVML = (
     "gpu_throttled_seconds_total",
     "gpu_state",
 )
+SPREAD_LIMIT = 300  # one a second; more are not kept
 SPREAD_SAMPLES = 5  # fewer say nothing about a spread
 
 #: NVML's clock event reasons that hold clocks down; idle (1) and a chosen application clock (2) do not.
@@ -94,18 +95,16 @@ class SpreadWindow:
         self._seen: dict[Labels, deque[tuple[float, float]]] = {}
 
     def add(self, *, now: float, labels: Labels, utilisation: float, requests_run: bool) -> None:
-        seen = self._seen.setdefault(labels, deque())
         if requests_run:
-            seen.append((now, utilisation))
-        while seen and seen[0][0] <= now - SPREAD_WINDOW_SECONDS:
-            seen.popleft()
-        if not seen:
-            del self._seen[labels]
+            self._seen.setdefault(labels, deque(maxlen=SPREAD_LIMIT)).append((now, utilisation))
 
-    def samples(self) -> Samples:
-        spreads = ((labels, spread_points([value for _, value in seen])) for labels, seen in self._seen.items())
-        return {
-            Series(f"{PREFIX}gpu_utilisation_spread_points", labels): spread
-            for labels, spread in spreads
-            if spread is not None
-        }
+    def samples(self, *, now: float) -> Samples:
+        out: Samples = {}
+        for labels, seen in list(self._seen.items()):
+            while seen and seen[0][0] <= now - SPREAD_WINDOW_SECONDS:
+                seen.popleft()
+            if not seen:
+                del self._seen[labels]
+            elif (spread := spread_points([value for _, value in seen])) is not None:
+                out[Series(f"{PREFIX}gpu_utilisation_spread_points", labels)] = spread
+        return out

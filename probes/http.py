@@ -17,6 +17,7 @@ from probes.shape import ShapeError
 from probes.sse import BrokenStream
 
 LIMIT_BYTES = 64 * 1024 * 1024
+PARSERS = 1024
 ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 
 
@@ -37,6 +38,8 @@ class HttpTransport:
         self._client.close()
 
     def scrape(self, target: Target) -> Samples:
+        if len(self._parsers) > PARSERS:
+            self._parsers.clear()  # pods come and go; each comes back at the price of one slow parse
         return self._parsers.setdefault(target.url, Parser()).parse(self._get(target.url, accept=ACCEPT))
 
     def discover(self, url: str) -> Sequence[Target]:

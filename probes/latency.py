@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from probes.exposition import Series
 from probes.signals import PREFIX
@@ -42,6 +42,10 @@ class RecentLatency:
                 sums[upper] += grown[upper]
             for upper in sums.keys() - grown.keys():
                 del sums[upper]  # only bounds that all replicas share are answered
+
+    def keep(self, replicas: Collection[tuple[str, str]]) -> None:
+        """Forgets all but these (service, replica)."""
+        self._last = {key: buckets for key, buckets in self._last.items() if key in replicas}
 
     def p95(self, service: str, *, now: float) -> float | None:
         """None where no request ended within the window."""

@@ -62,7 +62,8 @@ _ALL = (
     Signal("prefix_cache_queries_total", "counter", "tokens", REPLICA, "prompt tokens looked up in the prefix cache"),
     Signal("prefix_cache_hits_total", "counter", "tokens", REPLICA, "prompt tokens found in the prefix cache"),
     Signal("process_start_seconds", "gauge", "unix seconds", REPLICA, "when the engine's process started"),
-    Signal("target_up", "gauge", "1 or 0", REPLICA, "1 where the last scrape of the target succeeded"),
+    Signal("target_up", "gauge", "1 or 0", REPLICA, "1 where the last scrape of a replica's engine succeeded"),
+    Signal("exporter_up", "gauge", "1 or 0", ("service", "replica", "region"), "the same for a gateway's or a GPU's page"),
     Signal("config_info", "gauge", "always 1", (*REPLICA, "config_hash"), "the configuration a replica runs, by hash"),
     Signal("config_field_info", "gauge", "always 1", (*REPLICA, "field", "value"), "one field of that configuration"),
     # GPUs.

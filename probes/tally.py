@@ -77,7 +77,7 @@ class Tally:
         self._values[name, labels] = self._values.get((name, labels), 0.0) + amount
 
     def drop(self, name: str, labels: Labels) -> None:
-        """For a gauge that nothing measures any more; a counter stays."""
+        """For what nothing measures any more."""
         self._values.pop((name, labels), None)
 
     def observe(self, name: str, labels: Labels, values: Sequence[float]) -> None:

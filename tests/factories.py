@@ -19,7 +19,8 @@ from incidents.response.severity import Severity
 from observability.core import permissions
 from observability.core.models import Membership, Organisation, Role, Team, User
 from sloengine.budgets.models import Finding
-from sloengine.catalog.models import Service
+from sloengine.catalog.models import Change, Deployment, Service
+from sloengine.collect.models import MetricSource
 
 NOW = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -53,6 +54,26 @@ def make_service(organisation: Organisation, *, slug: str = "", team: Team | Non
     return Service.objects.create(
         organisation=organisation, slug=slug, name=slug.capitalize(), team=team, simulated=simulated
     )
+
+
+def make_source(organisation: Organisation, *, name: str = "", url: str = "", kind: str = "memory", **given: Any) -> MetricSource:
+    """A source of readings; of kind memory it reads what `recorded.register(name, ...)` was given."""
+    name = name or f"source-{next(_numbers)}"
+    return MetricSource.objects.create(
+        organisation=organisation, name=name, kind=kind, url=url or f"memory:{name}", **given
+    )
+
+
+def make_deployment(service: Service, *, version: str = "1", now: datetime = NOW, **given: Any) -> Deployment:
+    """What served in the last hour up to `now`."""
+    fields = {"region": "eu", "model": "m", "config_hash": "", "seen_from": now - timedelta(hours=1), "seen_until": now}
+    return Deployment.objects.create(service=service, version=version, **{**fields, **given})
+
+
+def make_change(service: Service, *, kind: str = "deploy", now: datetime = NOW, **given: Any) -> Change:
+    """Version 1 became version 2 at `now`."""
+    fields: dict[str, Any] = {"before": {"version": "1"}, "after": {"version": "2"}}
+    return Change.objects.create(service=service, kind=kind, at=now, **{**fields, **given})
 
 
 def make_finding(service: Service | None, *, organisation: Organisation | None = None, now: datetime = NOW, **given: Any) -> Finding:

@@ -18,7 +18,9 @@ from observability.core.models import Membership, Organisation, Role, User
 from sloengine.catalog.models import Change, Service
 
 PASSWORD = "correct horse battery staple"
-DIAGNOSIS: dict[str, Any] = json.loads((Path(__file__).parent / "incidents" / "response" / "diagnosis.json").read_text())
+DIAGNOSIS: dict[str, Any] = json.loads(
+    (Path(__file__).parent / "incidents" / "response" / "diagnosis.json").read_text()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,25 @@ def make_person(*, organisation: Organisation, username: str, role: str, now: da
     return user
 
 
-def make_incident(*, organisation: Organisation, service: Service | None, now: datetime, number_key: str, title: str = "chat burns its TTFT budget 20.1 times too fast") -> Incident:
+def make_incident(
+    *,
+    organisation: Organisation,
+    service: Service | None,
+    now: datetime,
+    number_key: str,
+    title: str = "chat burns its TTFT budget 20.1 times too fast",
+) -> Incident:
     incident = response.open_incident(
-        organisation=organisation, service=service, title=title, severity=Severity.SEV2, actor=permissions.system(organisation),
-        now=now, group_key=number_key, impact_started_at=now - timedelta(minutes=3), detected_at=now - timedelta(seconds=40),
-    )  # fmt: skip
+        organisation=organisation,
+        service=service,
+        title=title,
+        severity=Severity.SEV2,
+        actor=permissions.system(organisation),
+        now=now,
+        group_key=number_key,
+        impact_started_at=now - timedelta(minutes=3),
+        detected_at=now - timedelta(seconds=40),
+    )
     incident.diagnosis = DIAGNOSIS
     incident.headline, incident.leaf, incident.runbook = DIAGNOSIS["headline"], DIAGNOSIS["leaf"], DIAGNOSIS["runbook"]
     incident.confidence, incident.tree_version = DIAGNOSIS["confidence"], DIAGNOSIS["version"]
@@ -53,32 +69,107 @@ def make_incident(*, organisation: Organisation, service: Service | None, now: d
 
 def small_world(*, now: datetime) -> World:
     organisation = Organisation.objects.create(slug="acme", name="Acme")
-    people = {role: make_person(organisation=organisation, username=name, role=role, now=now) for name, role in
-              (("vera", Role.VIEWER), ("alice", Role.RESPONDER), ("bob", Role.COMMANDER), ("ada", Role.ADMIN), ("lea", Role.LEADERSHIP), ("otto", Role.AUDITOR), ("rita", Role.RELEASE_ENGINEER))}  # fmt: skip
-    services = {slug: Service.objects.create(organisation=organisation, slug=slug, name=slug, simulated=True) for slug in ("chat", "code", "batch")}
+    people = {
+        role: make_person(organisation=organisation, username=name, role=role, now=now)
+        for name, role in (
+            ("vera", Role.VIEWER),
+            ("alice", Role.RESPONDER),
+            ("bob", Role.COMMANDER),
+            ("ada", Role.ADMIN),
+            ("lea", Role.LEADERSHIP),
+            ("otto", Role.AUDITOR),
+            ("rita", Role.RELEASE_ENGINEER),
+        )
+    }
+    services = {
+        slug: Service.objects.create(organisation=organisation, slug=slug, name=slug, simulated=True)
+        for slug in ("chat", "code", "batch")
+    }
     system = permissions.system(organisation)
     for role in (Role.RESPONDER, Role.COMMANDER):
-        PagerEndpoint.objects.create(organisation=organisation, user=people[role], kind="demo", name="phone", url="http://127.0.0.1:9/", secret="s", created_at=now)
-    oncall.set_policy(organisation=organisation, people=[people[Role.RESPONDER], people[Role.COMMANDER]], actor=system, now=now, name="Inference")
-    Change.objects.create(service=services["chat"], kind="deploy", at=now - timedelta(minutes=9), before={"version": "v7.1"}, after={"version": "v7.2"})
-    earlier = make_incident(organisation=organisation, service=services["chat"], now=now - timedelta(days=2), number_key="old")
+        PagerEndpoint.objects.create(
+            organisation=organisation,
+            user=people[role],
+            kind="demo",
+            name="phone",
+            url="http://127.0.0.1:9/",
+            secret="s",
+            created_at=now,
+        )
+    oncall.set_policy(
+        organisation=organisation,
+        people=[people[Role.RESPONDER], people[Role.COMMANDER]],
+        actor=system,
+        now=now,
+        name="Inference",
+    )
+    Change.objects.create(
+        service=services["chat"],
+        kind="deploy",
+        at=now - timedelta(minutes=9),
+        before={"version": "v7.1"},
+        after={"version": "v7.2"},
+    )
+    earlier = make_incident(
+        organisation=organisation, service=services["chat"], now=now - timedelta(days=2), number_key="old"
+    )
     response.acknowledge(incident=earlier, actor=system, now=now - timedelta(days=2) + timedelta(minutes=2))
     response.mitigate(incident=earlier, actor=system, now=now - timedelta(days=2) + timedelta(minutes=11))
     resolved = response.resolve(incident=earlier, actor=system, now=now - timedelta(days=2) + timedelta(minutes=20))
-    incident = make_incident(organisation=organisation, service=services["chat"], now=now - timedelta(minutes=2), number_key="chat")
+    incident = make_incident(
+        organisation=organisation, service=services["chat"], now=now - timedelta(minutes=2), number_key="chat"
+    )
     response.page(incident=incident, now=now - timedelta(minutes=2))
     for page in Page.objects.filter(incident=incident):
-        Delivery.objects.create(organisation=organisation, page=page, attempt=1, at=now - timedelta(seconds=110), outcome="try_again", status_code=503, error="HTTP 503: busy", seconds=0.4)
-        Delivery.objects.create(organisation=organisation, page=page, attempt=2, at=now - timedelta(seconds=100), outcome="accepted", status_code=200, seconds=0.021)
-        Page.objects.filter(pk=page.pk).update(state="sent", sent_at=now - timedelta(seconds=100), attempts=2, recorded=2)
+        Delivery.objects.create(
+            organisation=organisation,
+            page=page,
+            attempt=1,
+            at=now - timedelta(seconds=110),
+            outcome="try_again",
+            status_code=503,
+            error="HTTP 503: busy",
+            seconds=0.4,
+        )
+        Delivery.objects.create(
+            organisation=organisation,
+            page=page,
+            attempt=2,
+            at=now - timedelta(seconds=100),
+            outcome="accepted",
+            status_code=200,
+            seconds=0.021,
+        )
+        Page.objects.filter(pk=page.pk).update(
+            state="sent", sent_at=now - timedelta(seconds=100), attempts=2, recorded=2
+        )
         _ring(page, now)
-    return World(organisation, {str(role): user for role, user in people.items()}, services, Incident.objects.get(pk=incident.pk), resolved)
+    return World(
+        organisation,
+        {str(role): user for role, user in people.items()},
+        services,
+        Incident.objects.get(pk=incident.pk),
+        resolved,
+    )
 
 
 def _ring(page: Page, now: datetime) -> None:
     payload = {
-        "text": f"SEV2 INC-{page.incident.number} chat: {page.incident.headline}", "kind": page.kind, "recipient": str(page.user), "reason": page.reason, "repeated": False,
+        "text": f"SEV2 INC-{page.incident.number} chat: {page.incident.headline}",
+        "kind": page.kind,
+        "recipient": str(page.user),
+        "reason": page.reason,
+        "repeated": False,
         "incident": {"number": page.incident.number, "headline": page.incident.headline, "simulated": True},
-        "links": {"incident": f"http://127.0.0.1:8000/incidents/{page.incident.number}/", "acknowledge": "http://127.0.0.1:8000/ack/some-token/"},
-    }  # fmt: skip
-    DemoMessage.objects.create(organisation=page.organisation, endpoint=page.endpoint, received_at=now - timedelta(seconds=100), dedup_key=page.dedup_key, payload=payload)
+        "links": {
+            "incident": f"http://127.0.0.1:8000/incidents/{page.incident.number}/",
+            "acknowledge": "http://127.0.0.1:8000/ack/some-token/",
+        },
+    }
+    DemoMessage.objects.create(
+        organisation=page.organisation,
+        endpoint=page.endpoint,
+        received_at=now - timedelta(seconds=100),
+        dedup_key=page.dedup_key,
+        payload=payload,
+    )

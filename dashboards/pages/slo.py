@@ -12,7 +12,14 @@ from dashboards.theme import CONFIG
 from observability.core import words
 
 RANGE_NAMES = {"7d": "7 days", "30d": "30 days", "90d": "90 days"}
-STATES = {"ok": "ok", "warning": "warn", "burning": "burn", "exhausted": "burn", "no data": "nodata", "zero traffic": "muted"}
+STATES = {
+    "ok": "ok",
+    "warning": "warn",
+    "burning": "burn",
+    "exhausted": "burn",
+    "no data": "nodata",
+    "zero traffic": "muted",
+}
 
 
 def page(report: SloReport) -> list[Any]:
@@ -21,7 +28,7 @@ def page(report: SloReport) -> list[Any]:
         html.H1(sentences.headline(incidents=report.incidents, chosen=report.choice.range)),
         html.P(sentences.answer(objectives=report.objectives, incidents=report.incidents), className="lead"),
         _pickers(report.choice, report.services),
-        html.Section([html.H2("Budget left"), _burn_down(report)]),
+        html.Section([html.H2("Budget left, where least is left"), _burn_down(report)]),
         html.Section([html.H2("By objective"), _objectives(report)]),
         html.Section([html.H2("What each incident cost"), *_incidents(report)]),
         html.P(
@@ -29,19 +36,33 @@ def page(report: SloReport) -> list[Any]:
             "service's price of a request over the range; the price, not the harm to anyone's business.",
             className="muted small",
         ),
-        html.P([html.A("As CSV", href=f"/dash/slo.csv?service={report.choice.service}&range={report.choice.range}"), " · PNG: the camera above each chart"], className="muted small"),
-    ]  # fmt: skip
+        html.P(
+            [
+                html.A("As CSV", href=f"/dash/slo.csv?service={report.choice.service}&range={report.choice.range}"),
+                " · PNG: the camera above each chart",
+            ],
+            className="muted small",
+        ),
+    ]
 
 
 def _pickers(choice: Choice, services: tuple[str, ...]) -> Any:
     names = [("", "All services"), *((service, service) for service in services)]
     return html.Div(
         [
-            html.Nav([_tab(name, choice.address(service=slug), slug == choice.service) for slug, name in names], className="tabs", **{"aria-label": "Service"}),
-            html.Nav([_tab(name, choice.address(range=key), key == choice.range) for key, name in RANGE_NAMES.items()], className="tabs", **{"aria-label": "Range"}),
+            html.Nav(
+                [_tab(name, choice.address(service=slug), slug == choice.service) for slug, name in names],
+                className="tabs",
+                **{"aria-label": "Service"},
+            ),
+            html.Nav(
+                [_tab(name, choice.address(range=key), key == choice.range) for key, name in RANGE_NAMES.items()],
+                className="tabs",
+                **{"aria-label": "Range"},
+            ),
         ],
         className="between filters",
-    )  # fmt: skip
+    )
 
 
 def _tab(name: str, address: str, here: bool) -> Any:
@@ -51,14 +72,32 @@ def _tab(name: str, address: str, here: bool) -> Any:
 def _burn_down(report: SloReport) -> Any:
     if not any(row.burn_down for row in report.objectives):
         return _empty("No budget has been measured in this range.", "Apply objectives, or choose a longer range.")
-    return dcc.Graph(figure=figures.burn_down(objectives=report.objectives, incidents=report.incidents), config=CONFIG, id="burn-down")
+    return dcc.Graph(
+        figure=figures.burn_down(objectives=report.objectives, incidents=report.incidents),
+        config=CONFIG,
+        id="burn-down",
+    )
 
 
 def _objectives(report: SloReport) -> Any:
     if not report.objectives:
-        return _empty("No SLOs yet.", "Apply the ones that ship with Tailwatch, or write your own: manage.py slo apply.")
-    head = html.Thead(html.Tr([html.Th("Service"), html.Th("Objective"), html.Th("State"), html.Th("Target", className="n"), html.Th("Attained", className="n"), html.Th("Budget left", className="n"), html.Th("Bad", className="n wide")]))
-    return html.Table([head, html.Tbody([_objective(row) for row in report.objectives])], className="stack")  # fmt: skip
+        return _empty(
+            "No SLOs yet.", "Apply the ones that ship with Tailwatch, or write your own: manage.py slo apply."
+        )
+    head = html.Thead(
+        html.Tr(
+            [
+                html.Th("Service"),
+                html.Th("Objective"),
+                html.Th("State"),
+                html.Th("Target", className="n"),
+                html.Th("Attained", className="n"),
+                html.Th("Budget left", className="n"),
+                html.Th("Bad", className="n wide"),
+            ]
+        )
+    )
+    return html.Table([head, html.Tbody([_objective(row) for row in report.objectives])], className="stack")
 
 
 def _objective(row: ObjectiveRow) -> Any:
@@ -69,7 +108,7 @@ def _objective(row: ObjectiveRow) -> Any:
             html.Td(html.Span(row.state, className=f"state {STATES.get(row.state, 'muted')}")),
             html.Td(words.target(row.target), className="n", **{"data-label": "Target"}),
             html.Td(words.percent(row.attained, 3), className="n", **{"data-label": "Attained"}),
-            html.Td(words.percent(row.left), className="n", **{"data-label": "Budget left"}),
+            html.Td(words.left(row.left), className="n", **{"data-label": "Budget left"}),
             html.Td(words.count(None if row.bad is None else round(row.bad)), className="n wide"),
         ]
     )
@@ -78,23 +117,47 @@ def _objective(row: ObjectiveRow) -> Any:
 def _incidents(report: SloReport) -> list[Any]:
     if not report.incidents:
         return [_empty("No incident began in this range.", "What one costs shows here, in requests and in USD.")]
-    head = html.Thead(html.Tr([html.Th("Incident"), html.Th("Service"), html.Th("Diagnosis", className="wide"), html.Th("Lasted", className="n"), html.Th("Requests over goal", className="n"), html.Th("USD", className="n")]))
-    table = html.Table([head, html.Tbody([_incident(row) for row in report.incidents])], className="stack")  # fmt: skip
+    head = html.Thead(
+        html.Tr(
+            [
+                html.Th("Incident"),
+                html.Th("Service"),
+                html.Th("Diagnosis", className="wide"),
+                html.Th("Lasted", className="n"),
+                html.Th("Requests over goal", className="n"),
+                html.Th("USD", className="n"),
+            ]
+        )
+    )
+    table = html.Table([head, html.Tbody([_incident(row) for row in report.incidents])], className="stack")
     counted = sum(row.bad is not None for row in report.incidents)
-    return [dcc.Graph(figure=figures.by_incident(incidents=report.incidents), config=CONFIG, id="by-incident"), table] if counted > 1 else [table]
+    return (
+        [dcc.Graph(figure=figures.by_incident(incidents=report.incidents), config=CONFIG, id="by-incident"), table]
+        if counted > 1
+        else [table]
+    )
 
 
 def _incident(row: IncidentCost) -> Any:
     return html.Tr(
         [
-            html.Td([html.A([html.B(f"INC-{row.number}"), f" {row.title}"], href=f"/incidents/{row.number}/"), html.Span(" simulated", className="maint small") if row.simulated else ""]),
+            html.Td(
+                [
+                    html.A([html.B(f"INC-{row.number}"), f" {row.title}"], href=f"/incidents/{row.number}/"),
+                    html.Span(" simulated", className="maint small") if row.simulated else "",
+                ]
+            ),
             html.Td(row.service),
             html.Td(row.leaf, className="wide"),
             html.Td(words.duration(row.lasted_seconds), className="n", **{"data-label": "Lasted"}),
-            html.Td(words.count(None if row.bad is None else round(row.bad)), className="n", **{"data-label": "Requests over goal"}),
+            html.Td(
+                words.count(None if row.bad is None else round(row.bad)),
+                className="n",
+                **{"data-label": "Requests over goal"},
+            ),
             html.Td(words.usd(row.usd), className="n", **{"data-label": "USD"}),
         ]
-    )  # fmt: skip
+    )
 
 
 def _empty(first: str, then: str) -> Any:

@@ -1,6 +1,6 @@
 """From a Finding to an incident that someone is paged for, and to its end.
 
-A beat reads what is new, settles what is quiet, and costs two indexed queries where there is neither.
+A beat reads what is new, settles what is quiet, and costs one indexed query where there is neither.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ BATCH = 200
 
 def pull_findings(*, now: datetime) -> int:
     """Read new Findings into alerts and incidents, then settle open incidents; how many Findings were read."""
-    read = _read(now) if queries.new_findings().exists() else 0
-    for incident in queries.unsettled(now=now):
+    work = queries.work(now=now)
+    read = _read(now) if work.findings else 0
+    for incident in queries.unsettled(now=now) if work.incidents or read else ():
         _guarded(f"settling {incident.name}", incident, now)
     return read
 
@@ -170,7 +171,7 @@ def _open(alert: Alert, signal: Signal, reason: Reason, now: datetime) -> Incide
     return response.open_incident(
         organisation=alert.organisation,
         service=alert.service if alert.kind != "blind" else None,
-        title=f"{alert.service.name}: {alert.title}" if alert.service is not None else alert.title,
+        title=_title(alert),
         severity=severities.opening(kind=alert.kind, urgency=alert.urgency),
         actor=permissions.system(alert.organisation),
         now=now,
@@ -179,6 +180,13 @@ def _open(alert: Alert, signal: Signal, reason: Reason, now: datetime) -> Incide
         detected_at=alert.starts_at,
         reason=reason.value,
     )
+
+
+def _title(alert: Alert) -> str:
+    """The alert's title, with the service's name before it unless it begins with it."""
+    if alert.service is None or alert.title.startswith((f"{alert.service.name} ", f"{alert.service.slug} ")):
+        return alert.title
+    return f"{alert.service.name}: {alert.title}"
 
 
 def _impact_start(alert: Alert) -> datetime:

@@ -36,7 +36,9 @@ class Outcome:
         return TITLES.get(self.fault, self.fault)
 
 
-def outcome(*, fault: str, at: datetime, by: str, leaf: str | None, opened_at: datetime | None, over: bool, now: datetime) -> Outcome:
+def outcome(
+    *, fault: str, at: datetime, by: str, leaf: str | None, opened_at: datetime | None, over: bool, now: datetime
+) -> Outcome:
     """Judge the diagnosis. It is shown when the incident is over, or when none opened in 25 minutes; before, it stays a riddle."""
     return Outcome(
         fault=fault,

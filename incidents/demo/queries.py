@@ -31,11 +31,17 @@ class Reveal:
 def last_break(*, organisation: Organisation, now: datetime) -> Reveal | None:
     """The fault of the last two hours, with the first incident that opened after it."""
     entry = (
-        AuditEntry.objects.filter(organisation=organisation, verb=Verb.START_FAULT, at__gt=now - FORGET_AFTER, at__lte=now).order_by("-at", "-pk").first()
+        AuditEntry.objects.filter(
+            organisation=organisation, verb=Verb.START_FAULT, at__gt=now - FORGET_AFTER, at__lte=now
+        )
+        .order_by("-at", "-pk")
+        .first()
     )
     if entry is None:
         return None
-    incident = Incident.objects.filter(organisation=organisation, opened_at__gte=entry.at).order_by("opened_at", "pk").first()
+    incident = (
+        Incident.objects.filter(organisation=organisation, opened_at__gte=entry.at).order_by("opened_at", "pk").first()
+    )
     leaf = incident.leaf if incident and incident.leaf else None
     judged = outcome(
         fault=str(entry.payload.get("fault", "")),

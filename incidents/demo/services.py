@@ -16,11 +16,18 @@ from observability.core.permissions import Actor, Verb
 TIMEOUT_SECONDS = 5.0
 
 
-class NothingBroke(Exception):  # noqa: N818 - it reads as the sentence it is
+class NothingBroke(Exception):  # it reads as the sentence it is
     """The fleet could not be told; the message says why."""
 
 
-def break_something(*, organisation: Organisation, actor: Actor, now: datetime, fault: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+def break_something(
+    *,
+    organisation: Organisation,
+    actor: Actor,
+    now: datetime,
+    fault: str | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> None:
     """Start one of the six faults for 20 minutes, drawn by lot unless named. Nobody is told which: the audit log knows.
 
     Faults that run are ended first, so that one cause has one incident.
@@ -33,9 +40,13 @@ def break_something(*, organisation: Organisation, actor: Actor, now: datetime, 
     try:
         with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport) as client:
             client.delete(url)
-            client.post(url, json={"name": name, "action": "start", "seconds": LASTS.total_seconds()}).raise_for_status()
+            client.post(
+                url, json={"name": name, "action": "start", "seconds": LASTS.total_seconds()}
+            ).raise_for_status()
     except httpx.HTTPStatusError as error:
         raise NothingBroke(f"The simulated fleet refused: HTTP {error.response.status_code}.") from error
     except httpx.HTTPError as error:
         raise NothingBroke(f"The simulated fleet does not answer at {url}: {error or type(error).__name__}.") from error
-    audit.record(actor=actor, verb=Verb.START_FAULT, obj=organisation, now=now, payload={"fault": name, "drawn": fault is None})
+    audit.record(
+        actor=actor, verb=Verb.START_FAULT, obj=organisation, now=now, payload={"fault": name, "drawn": fault is None}
+    )

@@ -16,13 +16,17 @@ from observability.core.access import Request, viewed
 @require_safe
 @viewed
 def pager(request: Request) -> HttpResponse:
-    return render(request, "demo/pager.html", {"here": "demo", "pager_messages": queries.phone(organisation=request.organisation)})
+    return render(
+        request, "demo/pager.html", {"here": "demo", "pager_messages": queries.phone(organisation=request.organisation)}
+    )
 
 
 @require_safe
 @viewed
 def pager_live(request: Request) -> HttpResponse:
-    text = render_to_string("demo/_pager.html", {"pager_messages": queries.phone(organisation=request.organisation)}, request)
+    text = render_to_string(
+        "demo/_pager.html", {"pager_messages": queries.phone(organisation=request.organisation)}, request
+    )
     return etag.unless_same(request, text)
 
 

@@ -39,7 +39,11 @@ def periods(*, impact_started_at: datetime, now: datetime) -> Mapping[When, Peri
     """
     start = min(max(now - NOW_AT_MOST, impact_started_at), now - NOW_AT_LEAST)
     before = impact_started_at - BEFORE_ENDS
-    return {When.NOW: Period(start, now), When.BEFORE: Period(before - BEFORE_LENGTH, before)}
+    return {
+        When.NOW: Period(start, now),
+        When.BEFORE: Period(before - BEFORE_LENGTH, before),
+        When.LATEST: Period(now - NOW_AT_LEAST, now),
+    }
 
 
 @dataclass(slots=True)

@@ -15,7 +15,9 @@ from incidents.diagnosis.evidence import Answer, cannot_tell
 
 #: unit of a signal -> how a threshold on it may be written -> multiplier into the base unit
 UNITS: Mapping[str, Mapping[str, float]] = {
-    "ratio": {"%": 0.01, "points": 0.01, "ratio": 1.0},
+    "ratio": {"%": 0.01, "ratio": 1.0},
+    "points": {"points": 0.01, "ratio": 1.0},
+    "cosine": {"cosine": 1.0},
     "s": {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3600.0},
     "x": {"x": 1.0},
     "count": {"count": 1.0},
@@ -71,7 +73,7 @@ SIGNALS: Mapping[str, Signal] = _table(
      "The worst replica queues {value} as long as the median of the others"),
     ("kv_cache", "ratio", "the share of KV-cache blocks in use", "The KV cache is {value} full"),
     ("preemption_share", "ratio", "preemptions per request", "Preemptions are {value} of requests"),
-    ("prefix_hit_fall", "ratio", "fall of the prefix-cache hit ratio", "The prefix-cache hit ratio fell by {value}"),
+    ("prefix_hit_fall", "points", "fall of the prefix-cache hit ratio", "The prefix-cache hit ratio fell by {value}"),
     ("gpu_clock_factor", "x", "GPU clock against before", "The GPU clock is {value} what it was before"),
     ("throttled_share", "ratio", "the share of time a GPU is throttled", "GPUs are throttled {value} of the time"),
     ("gpu_power", "count", "mean board power in watts", "A GPU draws {value} watts"),
@@ -81,9 +83,9 @@ SIGNALS: Mapping[str, Signal] = _table(
     # question two: what the answers are worth
     ("quality_breaches", "count", "quality or safety objectives in breach",
      "{value} quality or safety objectives are in breach"),
-    ("answer_similarity", "ratio", "similarity of canary answers to their references",
-     "Canary answers are {value} similar to their references (cosine)"),
-    ("similarity_fall", "ratio", "fall of the answer similarity", "Answer similarity fell by {value} (cosine)"),
+    ("answer_similarity", "cosine", "similarity of canary answers to their references",
+     "Canary answers have a cosine similarity of {value} to their references"),
+    ("similarity_fall", "cosine", "fall of the answer similarity", "Answer similarity fell by {value} (cosine)"),
     ("schema_violation_share", "ratio", "canary answers that break their schema",
      "{value} of canary answers break their schema"),
     ("safety_violation_share", "ratio", "canary answers that break a safety rule",
@@ -91,8 +93,8 @@ SIGNALS: Mapping[str, Signal] = _table(
     ("replay_slices_judged", "count", "replay slices with a verdict", "The replay suite judged {value} slices"),
     ("replay_slices_worse", "count", "replay slices where the serving version is worse",
      "The serving version is worse on {value} replay slices"),
-    ("version_similarity_gap", "ratio", "answer similarity lost from the previous version to the serving one",
-     "The serving version answers {value} less similarly than the previous one (cosine)"),
+    ("version_similarity_gap", "cosine", "answer similarity lost from the previous version to the serving one",
+     "The serving version has {value} less cosine similarity than the previous one"),
     ("changes_nearby", "count", "version or config changes near the start of the impact",
      "{value} version or config changes near the start of the impact"),
     # question three: what it costs, and who asks
@@ -136,14 +138,23 @@ def text(value: float, unit: str) -> str:
         case "ratio":
             percent = value * 100
             return f"{percent:.0f} %" if abs(percent) >= 10 or percent == 0 else f"{percent:.2g} %"
+        case "points":
+            return f"{value * 100:.3g} points"
+        case "cosine":
+            return f"{value:.3f}"
         case "s":
             return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.3g} s"
         case "x":
-            return f"{value:.0f} times" if value >= 100 else f"{value:.3g} times"
+            return f"{_short(value)} times"
         case "per_s":
-            return f"{value:.3g} per second"
+            return f"{_short(value)} per second"
         case _:
-            return f"{value:,.0f}" if value == int(value) or value >= 100 else f"{value:.3g}"
+            return f"{value:,.0f}" if value == int(value) else _short(value)
+
+
+def _short(value: float) -> str:
+    """Three digits, and no exponents: 2.31, 42, 61,234."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def sentence(name: str, answer: Answer) -> str:
@@ -152,7 +163,9 @@ def sentence(name: str, answer: Answer) -> str:
     if answer.value is None:
         return f"Cannot tell {spec.meaning}: {answer.reason}"
     words = answer.sentence or _plural(spec.sentence, answer.value).format(value=text(answer.value, spec.unit))
-    return f"{words} ({answer.detail})" if answer.detail else words
+    if not answer.detail:
+        return words
+    return f"{words[:-1]}; {answer.detail})" if words.endswith(")") else f"{words} ({answer.detail})"
 
 
 def _plural(template: str, value: float) -> str:

@@ -105,9 +105,13 @@ def request_rate(view: View) -> Answer:
 
 
 def replicas_down(view: View) -> Answer:
-    up = {replica: one.mean for (replica,), one in view.gauge("target_up", When.NOW, ("replica",)).items()}
-    told = only_told(up)
-    down = sorted(replica for replica, mean in told.items() if mean < 0.5)
+    """Replicas that did not answer in half of the window, or of its last minute."""
+    told: dict[str, float] = {}
+    for when in (When.NOW, When.LATEST):
+        for (replica,), one in view.gauge("target_up", when, ("replica",)).items():
+            if one.mean is not None:
+                told[replica] = min(told.get(replica, 1.0), one.mean)
+    down = sorted(replica for replica, up in told.items() if up < 0.5)
     detail = f"{', '.join(down)} of {len(told)}" if down else ""
     return answer(view, float(len(down)) if told else None, "target_up", detail=detail)
 

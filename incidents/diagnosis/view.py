@@ -1,7 +1,7 @@
 """What was collected about one service, as a port: queries.py reads it from rollups and rows, tests from plain values.
 
 Two windows: NOW is the last five minutes of the impact (at least one), BEFORE the hour that ended a minute before the
-impact began.
+impact began. LATEST is the last minute, for what is a state rather than a mean (a replica is down or it is not).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
 class When(StrEnum):
     NOW = "now"
     BEFORE = "before"
+    LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)

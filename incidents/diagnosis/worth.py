@@ -26,7 +26,7 @@ def similarity_at(view: View, when: When, by_version: str | None = None) -> floa
 
 def answer_similarity(view: View) -> Answer:
     now, before = (similarity_at(view, when) for when in (When.NOW, When.BEFORE))
-    detail = f"{text(before, 'ratio')} before" if before is not None else ""
+    detail = f"{text(before, 'cosine')} before" if before is not None else ""
     return answer(view, now, "answer_similarity_ratio", reason="no canary answers in the window", detail=detail)
 
 
@@ -61,19 +61,26 @@ def replay_count(worse: bool) -> Reader:
 
 
 def version_gap(view: View) -> Answer:
-    """Similarity of the version that serves now against the one that served before, by version label."""
-    family = "answer_similarity_ratio"
-    now_by = view.gauge(family, When.NOW, ("version",))
-    before_by = view.gauge(family, When.BEFORE, ("version",))
-    fresh = [version for (version,) in now_by if (version,) not in before_by]
-    gone = [version for (version,) in before_by if version not in fresh]
-    if not fresh or not gone:
-        return answer(view, None, family, reason="one version serves now and served before")
-    now = similarity_at(view, When.NOW, fresh[0])
-    before = similarity_at(view, When.BEFORE, gone[0])
-    value = measures.growth(before, now)
-    detail = "" if value is None or now is None or before is None else f"{gone[0]} {before:.3f}, {fresh[0]} {now:.3f}"
-    return answer(view, value, family, detail=detail)
+    """Similarity of the version that mostly serves now against the one that mostly served before, by version label."""
+    now_by, before_by = _versions(view, When.NOW), _versions(view, When.BEFORE)
+    if not now_by or not before_by:
+        return answer(view, None, "answer_similarity_ratio", reason="no canary answers by version now or before")
+    serving, previous = max(now_by, key=lambda one: now_by[one]), max(before_by, key=lambda one: before_by[one])
+    if serving == previous:
+        return answer(view, None, "answer_similarity_ratio", reason="one version serves now and served before")
+    now, before = similarity_at(view, When.NOW, serving), similarity_at(view, When.BEFORE, previous)
+    detail = "" if now is None or before is None else f"{previous} {before:.3f}, {serving} {now:.3f}"
+    return answer(view, measures.growth(before, now), "answer_similarity_ratio", detail=detail)
+
+
+def _versions(view: View, when: When) -> dict[str, float]:
+    """How often each version answered canaries; readings of the gauge where a source does not count them."""
+    counted = {
+        key[0]: count for key, count in view.increments("answer_similarity_samples_total", when, ("version",)).items()
+    }
+    if any(counted.values()):
+        return counted
+    return {key[0]: one.n for key, one in view.gauge("answer_similarity_ratio", when, ("version",)).items()}
 
 
 def changes_nearby(view: View) -> Answer:

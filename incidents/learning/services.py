@@ -67,7 +67,7 @@ def publish_postmortem(*, postmortem: Postmortem, actor: Actor, now: datetime) -
 def _facts(incident: Incident, timeline: list[TimelineEntry], impact: Impact, now: datetime) -> Facts:
     kinds = [entry.kind for entry in timeline]
     document = incident.diagnosis
-    leaf = next((leaf for leaf in document.get("leaves", []) if leaf.get("on_path")), {})
+    leaf: Mapping[str, Any] = next((leaf for leaf in document.get("leaves", []) if leaf.get("on_path")), {})
     return Facts(
         name=incident.name,
         title=incident.title,

@@ -14,7 +14,7 @@ from observability.core.permissions import Actor, Verb
 from sloengine.catalog.models import Service
 
 
-class NotAMember(ValueError):  # noqa: N818 - it reads as the sentence it is
+class NotAMember(ValueError):
     """Someone in the list does not belong to the organisation."""
 
 

@@ -24,7 +24,7 @@ class PagerEndpoint(models.Model):
     url = models.URLField(max_length=500)
     secret = EncryptedTextField()
     #: Of a demo pager: hash of the token in its inbox address.
-    inbox_token_hash = models.CharField(max_length=64, null=True, blank=True, unique=True)  # noqa: DJ001 - null is "none"
+    inbox_token_hash = models.CharField(max_length=64, null=True, blank=True, unique=True)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()
 

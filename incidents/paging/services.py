@@ -76,12 +76,10 @@ def advance(*, incident: Incident, now: datetime) -> None:
     undeliverable = _last_undeliverable(incident)
     while True:
         step = escalation.next_step(policy=policy, history=_history(incident, undeliverable), now=now)
-        if step.action is Action.STOP:
+        if step.action is Action.STOP or step.person is None or step.due_at is None:
             if step.reason in {EscalationReason.NOBODY, EscalationReason.EXHAUSTED}:
                 _note_the_end(incident, step.reason, now)
             return
-        assert step.person is not None
-        assert step.due_at is not None
         row, _ = EscalationStep.objects.update_or_create(
             incident=incident,
             run=incident.escalation_run,
@@ -108,9 +106,7 @@ def raised(*, incident: Incident, now: datetime) -> None:
     # Pages still in the outbox are written when they leave: they carry the new severity without being told.
     told = _told(incident)
     decision = f"raised to SEV{incident.severity} in run {incident.escalation_run}"
-    write_pages(
-        incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=decision, decision=decision, now=now
-    )
+    write_pages(incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=decision, decision=decision, now=now)
 
 
 def resolved(*, incident: Incident, now: datetime) -> None:
@@ -183,11 +179,8 @@ def _take(*, incident: Incident, row: EscalationStep, name: str, policy: Policy,
         TimelineEntry.objects.write(
             incident=incident, kind=TimelineKind.ESCALATED, at=now, payload={"user": name, "reason": row.reason}
         )
-    endpoints = list(
-        PagerEndpoint.objects.filter(
-            organisation_id=incident.organisation_id, user_id=row.user_id, enabled=True
-        ).defer("secret")
-    )
+    theirs = PagerEndpoint.objects.filter(organisation_id=incident.organisation_id, user=row.user, enabled=True)
+    endpoints = list(theirs.defer("secret")) if row.user is not None else []
     if not endpoints:
         if row.number <= len(policy.people):
             TimelineEntry.objects.write(

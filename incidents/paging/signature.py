@@ -27,7 +27,9 @@ def sign(*, secret: str, body: bytes, at: int) -> str:
     return f"t={at},v1={_digest(secret=secret, body=body, at=at)}"
 
 
-def verify(*, secret: str, body: bytes, header: str, now: int | None = None, tolerance_seconds: int = 300) -> SignatureVerdict:
+def verify(
+    *, secret: str, body: bytes, header: str, now: int | None = None, tolerance_seconds: int = 300
+) -> SignatureVerdict:
     """Whether `header` signs `body`. Without `now` the age does not count."""
     parts = dict(part.strip().partition("=")[::2] for part in header.split(","))
     moment, given = parts.get("t", ""), parts.get("v1", "")

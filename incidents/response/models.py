@@ -11,8 +11,8 @@ from django.db.models import Q
 
 from incidents.response.lifecycle import State
 from incidents.response.severity import MEANING, Severity
-from incidents.response.times import Moments, Times, times
 from incidents.response.timeline import LABELS, TimelineKind, sentence
+from incidents.response.times import Moments, Times, times
 from observability.core.permissions import Actor
 
 

@@ -28,7 +28,7 @@ from sloengine.catalog.models import Service
 log = logging.getLogger(__name__)
 
 
-class MoveRefused(Exception):  # noqa: N818 - it reads as the sentence it is
+class MoveRefused(Exception):
     """The incident is in a state from which this cannot be done; the message says so to the person who tried."""
 
     def __init__(self, incident: Incident, move: Move, reason: MoveReason) -> None:
@@ -267,8 +267,6 @@ def write_timeline(
 ) -> TimelineEntry:
     """Append to the timeline; without an actor it is Tailwatch itself."""
     return TimelineEntry.objects.write(incident=incident, kind=kind, at=now, actor=actor, payload=payload)
-
-
 
 
 def _locked(incident: Incident) -> Incident:

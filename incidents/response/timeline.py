@@ -78,7 +78,9 @@ _SENTENCES: Mapping[TimelineKind, Callable[[Payload], str]] = {
     TimelineKind.ALERT_JOINED: _alert_joined,
     TimelineKind.DIAGNOSED: lambda p: _text(p, "headline", f"Diagnosed: {_text(p, 'title', _text(p, 'leaf', 'done'))}"),
     TimelineKind.SEVERITY_CHANGED: _severity_changed,
-    TimelineKind.PAGED: lambda p: f"Paged {_text(p, 'user', 'nobody')} through {_text(p, 'channel', 'a pager')}{_bracket(p, 'reason')}",
+    TimelineKind.PAGED: lambda p: (
+        f"Paged {_text(p, 'user', 'nobody')} through {_text(p, 'channel', 'a pager')}{_bracket(p, 'reason')}"
+    ),
     TimelineKind.DELIVERY_FAILED: lambda p: f"Not delivered to {_text(p, 'user', 'anyone')}{_because(p)}",
     TimelineKind.ESCALATED: lambda p: f"Escalated to {_text(p, 'user', 'nobody')}{_because(p)}",
     TimelineKind.ACKNOWLEDGED: lambda p: f"Acknowledged{_bracket(p, 'through')}",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def words(span: timedelta | None) -> str:
     if seconds < 60:
         return f"{seconds} s"
     units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    for (size, name), (next_size, next_name) in zip(units, units[1:], strict=False):
+    for (size, name), (next_size, next_name) in pairwise(units):
         if seconds >= size:
             first, rest = divmod(seconds, size)
             second = rest // next_size

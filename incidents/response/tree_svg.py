@@ -17,6 +17,7 @@ from observability.core import words
 LETTER = 6.9  # mean width in px of a 13 px letter of the system fonts
 GAP, SPACE, LINE = 56, 7, 16
 NARROWEST, WIDEST = 96, 152
+TELLING = 2
 
 
 @dataclass(slots=True)
@@ -65,6 +66,18 @@ class Step:
     evidence: tuple[Mapping[str, Any], ...]
     leaf: bool
 
+    @property
+    def telling(self) -> tuple[Mapping[str, Any], ...]:
+        """The one or two numbers that decided the answer."""
+        first = _telling({"answer": self.answer, "evidence": self.evidence})
+        rest = [piece for piece in self.evidence if piece is not first and piece.get("met") is (self.answer != "no")]
+        return ((first, *rest) if first is not None else tuple(rest))[:TELLING]
+
+    @property
+    def others(self) -> tuple[Mapping[str, Any], ...]:
+        """The other numbers that were looked at."""
+        return tuple(piece for piece in self.evidence if not any(piece is one for one in self.telling))
+
 
 def steps(diagnosis: Mapping[str, Any]) -> tuple[Step, ...]:
     """The taken path from the first question to the leaf."""
@@ -74,7 +87,13 @@ def steps(diagnosis: Mapping[str, Any]) -> tuple[Step, ...]:
         if node.get("on_path")
     ]
     reached = [
-        Step(leaf["id"], leaf["title"], words.percent(leaf["confidence"], 0) if leaf.get("confidence") is not None else "", (), leaf=True)
+        Step(
+            leaf["id"],
+            leaf["title"],
+            words.percent(leaf["confidence"], 0) if leaf.get("confidence") is not None else "",
+            (),
+            leaf=True,
+        )
         for leaf in diagnosis.get("leaves", ())
         if leaf.get("on_path")
     ]
@@ -125,7 +144,9 @@ def _grow(diagnosis: Mapping[str, Any]) -> Box | None:
         parent = answers.get(str(entry.get("parent")))
         edge = str(entry.get("edge") or (parent.get("answer") if parent and lit else "") or "")
         number = _number(parent) if parent and lit else ""
-        box = Box(entry["id"], entry["title"] if leaf else entry["question"], _sub(entry, leaf=leaf), lit, leaf, edge, number)
+        box = Box(
+            entry["id"], entry["title"] if leaf else entry["question"], _sub(entry, leaf=leaf), lit, leaf, edge, number
+        )
         boxes[f"leaf:{box.id}" if leaf else box.id] = box
         if parent is not None:
             boxes[parent["id"]].children.append(box)
@@ -217,9 +238,13 @@ def _edge(box: Box, child: Box) -> str:
 
 
 def _box(box: Box) -> str:
-    rows = [*(("q1" if box.sub else "", line) for line in box.lines), *([("sub", _fit(box.sub, box.width, LETTER * 0.87))] if box.sub else [])]
+    rows = [
+        *(("q1" if box.sub else "", line) for line in box.lines),
+        *([("sub", _fit(box.sub, box.width, LETTER * 0.87))] if box.sub else []),
+    ]
     texts = "".join(
-        f'<text class="{kind}" x="{box.x + 10:.1f}" y="{box.y + 18 + LINE * row:.1f}">{escape(text)}</text>' for row, (kind, text) in enumerate(rows)
+        f'<text class="{kind}" x="{box.x + 10:.1f}" y="{box.y + 18 + LINE * row:.1f}">{escape(text)}</text>'
+        for row, (kind, text) in enumerate(rows)
     )
     said = escape(f"{box.title}: {box.sub}" if box.sub else f"{box.title}: not taken")
     shape = f'<rect class="box" x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height}" rx="{13 if box.leaf else 5}"/>'

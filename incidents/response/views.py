@@ -96,7 +96,9 @@ def pages(request: Request) -> HttpResponse:
 
 
 def _load(request: Request, number: int) -> Incident:
-    return get_object_or_404(Incident.objects.select_related("service", "organisation"), organisation=request.organisation, number=number)
+    return get_object_or_404(
+        Incident.objects.select_related("service", "organisation"), organisation=request.organisation, number=number
+    )
 
 
 def _now(request: Request) -> dict[str, Any]:

@@ -144,7 +144,9 @@ def headline(rows: Sequence[ServiceRow], open_incidents: int) -> str:
         parts.append(f"{_number(counts[Kind.BURN])} service{_is(counts[Kind.BURN])} burning")
     if counts[Kind.WARN]:
         noun = "" if parts else " service"
-        parts.append(f"{_number(counts[Kind.WARN])}{noun}{_verb(counts[Kind.WARN], ' needs', ' need', plural='' if parts else 's')} a look")
+        parts.append(
+            f"{_number(counts[Kind.WARN])}{noun}{_verb(counts[Kind.WARN], ' needs', ' need', plural='' if parts else 's')} a look"
+        )
     if counts[Kind.NO_DATA]:
         noun = "" if parts else " service" + ("s" if counts[Kind.NO_DATA] > 1 else "")
         parts.append(f"{_number(counts[Kind.NO_DATA])}{noun} cannot be seen")
@@ -162,7 +164,11 @@ def rest(rows: Sequence[ServiceRow]) -> str:
         return ""
     if len(good) == len(rows):
         return f"{words.listed([row.name for row in rows])} {'is' if len(rows) == 1 else 'are'} within budget."
-    return "Everything else is within budget." if len(good) + _troubled(rows) == len(rows) else f"{words.listed([row.name for row in good])}: within budget."
+    return (
+        "Everything else is within budget."
+        if len(good) + _troubled(rows) == len(rows)
+        else f"{words.listed([row.name for row in good])}: within budget."
+    )
 
 
 def _troubled(rows: Sequence[ServiceRow]) -> int:

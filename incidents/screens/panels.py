@@ -10,69 +10,84 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart: a family of the rollups, drawn as a rate, a mean or a quantile. `scale` turns its unit into `unit`."""
+    """One strip: families of the rollups by the name of their line, drawn as rate, mean or quantile; `scale` gives `unit`."""
 
-    family: str
     title: str
     unit: str
+    families: tuple[tuple[str, str], ...]
     quantile: float | None = None
     scale: float = 1.0
+    stack: bool = False
+    top: float | None = None
+    bottom: float = 0.0
 
 
-TTFT = Panel("ttft_seconds", "p95 to first token", "ms", quantile=0.95, scale=1000)
-TRAFFIC = Panel("requests_total", "Traffic", "requests/s")
-ALL: Mapping[str, Panel] = {
-    panel.family: panel
-    for panel in (
-        TTFT,
-        TRAFFIC,
-        Panel("inter_token_seconds", "p95 between tokens", "ms", quantile=0.95, scale=1000),
-        Panel("per_token_seconds", "p95 per token", "ms", quantile=0.95, scale=1000),
-        Panel("queue_seconds", "Queueing, mean", "ms", scale=1000),
-        Panel("prefill_seconds", "Prefill, mean", "ms", scale=1000),
-        Panel("decode_seconds", "Decode, mean", "ms", scale=1000),
-        Panel("e2e_seconds", "Whole request, mean", "s"),
-        Panel("answer_similarity_ratio", "Answer similarity", "cosine"),
-        Panel("gpu_clock_hertz", "GPU clock, mean", "GHz", scale=1e-9),
-        Panel("gpu_utilisation_ratio", "GPU utilisation", "%", scale=100),
-        Panel("kv_cache_ratio", "KV cache in use", "%", scale=100),
-        Panel("requests_waiting", "Requests waiting", "mean per replica"),
-        Panel("prompt_tokens_total", "Prompt tokens", "tokens/s"),
-        Panel("generated_tokens_total", "Generated tokens", "tokens/s"),
-        Panel("target_up", "Replicas that answer", "share"),
-        Panel("preemptions_total", "Preemptions", "per s"),
-    )
-}
+def _one(
+    family: str,
+    title: str,
+    unit: str,
+    *,
+    quantile: float | None = None,
+    scale: float = 1.0,
+    top: float | None = None,
+    bottom: float = 0.0,
+) -> Panel:
+    return Panel(title, unit, ((title, family),), quantile, scale, top=top, bottom=bottom)
+
+
+FIRST_TOKEN = _one("ttft_seconds", "p95 first token", "ms", quantile=0.95, scale=1000)
+WHERE = Panel(
+    "Where, mean",
+    "ms",
+    (("queue", "queue_seconds"), ("prefill", "prefill_seconds"), ("decode", "decode_seconds")),
+    scale=1000,
+    stack=True,
+)
+TRAFFIC = _one("requests_total", "Traffic", "requests/s")
+ALWAYS = (FIRST_TOKEN, WHERE, TRAFFIC)
+MORE = (
+    _one("inter_token_seconds", "p95 next token", "ms", quantile=0.95, scale=1000),
+    _one("answer_similarity_ratio", "Similarity", "cosine", top=1.0, bottom=0.6),
+    _one("gpu_clock_hertz", "GPU clock", "GHz", scale=1e-9),
+    _one("gpu_utilisation_ratio", "GPU in use", "%", scale=100, top=1.0),
+    _one("kv_cache_ratio", "KV cache in use", "%", scale=100, top=1.0),
+    _one("requests_waiting", "Waiting", "per replica"),
+    _one("prompt_tokens_total", "Prompt tokens", "tokens/s"),
+    _one("generated_tokens_total", "New tokens", "tokens/s"),
+    _one("target_up", "Replicas up", "%", scale=100, top=1.0),
+    _one("preemptions_total", "Preemptions", "per s"),
+    _one("tenant_tokens_total", "Tenants' tokens", "tokens/s"),
+)
 MOST = 7
+#: The objectives whose threshold is a line in a strip.
+GOALS = {"ttft_seconds": "ttft", "inter_token_seconds": "inter_token", "answer_similarity_ratio": "quality"}
 
 
 def panels_for(diagnosis: Mapping[str, Any]) -> tuple[Panel, ...]:
-    """First token, traffic, then the families that the questions on the path rest on, each once, seven at most."""
-    families = [
+    """First token, where the time goes, traffic, then what the questions on the path rest on: each once, seven at most."""
+    asked = {
         str((piece.get("query") or {}).get("family") or "")
         for node in diagnosis.get("nodes", ())
         if node.get("on_path")
         for piece in node.get("evidence") or ()
-    ]
-    asked = [family for family in families if family in ALL]
-    ordered = dict.fromkeys([TTFT.family, "queue_seconds", "prefill_seconds", "decode_seconds", TRAFFIC.family, *asked])
-    chosen = [family for family in ordered if family in {TTFT.family, TRAFFIC.family, *asked}]
-    return tuple(ALL[family] for family in chosen[:MOST])
+    }
+    return (*ALWAYS, *(panel for panel in MORE if panel.families[0][1] in asked))[:MOST]
 
 
 def span(*, start: datetime, end: datetime | None, now: datetime) -> tuple[datetime, datetime, int]:
-    """The common time axis: 20 minutes (or as long again as it lasts) before the start until 5 minutes after its end, and a step
-    that gives about 90 points, a multiple of 30 s. An hour's incident: 60 min before, step 90 s."""
+    """The common time axis: as long before the start as it lasts (20 minutes to 6 hours), until 5 minutes after its end, and a
+    step that gives about 90 points, a multiple of 30 s. An incident of an hour so far: from 60 min before, in steps of 90 s."""
     last = min(now, (end or now) + timedelta(minutes=5))
-    lead = max(timedelta(minutes=20), min(last - start, timedelta(hours=6)))
+    lead = min(max(last - start, timedelta(minutes=20)), timedelta(hours=6))
     first = start - lead
     step = max(30, round((last - first).total_seconds() / 90 / 30) * 30)
     return first, last, step
 
 
 def threshold(panel: Panel, objectives: Sequence[tuple[str, float | None]]) -> float | None:
-    """The goal line of a panel in its own unit, from (indicator, threshold) of the objectives: ('ttft', 0.25) -> 250 ms."""
-    of = {"ttft_seconds": "ttft", "inter_token_seconds": "inter_token", "per_token_seconds": "per_token", "queue_seconds": "queue", "answer_similarity_ratio": "quality"}
-    wanted = of.get(panel.family)
-    found = [limit for indicator, limit in objectives if indicator == wanted and limit is not None]
-    return min(found) * panel.scale if found else None
+    """The goal line in the family's own unit, the strictest of (indicator, threshold): [('ttft', 0.25), ('ttft', 0.3)] -> 0.25."""
+    wanted = None if panel.stack else GOALS.get(panel.families[0][1])
+    limits = [limit for indicator, limit in objectives if indicator == wanted and limit is not None]
+    if not limits:
+        return None
+    return max(limits) if wanted == "quality" else min(limits)

@@ -87,11 +87,19 @@ def facts(*, moments: Moments, harm: Harm | None) -> tuple[Fact, ...]:
     start = moments.impact_started_at or moments.opened_at
     over = moments.resolved_at is not None
     listed = [
-        Fact("Lasted" if over else "Started", words.duration(((moments.resolved_at or start) - start).total_seconds()), at=start, note="" if over else "since", running=None if over else start),
+        Fact(
+            "Lasted" if over else "Started",
+            words.duration(((moments.resolved_at or start) - start).total_seconds()),
+            at=start,
+            note="" if over else "since",
+            running=None if over else start,
+        ),
         _span("Detected after", moments.to_detect, moments.detected_at, "not known"),
-        _span("Acknowledged after", moments.to_acknowledge, moments.acknowledged_at, "not yet", by=moments.acknowledged_by),
+        _span(
+            "Acknowledged after", moments.to_acknowledge, moments.acknowledged_at, "not yet", by=moments.acknowledged_by
+        ),
         _span("Mitigated after", moments.to_mitigate, moments.mitigated_at, "not yet"),
-    ]  # fmt: skip
+    ]
     if over:
         listed.append(_span("Resolved after", moments.to_resolve, moments.resolved_at, "not yet"))
     if harm is not None:
@@ -102,7 +110,9 @@ def facts(*, moments: Moments, harm: Harm | None) -> tuple[Fact, ...]:
 def _span(name: str, span: timedelta | None, at: datetime | None, missing: str, *, by: str = "") -> Fact:
     if at is None:
         return Fact(name, missing, quiet=True)
-    return Fact(name, "at once" if span is None else words.duration(span.total_seconds()), note=f"by {by}" if by else "", at=at)
+    return Fact(
+        name, "at once" if span is None else words.duration(span.total_seconds()), note=f"by {by}" if by else "", at=at
+    )
 
 
 def _harm(harm: Harm) -> list[Fact]:
@@ -111,23 +121,36 @@ def _harm(harm: Harm) -> list[Fact]:
         share = f"{words.percent(harm.bad / harm.total)} of {words.count(harm.total)}" if harm.total else ""
         found.append(Fact("Requests over goal", words.count(round(harm.bad)), note=share))
     if harm.budget_left is not None:
-        lasts = f"lasts {words.duration(harm.exhausted_in.total_seconds())} at this rate" if harm.exhausted_in else harm.objective
-        found.append(Fact("Budget left", words.percent(harm.budget_left), note=lasts))
+        lasts = (
+            f"lasts {words.duration(harm.exhausted_in.total_seconds())} at this rate"
+            if harm.exhausted_in
+            else harm.objective
+        )
+        found.append(Fact("Budget left", words.left(harm.budget_left), note=lasts))
     return found
 
 
 def buttons(*, state: State, may: frozenset[str], blast: str) -> tuple[MoveButton, ...]:
     """The moves that would change something now and that this person may make, the next one first."""
-    labels = {Move.ACKNOWLEDGE: "Acknowledge", Move.MITIGATE: "Mitigated", Move.RESOLVE: "Resolve", Move.REOPEN: "Reopen"}
+    labels = {
+        Move.ACKNOWLEDGE: "Acknowledge",
+        Move.MITIGATE: "Mitigated",
+        Move.RESOLVE: "Resolve",
+        Move.REOPEN: "Reopen",
+    }
     questions = {Move.RESOLVE: f"Resolve this incident? Paging for {blast} stops and the postmortem is drafted."}
     found = [move for move in moves(state) if move.value in may]
     return tuple(
-        MoveButton(move.value, labels[move], primary=index == 0 and move is not Move.REOPEN, confirm=questions.get(move, ""))
+        MoveButton(
+            move.value, labels[move], primary=index == 0 and move is not Move.REOPEN, confirm=questions.get(move, "")
+        )
         for index, move in enumerate(found)
     )
 
 
-def paging_said(*, sent: list[tuple[str, datetime]], failed: int, pending: int, next_step: tuple[str, datetime] | None, state: State) -> tuple[Said, ...]:
+def paging_said(
+    *, sent: list[tuple[str, datetime]], failed: int, pending: int, next_step: tuple[str, datetime] | None, state: State
+) -> tuple[Said, ...]:
     """'Page sent to alice 40 s ago; next, bob in 4 min.' in pieces, so that the times keep moving."""
     found: list[Said] = []
     if sent:

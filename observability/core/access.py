@@ -30,7 +30,9 @@ class Request(HttpRequest):
         return allowed(self.actor, verb, None)
 
 
-def viewed(view: Callable[Concatenate[Request, P], HttpResponseBase]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+def viewed(
+    view: Callable[Concatenate[Request, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Let only members with the right to view through: others log in, or read why not."""
 
     @wraps(view)
@@ -43,7 +45,11 @@ def viewed(view: Callable[Concatenate[Request, P], HttpResponseBase]) -> Callabl
             raise PermissionDenied("Your account belongs to no organisation yet. An administrator can add you.")
         known.organisation = membership.organisation
         known.actor = Actor(
-            kind="user", name=known.user.username, organisation_id=membership.organisation_id, role=membership.role, user_id=known.user.pk
+            kind="user",
+            name=known.user.username,
+            organisation_id=membership.organisation_id,
+            role=membership.role,
+            user_id=known.user.pk,
         )
         known.moment = clock.now()
         if not allowed(known.actor, Verb.VIEW, None):

@@ -18,5 +18,7 @@ class PreferencesForm(forms.Form):
     def clean_time_zone(self) -> str:
         name = str(self.cleaned_data["time_zone"]).strip()
         if name not in available_timezones():
-            raise ValidationError(f"{name!r} is no time zone of the IANA list; expected a name such as UTC or Europe/Vienna.")
+            raise ValidationError(
+                f"{name!r} is no time zone of the IANA list; expected a name such as UTC or Europe/Vienna."
+            )
         return name

@@ -23,13 +23,23 @@ THEME_COOKIE_SECONDS = int(timedelta(days=365).total_seconds())
 @viewed
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: Request) -> HttpResponse:
-    initial = {"time_zone": request.user.time_zone, "theme": request.COOKIES.get("theme", "auto"), "display_name": request.user.display_name}
+    initial = {
+        "time_zone": request.user.time_zone,
+        "theme": request.COOKIES.get("theme", "auto"),
+        "display_name": request.user.display_name,
+    }
     form = PreferencesForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        services.set_preferences(user=request.user, time_zone=form.cleaned_data["time_zone"], display_name=form.cleaned_data["display_name"])
+        services.set_preferences(
+            user=request.user, time_zone=form.cleaned_data["time_zone"], display_name=form.cleaned_data["display_name"]
+        )
         messages.success(request, "Saved.")
         back = request.GET.get("next", "")
-        response = redirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}) else "preferences")
-        response.set_cookie("theme", form.cleaned_data["theme"], max_age=THEME_COOKIE_SECONDS, samesite="Lax", httponly=True)
+        response = redirect(
+            back if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}) else "preferences"
+        )
+        response.set_cookie(
+            "theme", form.cleaned_data["theme"], max_age=THEME_COOKIE_SECONDS, samesite="Lax", httponly=True
+        )
         return response
     return render(request, "preferences.html", {"form": form}, status=422 if form.errors else 200)

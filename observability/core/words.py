@@ -55,6 +55,13 @@ def percent(ratio: float | Decimal | None, digits: int = 1) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
 
 
+def left(ratio: float | Decimal | None) -> str:
+    """What is left of a budget: 0.806 -> '80.6 %'; an overspent one in multiples of the whole: -537.1 -> 'spent 538x'."""
+    if ratio is None or ratio >= 0:
+        return percent(ratio)
+    return f"spent {1 - float(ratio):.3g}x"
+
+
 def target(value: Decimal | float | None) -> str:
     """A target keeps all its nines: 0.9995 -> '99.95 %'."""
     if value is None:

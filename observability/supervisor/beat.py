@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery.beat import Scheduler
 
 
 class MemoryScheduler(Scheduler):
-    """Celery's scheduler with the app's beat table, kept in memory only."""
+    """Celery's scheduler with the app's beat table, kept in memory only. At its start it says everything once, at once."""
 
     def setup_schedule(self) -> None:
         super().setup_schedule()
         self.merge_inplace(self.app.conf.beat_schedule)
+        for entry in self.schedule.values():
+            entry.last_run_at -= timedelta(days=1)

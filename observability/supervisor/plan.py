@@ -13,6 +13,15 @@ PROBE_OFFSET, FLEET_OFFSET = 1840, 1850
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 #: A child that lived this long has done its work; its death starts the waits anew.
 HEALTHY_LIFE_SECONDS = 60.0
+#: Celery's five lines against running as root; `up` says it once, in one.
+ROOT_WARNING = (
+    "SecurityWarning: You're running the worker with superuser privileges",
+    "absolutely not recommended!",
+    "Please specify a different user using the --uid option.",
+    "User information: uid=0",
+    "_warn_or_raise_security_error(",
+    "worker: Warm shutdown",
+)
 
 
 class Rank(enum.IntEnum):
@@ -89,36 +98,35 @@ def stop_order(children: Iterable[Child]) -> tuple[tuple[Child, ...], ...]:
     return tuple(group for group in groups if group)
 
 
-def workers(*, python: str, at: Ports, probe_config: str, fleet: bool, own_settings: str) -> tuple[Child, ...]:
+def fleet(*, python: str, at: Ports) -> Child:
+    """The simulated fleet: needs nothing of ours, so it starts first and is there when the probe looks."""
+    argv = (python, "-m", "probes.simfleet", "--host", "127.0.0.1", "--port", str(at.fleet))
+    return Child("fleet", argv, nice=5)
+
+
+def workers(*, python: str, at: Ports, probe_config: str, own_settings: str) -> tuple[Child, ...]:
     """The platform's own processes, in the order in which they start."""
     module = (python, "-m")
     celery = (*module, "celery", "-A", "observability.celery", "--quiet", "--skip-checks")
     quiet = ("--loglevel", "WARNING")
     lone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    children = (
+    gunicorn = (*module, "gunicorn", "--config", own_settings, "--bind", f"127.0.0.1:{at.web}")
+    return (
+        Child("web", (*gunicorn, "observability.wsgi:application")),
         Child(
-            "fleet",
-            (*module, "probes.simfleet", "--host", "127.0.0.1", "--port", str(at.fleet)),
-            nice=5,
+            "fast",
+            (*celery, "worker", "-n", "fast@%h", "-Q", "fast", "-c", "2", *lone, *quiet),
+            small_talk=ROOT_WARNING,
         ),
-        Child("probe", (*module, "probes", "--config", probe_config)),
         Child(
-            "web",
-            (
-                *module,
-                "gunicorn",
-                "--config",
-                own_settings,
-                "--bind",
-                f"127.0.0.1:{at.web}",
-                "observability.wsgi:application",
-            ),
+            "slow",
+            (*celery, "worker", "-n", "slow@%h", "-Q", "slow", "-c", "1", *lone, *quiet),
+            nice=10,
+            small_talk=ROOT_WARNING,
         ),
-        Child("fast", (*celery, "worker", "-n", "fast@%h", "-Q", "fast", "-c", "2", *lone, *quiet)),
-        Child("slow", (*celery, "worker", "-n", "slow@%h", "-Q", "slow", "-c", "1", *lone, *quiet), nice=10),
         Child(
             "beat",
             (*celery, "beat", "--scheduler", "observability.supervisor.beat:MemoryScheduler", "--pidfile=", *quiet),
         ),
+        Child("probe", (*module, "probes", "--config", probe_config)),
     )
-    return children if fleet else children[1:]

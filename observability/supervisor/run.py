@@ -51,7 +51,7 @@ class Platform:
         self.options = options
         self.console = Console(highlight=False, soft_wrap=True)
         self.children = Children(say=self.say, folder=setup.PROJECT)
-        self.stopping = 0
+        self.stopping = 0.0
         self.began = time.monotonic()
         columns = (SpinnerColumn(), TextColumn("{task.completed}/{task.total}"), TextColumn("{task.description}"))
         self.progress = Progress(
@@ -65,8 +65,10 @@ class Platform:
             self.console.print(prefix + Text.from_ansi(line))
 
     def signalled(self, number: int, frame: FrameType | None) -> None:
-        self.stopping += 1
-        if self.stopping > 1:
+        """The first asks for an end; one that comes a second later is impatience (the same Ctrl-C may arrive twice at once)."""
+        if not self.stopping:
+            self.stopping = time.monotonic()
+        elif time.monotonic() - self.stopping > 1:
             self.children.kill()
 
     def run(self) -> None:
@@ -92,7 +94,11 @@ class Platform:
             (("web", ports.web), ("probe", ports.probe), *([("demo fleet", ports.fleet)] if options.demo else []))
         )
         folders = homes.folders(options.home)
-        account = None
+        if os.geteuid() == 0:
+            self.say(
+                "up",
+                "runs as root, PostgreSQL as an account of its own: for more than a try, use a user without rights",
+            )
         with self.progress:
             with self.step("database files"):
                 server = setup.database_server(options, folders)
@@ -104,6 +110,8 @@ class Platform:
             where = setup.addresses(options, folders, server)
             self.children.environment = setup.environment(options, where)
             setup.write_files(options, folders, self.children.environment)
+            if options.demo:
+                self.children.start(setup.fleet(options))
             with self.step("migrations"):
                 self.manage(
                     "migrate", "--no-input", "--skip-checks", "--verbosity", "0", DATABASE_URL=where.database_as_owner
@@ -116,7 +124,7 @@ class Platform:
                         for line in self.manage("seed_demo"):
                             self.say("up", line)
             with self.step("parts"):
-                for child in setup.children(options, folders):
+                for child in setup.workers(options, folders):
                     self.children.start(child)
             with self.step("ready"):
                 self.wait_ready()

@@ -185,13 +185,16 @@ def demo_config(folders: homes.Folders) -> Path:
     return folders.probe_config.with_name("probes-demo.yaml")
 
 
-def children(options: Options, folders: homes.Folders) -> tuple[Child, ...]:
-    """The platform's own processes, without the servers."""
+def fleet(options: Options) -> Child:
+    return plan.fleet(python=sys.executable, at=options.ports)
+
+
+def workers(options: Options, folders: homes.Folders) -> tuple[Child, ...]:
+    """The platform's own processes, without the servers and the fleet."""
     return plan.workers(
         python=sys.executable,
         at=options.ports,
         probe_config=str(demo_config(folders) if options.demo else folders.probe_config),
-        fleet=options.demo,
         own_settings=str(Path(__file__).with_name("gunicorn_settings.py")),
     )
 

@@ -274,7 +274,7 @@ class Page:
         self._histogram("request_decode_time_seconds", own, self.decode)
         self._histogram("request_num_preemptions", own, self.preempted)
         self._histogram("request_prefill_kv_computed_tokens", own, self.kv_computed)
-        config = _cache_config(own, kv_blocks, block_size, cache_dtype)
+        config = _cache_config(kv_blocks, block_size, cache_dtype)
         self._family(
             "vllm:cache_config_info", "gauge", [series("vllm:cache_config_info", **config)], lambda c, s: (1.0,)
         )
@@ -349,10 +349,10 @@ def _lines(families: list[tuple[str, str, list[Series]]]) -> Iterator[str]:
             yield f"{key.name}{{{labels}}} " if labels else f"{key.name} "
 
 
-def _cache_config(own: dict[str, str], kv_blocks: int, block_size: int, cache_dtype: str) -> dict[str, str]:
+def _cache_config(kv_blocks: int, block_size: int, cache_dtype: str) -> dict[str, str]:
     """The labels of vLLM's cache_config_info; a quantised deployment shows in cache_dtype and num_gpu_blocks."""
     return {
-        **own,
+        "engine": "0",
         "_block_size_resolved": "True",
         "block_size": str(block_size),
         "cache_dtype": cache_dtype,

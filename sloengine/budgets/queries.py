@@ -127,7 +127,7 @@ def _budget(objective: Objective, first: tallies.Row, last: tallies.Row, *, burn
 def _status(
     objective: Objective, left: Budget, rate: float | None, firing: tuple[str, ...], sparkline: tuple[float | None, ...]
 ) -> BudgetStatus:
-    promise = objective.as_objective()
+    promise = objective.promise
     chosen = tiers(period=objective.window)
     notices = (objective.notice, unreachable_notice(tiers=chosen, budget=float(promise.budget)))
     return BudgetStatus(
@@ -213,7 +213,7 @@ def burn_windows(*, objective: Objective, now: datetime) -> list[BurnWindow]:
     sums = burns.windows(objectives=[objective], seconds=lengths, end=now, paged=paged)
     (judged,) = verdicts(
         windows=sums,
-        budget=np.array([float(objective.as_objective().budget)]),
+        budget=np.array([float(objective.promise.budget)]),
         tiers=chosen,
         minimum_failures=np.array([float(table().minimum_failures[objective.method])]),
         tick_seconds=FINE_SECONDS,

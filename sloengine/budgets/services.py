@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from sloengine.budgets.burns import services as burn_services
-from sloengine.budgets.findings.services import settle, standing
+from sloengine.budgets.findings.services import settle, standing_and_paged
 from sloengine.budgets.models import EvaluationCursor, FindingKind
 from sloengine.budgets.outages import services as outage_services
 from sloengine.budgets.outages.outage import ServiceTotals
 from sloengine.budgets.slices import FINE_SECONDS, boundary
 from sloengine.budgets.tallies import services as tallies
-from sloengine.catalog.models import Service
 from sloengine.collect.models import MetricSource
 from sloengine.objectives.queries import enabled_objectives, slot_map
 
@@ -64,20 +63,21 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
     cursor = EvaluationCursor.objects.select_for_update(skip_locked=True).filter(organisation=organisation_id).first()
     if cursor is None:
         return 0
-    open_findings = standing(organisation_id=organisation_id, kinds=KINDS)
+    since = now - burn_services.PAGED_WITHIN
+    open_findings, cleared = standing_and_paged(organisation_id=organisation_id, kinds=KINDS, since=since)
     claims = outage_services.blind_claims(sources=sources, now=now)
     tick = _newest(sources)
     if tick is not None and _is_new(tick, cursor.tick):
         objectives = enabled_objectives(organisation_id=organisation_id)
-        services = list(Service.objects.filter(organisation=organisation_id).order_by("pk"))
         slots = slot_map(organisation_id=organisation_id, sources=sources)
+        services = slots.services
         advanced = tallies.advance(
             objectives=objectives, slots=slots, until=cursor.tick, tick=tick, extra=outage_services.wants(services)
         )
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
         blind = any(outage_services.is_blind(source, now=now) for source in sources)
         claims += outage_services.outage_claims(services=services, histories=histories, blind=blind)
-        claims += burn_services.claims(objectives=objectives, tick=tick, open_findings=open_findings)
+        claims += burn_services.claims(objectives=objectives, tick=tick, open_findings=open_findings, cleared=cleared)
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
         _move(cursor, tick=tick, now=now)
     else:

@@ -160,9 +160,14 @@ def _born(readings: Readings, order: Order, *, starts: Floats) -> npt.NDArray[np
     # the old ones are gone, somebody renamed labels, and the values are not new.
     then = readings.starts[order.rows]
     same = (np.abs(then - starts) <= SAME_START_SECONDS) | (np.isnan(then) & np.isnan(starts))
+    known = same & ~np.isnan(readings.values[order.rows])
     shown = np.zeros(len(readings.families), np.bool_)
-    shown[families[same & ~np.isnan(readings.values[order.rows])]] = True
-    born: npt.NDArray[np.bool_] = (starts > oldest - PROBE_AGE_SECONDS) | shown[families]
+    shown[families[known]] = True
+    shown_start = np.full(len(readings.families), np.nan)
+    shown_start[families[known]] = starts[known]
+    of_family = shown_start[families]
+    alike = (np.abs(of_family - starts) <= SAME_START_SECONDS) | (np.isnan(of_family) & np.isnan(starts))
+    born: npt.NDArray[np.bool_] = (starts > oldest - PROBE_AGE_SECONDS) | (shown[families] & alike)
     return born
 
 
@@ -194,7 +199,8 @@ def _order(index: Mapping[Series, int], keys: list[Series]) -> Order:
     starts: dict[tuple[str, ...], int] = {}
     for position, key in enumerate(keys):
         if key.name == PROCESS_START:
-            starts[_process(key)] = position
+            starts[(*_process(key), key.label("version") or "")] = position
+            starts[(*_process(key), "any")] = position
         elif key.name == PROBE_START:
             starts[("probe", key.label("instance") or "")] = position
     counters = [position for position, key in enumerate(keys) if key.name.endswith(COUNTER_ENDINGS)]
@@ -213,8 +219,15 @@ def _start(one: Series, starts: Mapping[tuple[str, ...], int], none: int) -> int
         return none
     if one.name.startswith(PROBE_FAMILIES):
         return starts.get(("probe", one.label("instance") or ""), none)
+    # A source may still show the series of an old version beside those of the new one: each has the start of its own.
+    version = one.label("version") or "any"
     process = _process(one)
-    return starts.get(process, starts.get(("", *process[1:]), none))
+    for owner in (process, ("", *process[1:])):
+        for wanted in (version, ""):
+            found = starts.get((*owner, wanted))
+            if found is not None:
+                return found
+    return none
 
 
 def _process(one: Series) -> tuple[str, ...]:

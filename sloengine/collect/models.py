@@ -69,9 +69,9 @@ class KeptReading(models.Model):
     source = models.OneToOneField(MetricSource, on_delete=models.CASCADE, primary_key=True, related_name="kept")
     at = models.DateTimeField()
     series = models.BinaryField(help_text="zlib of JSON: [[name, [[label, value], ...]], ...]")
-    values = models.BinaryField()
-    starts = models.BinaryField()
-    seen = models.BinaryField()
+    values = models.BinaryField(help_text="float64")
+    starts = models.BinaryField(help_text="zlib of float64: the process start each was seen with")
+    seen = models.BinaryField(help_text="zlib of float64: when each was seen")
 
     def __str__(self) -> str:
         return f"{self.source.name} at {self.at:%H:%M:%S}"

@@ -90,14 +90,19 @@ def judge(
         return Departure(CostReason.LITTLE_HISTORY)
     usual = np.array([math.log(bucket.tokens / _others(bucket)) for bucket in busy])
     level = float(np.median(usual))
-    noise = max(1.4826 * float(np.median(np.abs(usual - level))), rules.least_noise)
     now = _sum(recent)
+    noise = max(1.4826 * float(np.median(np.abs(usual - level))), rules.least_noise, _chance(busy, now))
     factor = now.tokens / _others(now) / math.exp(level)
     noises = math.log(factor) / noise
     found = _figures(busy, now, len(recent), factor, noises, bucket_seconds, usd_per_1k, usd_per_1k_before)
     if noises < rules.noises or factor < rules.least_factor:
         return replace(found, reason=CostReason.USUAL)
     return replace(found, reason=CostReason.DEPARTED if _matters(found, rules) else CostReason.IMMATERIAL)
+
+
+def _chance(history: Sequence[Bucket], now: Bucket) -> float:
+    """The noise that few requests make by themselves: the log of a sum of n long-tailed generations moves by about 1.5 / sqrt(n)."""
+    return 1.5 / math.sqrt(max(min(now.requests, sum(bucket.requests for bucket in history)), 1.0))
 
 
 def _figures(

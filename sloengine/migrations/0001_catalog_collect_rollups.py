@@ -45,7 +45,7 @@ $$
 """
 DROP_PARTITIONS = r"""
 CREATE FUNCTION tailwatch_drop_partitions(parent text, before timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
 DECLARE
     partition regclass;
     dropped integer := 0;
@@ -102,9 +102,9 @@ class Migration(migrations.Migration):
                 ('source', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='kept', serialize=False, to='sloengine.metricsource')),
                 ('at', models.DateTimeField()),
                 ('series', models.BinaryField(help_text='zlib of JSON: [[name, [[label, value], ...]], ...]')),
-                ('values', models.BinaryField()),
-                ('starts', models.BinaryField()),
-                ('seen', models.BinaryField()),
+                ('values', models.BinaryField(help_text='float64')),
+                ('starts', models.BinaryField(help_text='zlib of float64: the process start each was seen with')),
+                ('seen', models.BinaryField(help_text='zlib of float64: when each was seen')),
             ],
         ),
         migrations.CreateModel(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models
+from django.utils.functional import cached_property
 
 from sloengine.objectives import objective as pure
 
@@ -82,9 +83,14 @@ class Objective(models.Model):
             where=tuple(sorted(self.where.items())),
         )
 
+    @cached_property
+    def promise(self) -> pure.Objective:
+        """`as_objective`, once a row read: for readers, who do not change it."""
+        return self.as_objective()
+
     @property
     def goal(self) -> str:
-        return pure.goal_sentence(self.as_objective())
+        return pure.goal_sentence(self.promise)
 
     @property
     def is_timeslices(self) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
+from django.db.models import Count, Max
 
+from sloengine.catalog.models import Service
 from sloengine.collect.models import Block, MetricSource, Slot
 from sloengine.collect.slots import BLOCK_SIZE
 from sloengine.objectives.models import Objective
@@ -24,12 +26,36 @@ NUMERATOR, DENOMINATOR, COVERED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
+class Slots:
+    """What was read of slots, and what was selected of them; good until a source gives out new ones."""
+
+    version: tuple[tuple[int, int], ...]  # (source, slots given out)
+    blocks: tuple[Block, ...]
+    places: Mapping[tuple[int, str], Sequence[Place]]
+    services: tuple[Service, ...]
+    selections: dict[Want, Selection] = field(default_factory=dict)
+
+    def select(self, wanted: Want) -> Selection:
+        if wanted not in self.selections:
+            self.selections[wanted] = select(wanted, self.places)
+        return self.selections[wanted]
+
+
+@dataclass(frozen=True, slots=True)
 class SlotMap:
     """The slots of service scope of an organisation's sources, as places in one long vector: block by block, 512 each."""
 
-    blocks: tuple[Block, ...]
-    places: Mapping[tuple[int, str], Sequence[Place]]
+    slots: Slots
     sources: Mapping[int, MetricSource]
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return self.slots.blocks
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services that have slots, by id."""
+        return self.slots.services
 
     def reach(self, index: int) -> Reach:
         block = self.blocks[index]
@@ -37,21 +63,20 @@ class SlotMap:
         return Reach(block.pk, block.began_at, newest, replicas=False)
 
 
-Version = tuple[tuple[int, int], ...]
-_known: dict[tuple[object, int], tuple[Version, tuple[Block, ...], Mapping[tuple[int, str], Sequence[Place]]]] = {}
+_known: dict[tuple[object, int], Slots] = {}
 
 
 def slot_map(*, organisation_id: int, sources: Sequence[MetricSource]) -> SlotMap:
     """The organisation's slots; kept in the process until a source gives out new ones, as they are only ever added."""
     version = tuple(sorted((source.pk, source.slot_count) for source in sources))
     key = (connection.settings_dict["NAME"], organisation_id)
-    if key not in _known or _known[key][0] != version:
-        _known[key] = (version, *_read_slots([source.pk for source in sources]))
-    _, blocks, places = _known[key]
-    return SlotMap(blocks=blocks, places=places, sources={source.pk: source for source in sources})
+    if key not in _known or _known[key].version != version:
+        _known[key] = _read_slots(version)
+    return SlotMap(slots=_known[key], sources={source.pk: source for source in sources})
 
 
-def _read_slots(sources: Sequence[int]) -> tuple[tuple[Block, ...], Mapping[tuple[int, str], Sequence[Place]]]:
+def _read_slots(version: tuple[tuple[int, int], ...]) -> Slots:
+    sources = [source for source, _ in version]
     blocks = tuple(Block.objects.filter(source__in=sources, scope=Block.Scope.SERVICE).order_by("pk"))
     index = {block.pk: place for place, block in enumerate(blocks)}
     places: dict[tuple[int, str], list[Place]] = defaultdict(list)
@@ -59,7 +84,8 @@ def _read_slots(sources: Sequence[int]) -> tuple[tuple[Block, ...], Mapping[tupl
         column = index[slot.block_id] * BLOCK_SIZE + slot.position
         place = Place(column, slot.service_id, slot.source_id, slot.family, slot.part, slot.le, slot.layout, dict(slot.labels))
         places[slot.service_id, slot.family].append(place)
-    return blocks, dict(places)
+    services = Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk")
+    return Slots(version=version, blocks=blocks, places=dict(places), services=tuple(services))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +100,7 @@ class Readings:
 def read(*, wants: Sequence[Want], slots: SlotMap, edges: Iterable[datetime]) -> Readings:
     """The totals of each want at each instant, from the last rollup row at or before it."""
     ordered = tuple(sorted(set(edges)))
-    selections = tuple(select(want, slots.places) for want in wants)
+    selections = tuple(slots.slots.select(want) for want in wants)
     columns: list[int] = []
     spans: list[tuple[int, int]] = []
     for selection in selections:
@@ -149,5 +175,14 @@ def _many(slots: SlotMap, used: Sequence[int], edges: Sequence[datetime]) -> dic
     return found
 
 
+_objectives: dict[tuple[object, int], tuple[object, list[Objective]]] = {}
+
+
 def enabled_objectives(*, organisation_id: int) -> list[Objective]:
-    return list(Objective.objects.enabled().filter(organisation=organisation_id).select_related("service").order_by("pk"))
+    """The enabled objectives with their services; read again when one was applied, switched off or removed."""
+    rows = Objective.objects.enabled().filter(organisation=organisation_id)
+    version = rows.aggregate(number=Count("pk"), newest=Max("pk"), changed=Max("changed_at"))
+    key = (connection.settings_dict["NAME"], organisation_id)
+    if key not in _objectives or _objectives[key][0] != version:
+        _objectives[key] = version, list(rows.select_related("service").order_by("pk"))
+    return _objectives[key][1]

@@ -14,7 +14,9 @@ from sloengine.screens import queries
 @require_safe
 @viewed
 def slos(request: Request) -> HttpResponse:
-    page = queries.slo_table(organisation=request.organisation, service=request.GET.get("service", ""), now=request.moment)
+    page = queries.slo_table(
+        organisation=request.organisation, service=request.GET.get("service", ""), now=request.moment
+    )
     return render(request, "objectives/list.html", {"here": "slos", "page": page})
 
 
@@ -23,4 +25,8 @@ def slos(request: Request) -> HttpResponse:
 def slo(request: Request, service: str, slug: str) -> HttpResponse:
     rows = Objective.objects.select_related("service", "organisation")
     objective = get_object_or_404(rows, organisation=request.organisation, service__slug=service, slug=slug)
-    return render(request, "objectives/detail.html", {"here": "slos", "page": queries.slo_page(objective=objective, now=request.moment)})
+    return render(
+        request,
+        "objectives/detail.html",
+        {"here": "slos", "page": queries.slo_page(objective=objective, now=request.moment)},
+    )

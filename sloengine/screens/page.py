@@ -10,7 +10,14 @@ from typing import Any
 
 from observability.core import words
 
-KINDS = {"ok": "ok", "warning": "warn", "burning": "burn", "exhausted": "burn", "zero traffic": "muted", "no data": "nodata"}
+KINDS = {
+    "ok": "ok",
+    "warning": "warn",
+    "burning": "burn",
+    "exhausted": "burn",
+    "zero traffic": "muted",
+    "no data": "nodata",
+}
 WORDS = {"ok": "in budget", "warning": "half spent", "burning": "burning", "exhausted": "spent"}
 
 
@@ -32,6 +39,8 @@ class SloRow:
     allowed: float | None
     lasts: float | None
     partial: bool
+    notice: str
+    unit: str
 
     @property
     def kind(self) -> str:
@@ -58,6 +67,7 @@ class WindowRow:
     """One tier of burn-rate windows and what it says."""
 
     tier: str
+    severity: str
     long_seconds: int
     short_seconds: int
     threshold: float
@@ -89,12 +99,10 @@ class SloPage:
     row: SloRow
     headline: str
     rest: str
-    noun: str
     indicator: str
     method: str
     threshold: str
     where: tuple[tuple[str, str], ...]
-    notice: str
     description: str
     judged_at: datetime | None
     chart: str
@@ -110,6 +118,12 @@ def span(seconds: float) -> str:
     """2592000 -> '30 days'."""
     days = seconds / 86400
     return f"{days:g} day{'' if days == 1 else 's'}" if days >= 1 else words.duration(seconds)
+
+
+def worst_first(row: SloRow) -> tuple[int, str, str]:
+    """The order of the table: burning, spent, half spent, then the rest; within each by service."""
+    order = ("burning", "exhausted", "warning")
+    return order.index(row.state) if row.state in order else len(order), row.service, row.slug
 
 
 def table_headline(rows: Sequence[SloRow]) -> str:
@@ -134,7 +148,7 @@ def table_rest(rows: Sequence[SloRow]) -> str:
     if not known:
         return "Objectives are judged once readings arrive." if rows else ""
     least = min(known, key=lambda row: row.left or 0.0)
-    said = f"Least is left of {least.service}, {least.title}: {words.percent(least.left)} of {least.window}."
+    said = f"Least is left of {least.service}, {least.title}: {words.left(least.left)} of {least.window}."
     return said + (f" {blind} cannot be judged for want of data." if blind else "")
 
 
@@ -147,7 +161,7 @@ def page_headline(row: SloRow, windows: Sequence[WindowRow]) -> str:
     if burning:
         return f"{name}: burning {max(burning):.3g} times too fast."
     if row.left <= 0:
-        return f"{name}: the budget is spent."
+        return f"{name}: the budget is {words.left(row.left)}."
     return f"{name}: {words.percent(row.left)} of the budget is left."
 
 

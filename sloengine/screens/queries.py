@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+
+from django.utils import timezone
 
 from observability.core.models import Organisation
 from sloengine import charts
@@ -22,76 +24,90 @@ def slo_table(*, organisation: Organisation, service: str, now: datetime) -> pur
     services = tuple(Service.objects.filter(organisation=organisation).values_list("slug", flat=True))
     service = service if service in services else ""
     found = [_row(status) for status in budgets.budget_status(organisation=organisation, now=now)]
-    rows = tuple(row for row in found if not service or row.service == service)
+    rows = tuple(sorted((row for row in found if not service or row.service == service), key=pure.worst_first))
     return pure.SloTable(service, services, rows, pure.table_headline(rows), pure.table_rest(rows))
 
 
 def _row(status: budgets.BudgetStatus) -> pure.SloRow:
-    objective, budget = status.objective, status.budget
     return pure.SloRow(
-        service=objective.service.slug,
-        slug=objective.slug,
-        title=objective.title,
-        goal=objective.goal,
-        target=objective.target.normalize(),
-        window=pure.span(objective.window.total_seconds()),
-        state=budget.state.value,
-        attained=budget.attained_ratio,
-        left=budget.remaining_ratio,
-        bad=budget.bad,
-        total=budget.total,
-        allowed=budget.allowed,
-        lasts=budget.exhausted_in.total_seconds() if budget.exhausted_in is not None else None,
-        partial=budget.partial,
+        service=status.service,
+        slug=status.slug,
+        title=status.title,
+        goal=status.goal,
+        target=status.target,
+        window=pure.span(status.window.total_seconds()),
+        state=status.state.value,
+        attained=status.attained_ratio,
+        left=status.remaining_ratio,
+        bad=status.bad if status.total else None,
+        total=status.total or None,
+        allowed=status.allowed,
+        lasts=status.exhausted_in.total_seconds() if status.exhausted_in is not None else None,
+        partial=status.partial,
+        notice=status.notice,
+        unit=status.unit,
     )
 
 
 def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
     """One objective: budget, burn-down, windows with their reasons, definition, changes."""
-    statuses = [one for one in budgets.budget_status(service=objective.service, now=now) if one.objective.pk == objective.pk]
-    row = _row(statuses[0]) if statuses else _unjudged(objective)
+    row = _row(budgets.statuses(objectives=[objective], now=now)[0])
     windows = tuple(
         pure.WindowRow(
-            tier=verdict.tier.name, long_seconds=verdict.tier.long_seconds, short_seconds=verdict.tier.short_seconds,
-            threshold=verdict.tier.factor, burn_long=verdict.burn_long, burn_short=verdict.burn_short, reason=verdict.reason.value,
+            tier=window.tier,
+            severity=window.severity,
+            long_seconds=window.long_seconds,
+            short_seconds=window.short_seconds,
+            threshold=window.factor,
+            burn_long=window.burn_long,
+            burn_short=window.burn_short,
+            reason=window.reason.value,
         )
-        for verdict in budgets.verdicts(objective=objective, now=now)
-    )  # fmt: skip
+        for window in budgets.burn_windows(objective=objective, now=now)
+    )
     curve = budgets.burn_down(objective=objective, start=now - objective.window, end=now, points=BURN_POINTS)
     measure = MEASURES[Indicator(objective.indicator)]
     return pure.SloPage(
         row=row,
         headline=pure.page_headline(row, windows),
         rest=pure.page_rest(row),
-        noun=f"{objective.slice_seconds // 60}-minute slices" if objective.is_timeslices else measure.noun,
         indicator=f"{objective.get_indicator_display()} ({measure.family})",
         method=objective.get_method_display(),
-        threshold="" if objective.threshold is None else duration(objective.threshold) if objective.is_latency else f"{objective.threshold:g}",
+        threshold=""
+        if objective.threshold is None
+        else duration(objective.threshold)
+        if objective.is_latency
+        else f"{objective.threshold:g}",
         where=tuple(sorted(objective.where.items())),
-        notice=objective.notice,
         description=objective.description,
         judged_at=objective.tallied_until,
-        chart=charts.burn_down(points=curve) if any(point.value is not None for point in curve) else "",
+        chart=_burn_chart(curve),
         windows=windows,
         changes=tuple(objective.changes.all()[:10]),
     )
 
 
-def _unjudged(objective: Objective) -> pure.SloRow:
-    return pure.SloRow(
-        service=objective.service.slug, slug=objective.slug, title=objective.title, goal=objective.goal, target=objective.target.normalize(),
-        window=pure.span(objective.window.total_seconds()), state="no data", attained=None, left=None, bad=None, total=None, allowed=None,
-        lasts=None, partial=True,
-    )  # fmt: skip
+def _burn_chart(curve: Sequence[budgets.BurnPoint]) -> str:
+    """The curve as inline SVG, once for a wide page and once for a phone; '' where nothing was measured."""
+    if all(point.remaining_ratio is None for point in curve):
+        return ""
+    points = [charts.Value(point.at, point.remaining_ratio) for point in curve]
+    zone = timezone.get_current_timezone()
+    return "".join(
+        f'<div class="{name}">{charts.burn_down(points, start=points[0].at, end=points[-1].at, width=width, zone=zone)}</div>'
+        for name, width in (("wide-only", 1100), ("phone-only", charts.NARROW))
+    )
 
 
-def burn_downs(*, organisation: Organisation, service: str, start: datetime, end: datetime, points: int) -> Mapping[tuple[str, str], Curve]:
+def burn_downs(
+    *, organisation: Organisation, service: str, start: datetime, end: datetime, points: int
+) -> Mapping[tuple[str, str], Curve]:
     """Budget left over time of each objective, by (service, objective); without a point where nothing was measured."""
     rows = Objective.objects.enabled().filter(organisation=organisation).select_related("service")
     rows = rows.filter(service__slug=service) if service else rows
     found: dict[tuple[str, str], Curve] = {}
     for objective in rows:
         curve = budgets.burn_down(objective=objective, start=start, end=end, points=points)
-        if any(point.value is not None for point in curve):
-            found[objective.service.slug, objective.slug] = tuple((point.at, point.value) for point in curve)
+        if any(point.remaining_ratio is not None for point in curve):
+            found[objective.service.slug, objective.slug] = tuple((point.at, point.remaining_ratio) for point in curve)
     return found

@@ -91,6 +91,9 @@ class PrometheusSource:
             warnings.append(f"{native} native histograms were left out, expected classic buckets")
         return Reading(at, samples, partial=bool(warnings), warnings=tuple(warnings))
 
+    def close(self) -> None:
+        self._connection.close()
+
     def _series(self, metric: Mapping[str, str]) -> Series:
         key = tuple(metric.items())
         found = self._known.get(key)

@@ -46,19 +46,19 @@ def test_a_dead_child_comes_back(lives: list[float], expected: Restart) -> None:
     assert plan.restart(lives) == expected
 
 
-def names(*, fleet: bool) -> list[str]:
-    found = plan.workers(python="py", at=plan.ports(8000), probe_config="p.yaml", fleet=fleet, own_settings="g.py")
-    return [child.name for child in found]
+def workers() -> dict[str, Child]:
+    found = plan.workers(python="py", at=plan.ports(8000), probe_config="p.yaml", own_settings="g.py")
+    return {child.name: child for child in found}
 
 
-def test_the_demo_has_a_fleet_and_the_rest_is_equal() -> None:
-    assert names(fleet=False) == ["probe", "web", "fast", "slow", "beat"]
-    assert names(fleet=True) == ["fleet", *names(fleet=False)]
+def test_the_parts_and_where_they_listen() -> None:
+    assert list(workers()) == ["web", "fast", "slow", "beat", "probe"]
+    assert "127.0.0.1:8000" in workers()["web"].argv
+    assert plan.fleet(python="py", at=plan.ports(8000)).argv[-1] == "9850"
 
 
 def test_slow_work_is_niced_and_on_its_own_queue() -> None:
-    children = plan.workers(python="py", at=plan.ports(8000), probe_config="p.yaml", fleet=False, own_settings="g.py")
-    slow = next(child for child in children if child.name == "slow")
+    slow = workers()["slow"]
     assert slow.nice == 10
     assert slow.argv[slow.argv.index("-Q") + 1] == "slow"
     assert slow.argv[slow.argv.index("-c") + 1] == "1"

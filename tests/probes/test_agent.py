@@ -104,6 +104,21 @@ def test_a_target_that_goes_down_takes_its_values_with_it_and_comes_back(failure
     assert one.problems == {}
 
 
+def test_a_dead_engine_is_down_though_the_page_of_its_gpu_and_its_gateway_answer():
+    memory = Memory(card=dcgm(0), gateway=LITELLM)
+    memory.pages["chat-0"] = ScrapeFailed("connect", "refused")
+    one = agent(memory, CHAT, Target("card", "http://card", "chat", kind="gpu", region="eu", replica="chat-0"), GATEWAY)
+    one.tick(START)
+    own = {"service": "chat", "region": "eu"}
+    assert {
+        one: value for one, value in one.samples().items() if one.name.endswith("er_up") or one.name.endswith("get_up")
+    } == {
+        series("tailwatch_target_up", **OWN): 0.0,
+        series("tailwatch_exporter_up", **own, replica="card"): 1.0,
+        series("tailwatch_exporter_up", **own, replica="gateway"): 1.0,
+    }
+
+
 def test_where_a_gateway_counts_requests_the_engine_s_count_is_left_out():
     one = agent(Memory(**{"chat-0": page(), "gateway": LITELLM}), CHAT, GATEWAY)
     one.tick(START)
@@ -125,9 +140,18 @@ def test_a_new_version_and_a_new_replica_are_seen_without_a_restart():
         (one.label("replica"), one.label("version")) for one in one.samples() if one.name == "tailwatch_target_up"
     }
     assert versions == {("chat-0", "2"), ("chat-1", "unknown")}
+    assert {one.label("replica") for one in one.samples() if one.name == "tailwatch_probe_scrape_failures_total"} == {
+        "chat-0",
+        "chat-1",
+    }
+    memory.targets = (CHAT,)
+    one.tick(START + 20)
+    assert {one.label("replica") for one in one.samples() if one.name == "tailwatch_probe_scrape_failures_total"} == {
+        "chat-0"
+    }
     memory.targets = ScrapeFailed("connect", "refused")
-    one.tick(START + 30)
-    assert len(one.targets) == 2
+    one.tick(START + 35)
+    assert one.targets == (CHAT,)
     assert (
         one.samples()[series("tailwatch_probe_scrape_failures_total", reason="connect", replica="targets_url")] == 1.0
     )
@@ -222,6 +246,35 @@ def test_where_p95_per_token_passes_130_ms_the_similarity_probe_runs_at_once_and
     assert memory.asked == ["a", "a"]
     one.tick(START + 2)
     assert memory.asked == ["a", "a"]
+
+
+def test_a_similarity_probe_that_meets_a_canary_under_way_waits_for_it():
+    held, memory = Held(), Memory(**{"chat-0": page()})
+    config = ProbeConfig(targets=(CHAT,), canaries=(CANARY,), gpu="off", scrape_interval_seconds=1)
+    one = Agent(config, memory, started=START, executor=held)  # type: ignore[arg-type]
+    one.tick(START)
+    scrape, canary = held.work
+    scrape()
+    memory.pages["chat-0"] = page(slow=50)
+    one.tick(START + 1)
+    held.work[-1]()
+    one.tick(START + 2)
+    assert memory.asked == []
+    canary()
+    one.tick(START + 3)
+    for work in held.work[4:]:
+        work()
+    assert memory.asked == ["a", "a"]
+
+
+def test_a_clock_that_is_set_back_stops_nothing():
+    memory = Memory(**{"chat-0": page(tokens=5)})
+    one = agent(memory, CHAT, canaries=(CANARY,))
+    one.tick(START)
+    memory.pages["chat-0"] = page(tokens=6)
+    one.tick(START - 3600)
+    assert one.samples()[series("tailwatch_generated_tokens_total", **OWN)] == 6.0
+    assert memory.asked == ["a", "b"]
 
 
 def dcgm(busy: float, xid: int = 0) -> str:

@@ -178,6 +178,7 @@ def test_the_spread_is_of_five_minutes_and_of_moments_when_requests_ran():
     window.add(now=0, labels=labels, utilisation=0.0, requests_run=False)
     for at, busy in enumerate([0.9, 0.6, 0.9, 0.6, 0.9, 0.6], 1):
         window.add(now=at * 15, labels=labels, utilisation=busy, requests_run=True)
-    assert window.samples() == {series("tailwatch_gpu_utilisation_spread_points", gpu="GPU-1"): pytest.approx(15.0)}
-    window.add(now=330, labels=labels, utilisation=0.9, requests_run=False)
-    assert window.samples() == {}
+    assert window.samples(now=90) == {
+        series("tailwatch_gpu_utilisation_spread_points", gpu="GPU-1"): pytest.approx(15.0)
+    }
+    assert window.samples(now=330) == {}

@@ -19,9 +19,7 @@ class Transport(Protocol):
         ...
 
 
-def post(
-    *, transport: Transport, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float
-) -> Outcome:
+def post(*, transport: Transport, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float) -> Outcome:
     """One request as an outcome: what was answered, or whether it may have arrived."""
     try:
         answer = transport(url=url, body=body, headers=headers, timeout_seconds=timeout_seconds)

@@ -80,9 +80,7 @@ def record(*, copy: Copy, outcome: Outcome, seconds: float, now: datetime) -> Pa
         incident = Incident.objects.select_for_update(no_key=True).get(pk=copy.page.incident_id)
         page = Page.objects.select_for_update(no_key=True).get(pk=copy.page.pk)
         repeated = page.uncertain
-        following = next_try(
-            outcome=outcome, attempt=copy.page.attempts, ended_at=ended_at, give_up_at=page.give_up_at
-        )
+        following = next_try(outcome=outcome, attempt=copy.page.attempts, ended_at=ended_at, give_up_at=page.give_up_at)
         mine = page.attempts == copy.page.attempts
         page.uncertain = page.uncertain or outcome.arrived is None
         if mine:
@@ -93,12 +91,9 @@ def record(*, copy: Copy, outcome: Outcome, seconds: float, now: datetime) -> Pa
             pass  # answered, or in the hands of a later try: nothing follows from this one
         elif following.verdict is Verdict.FAILED:
             _failed(page, incident, copy, following.reason, outcome.error, ended_at)
-        else:
-            assert following.due_at is not None
+        elif following.due_at is not None:
             page.due_at = following.due_at
-        page.save(
-            update_fields=["state", "recorded", "lease_until", "uncertain", "sent_at", "closed_reason", "due_at"]
-        )
+        page.save(update_fields=["state", "recorded", "lease_until", "uncertain", "sent_at", "closed_reason", "due_at"])
         Delivery.objects.create(
             organisation_id=page.organisation_id,
             page=page,

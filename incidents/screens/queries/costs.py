@@ -11,7 +11,7 @@ from incidents.response.models import Incident
 from incidents.screens.queries.lists import leaf_title
 from observability.core.models import Organisation
 from sloengine.catalog.models import Service
-from sloengine.cost.queries import per_request
+from sloengine.cost.queries import cost_per_1k
 
 MOST = 200
 
@@ -43,7 +43,7 @@ def incident_costs(*, organisation: Organisation, service: str, start: datetime,
 
 
 def _price(service: Service, start: datetime, now: datetime) -> Decimal | None:
-    return per_request(service=service, start=start, end=now)
+    return cost_per_1k(service=service, start=start, end=now).per_request
 
 
 def _cost(incident: Incident, price: Decimal | None, now: datetime) -> Cost:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils import timezone
+
 from incidents.response.models import Incident
 from incidents.screens.changes import describe
 from incidents.screens.panels import Panel, panels_for, span, threshold
@@ -14,37 +16,54 @@ from sloengine.catalog.queries import changes_between
 from sloengine.objectives.models import Objective
 from sloengine.rollups import queries as rollups
 
-STAGES = (("queue", "queue_seconds"), ("prefill", "prefill_seconds"), ("decode", "decode_seconds"))
+WIDTHS = (("wide-only", 1100), ("phone-only", charts.NARROW))
+Goals = Sequence[tuple[str, float | None]]
 
 
 def charts_of(*, incident: Incident, now: datetime) -> str:
-    """The inline SVG of all panels, '' where nothing was measured."""
+    """All panels as inline SVG, once for a wide page and once for a phone; '' where nothing was measured."""
     service = incident.service
     if service is None:
         return ""
-    start = incident.impact_started_at or incident.opened_at
-    first, last, step = span(start=start, end=incident.resolved_at, now=now)
-    goals = list(Objective.objects.enabled().filter(service=service).values_list("indicator", "threshold"))
+    began = incident.impact_started_at or incident.opened_at
+    first, last, step = span(start=began, end=incident.resolved_at, now=now)
+    goals: Goals = list(Objective.objects.enabled().filter(service=service).values_list("indicator", "threshold"))
     with rollups.snapshot():
-        panels = [_panel(service, panel, first, last, step, goals) for panel in panels_for(incident.diagnosis or {})]
-    found = [panel for panel in panels if panel is not None]
-    if not found:
+        panels = [_strip(service, panel, first, last, step, goals) for panel in panels_for(incident.diagnosis or {})]
+    if all(point.value is None for panel in panels for series in panel.series for point in series.points):
         return ""
-    marks = [
+    changes = [
         charts.Mark(at=change.at, label=describe(kind=change.kind, before=change.before, after=change.after))
         for change in changes_between(service=service, start=first, end=last)
     ]
-    return charts.aligned(panels=found, start=first, end=last, marks=marks, shade=(start, incident.resolved_at or last))
+    marks = charts.Marks(incident=(began, incident.resolved_at), changes=changes)
+    zone = timezone.get_current_timezone()
+    return "".join(
+        f'<div class="{name}">{charts.aligned(panels, start=first, end=last, marks=marks, width=width, zone=zone)}</div>'
+        for name, width in WIDTHS
+    )
 
 
-def _panel(service: Service, panel: Panel, first: datetime, last: datetime, step: int, goals: Sequence[tuple[str, float | None]]) -> charts.Panel | None:
-    points = rollups.points(service=service, family=panel.family, start=first, end=last, step_seconds=step, quantile=panel.quantile)
-    if all(point.value is None for point in points):
-        return None
+def _strip(service: Service, panel: Panel, first: datetime, last: datetime, step: int, goals: Goals) -> charts.Panel:
+    """One strip: a line, or the stages on each other."""
+    series = [
+        charts.Series(
+            name,
+            rollups.points(
+                service=service, family=family, start=first, end=last, step_seconds=step, quantile=panel.quantile
+            ),
+            colour=name if panel.stack else "accent",
+        )
+        for name, family in panel.families
+    ]
     return charts.Panel(
-        id=f"chart-{panel.family}",
         title=panel.title,
         unit=panel.unit,
-        points=[(point.at, None if point.value is None else point.value * panel.scale) for point in points],
+        series=series,
         threshold=threshold(panel, goals),
+        stack=panel.stack,
+        scale=panel.scale,
+        height=96 if panel.stack else 78,
+        top=panel.top,
+        bottom=panel.bottom,
     )

@@ -23,9 +23,17 @@ from incidents.screens.queries.lists import IncidentRow, incident_row, leaf_titl
 from incidents.screens.queries.now import watch_of
 from incidents.screens.queries.runbooks import Checklist, checklist
 from observability.core.permissions import Actor, Verb, allowed
-from sloengine.budgets.queries import budget_status
+from sloengine.budgets.queries import bad_events, statuses
+from sloengine.objectives.models import Objective
 
-HOT = {TimelineKind.OPENED, TimelineKind.PAGED, TimelineKind.SEVERITY_CHANGED, TimelineKind.DELIVERY_FAILED, TimelineKind.ESCALATED, TimelineKind.REOPENED}
+HOT = {
+    TimelineKind.OPENED,
+    TimelineKind.PAGED,
+    TimelineKind.SEVERITY_CHANGED,
+    TimelineKind.DELIVERY_FAILED,
+    TimelineKind.ESCALATED,
+    TimelineKind.REOPENED,
+}
 TOLD = [Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED]
 SIMILAR = 5
 ENTRIES = 200
@@ -82,7 +90,9 @@ def load(*, incident: Incident, actor: Actor, now: datetime) -> Sheet:
         standing=sheet.standing(severity=incident.severity, state=State(incident.state)),
         leaf_title=leaf_title(incident),
         facts=sheet.facts(moments=_moments(incident), harm=_harm(incident, now)),
-        moves=sheet.buttons(state=State(incident.state), may=may, blast=incident.service.name if incident.service else "it"),
+        moves=sheet.buttons(
+            state=State(incident.state), may=may, blast=incident.service.name if incident.service else "it"
+        ),
         paging=_paging_said(incident, pages),
         diagnosis=diagnosis,
         decided_at=parse_datetime(str(diagnosis["decided_at"])) if diagnosis.get("decided_at") else None,
@@ -121,19 +131,25 @@ def _moments(incident: Incident) -> sheet.Moments:
 
 
 def _harm(incident: Incident, now: datetime) -> sheet.Harm | None:
-    """Bad requests and budget of the objective that burns, from the worst alert of the incident."""
+    """Bad events since the impact began, and the budget left, of the objective that burned first and worst."""
     alert = incident.alerts.filter(kind="burn").select_related("finding").order_by("urgency", "starts_at").first()
     if alert is None or alert.finding is None or incident.service is None:
         return None
-    evidence_of = alert.finding.evidence
-    slug = str(evidence_of.get("objective") or "")
-    status = next((one for one in budget_status(service=incident.service, now=incident.resolved_at or now) if one.slug == slug), None)
+    slug = str(alert.finding.evidence.get("objective") or "")
+    objective = Objective.objects.filter(service=incident.service, slug=slug).select_related("service").first()
+    if objective is None:
+        return None
+    end = incident.mitigated_at or incident.resolved_at or now
+    (status,) = statuses(objectives=[objective], now=incident.resolved_at or now)
+    bad, total = bad_events(
+        objective=objective, start=min(incident.impact_started_at or incident.opened_at, end), end=end
+    )
     return sheet.Harm(
-        bad=evidence_of.get("bad"),
-        total=evidence_of.get("total"),
-        budget_left=status.budget.remaining_ratio if status else None,
-        objective=status.title if status else slug,
-        exhausted_in=status.budget.exhausted_in if status and incident.is_open else None,
+        bad=bad if total else None,
+        total=total or None,
+        budget_left=status.remaining_ratio,
+        objective=objective.title,
+        exhausted_in=status.exhausted_in if incident.is_open else None,
     )
 
 
@@ -144,7 +160,12 @@ def _pages(incident: Incident) -> QuerySet[Page]:
 
 def _paging_said(incident: Incident, pages: tuple[Page, ...]) -> tuple[sheet.Said, ...]:
     told = [page for page in pages if page.kind in TOLD]
-    step = incident.escalation_steps.filter(state=EscalationStep.State.PENDING).select_related("user").order_by("due_at").first()
+    step = (
+        incident.escalation_steps.filter(state=EscalationStep.State.PENDING)
+        .select_related("user")
+        .order_by("due_at")
+        .first()
+    )
     return sheet.paging_said(
         sent=[(str(page.user), page.sent_at) for page in told if page.sent_at is not None],
         failed=sum(page.state == Page.State.FAILED for page in told),
@@ -157,13 +178,18 @@ def _paging_said(incident: Incident, pages: tuple[Page, ...]) -> tuple[sheet.Sai
 def _timeline(incident: Incident) -> tuple[Entry, ...]:
     entries = TimelineEntry.objects.filter(incident=incident).order_by("-at", "-pk")[:ENTRIES]
     return tuple(
-        Entry(entry.at, "" if entry.actor_kind == "system" else entry.actor, entry.sentence, entry.kind in HOT) for entry in entries
+        Entry(entry.at, "" if entry.actor_kind == "system" else entry.actor, entry.sentence, entry.kind in HOT)
+        for entry in entries
     )
 
 
 def _similar(incident: Incident) -> QuerySet[Incident]:
-    found = Incident.objects.filter(organisation=incident.organisation, leaf=incident.leaf, opened_at__lt=incident.opened_at)
-    return found.exclude(pk=incident.pk).exclude(leaf="").select_related("service").order_by("-opened_at", "-pk")[:SIMILAR]
+    found = Incident.objects.filter(
+        organisation=incident.organisation, leaf=incident.leaf, opened_at__lt=incident.opened_at
+    )
+    return (
+        found.exclude(pk=incident.pk).exclude(leaf="").select_related("service").order_by("-opened_at", "-pk")[:SIMILAR]
+    )
 
 
 def _similar_said(similar: tuple[IncidentRow, ...]) -> str:
@@ -171,4 +197,6 @@ def _similar_said(similar: tuple[IncidentRow, ...]) -> str:
     times = {1: "Once", 2: "Twice"}.get(len(similar), f"{len(similar)} times")
     if not fixed:
         return f"{times}, never marked as mitigated."
+    if len(fixed) == 1:
+        return f"{times}, mitigated in {round(fixed[0] / 60)} min."
     return f"{times}; the middle one was mitigated in {round(fixed[len(fixed) // 2] / 60)} min."

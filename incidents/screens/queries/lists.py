@@ -39,7 +39,13 @@ class Filters:
 
     def address(self, page: int) -> str:
         """The query string of another page of the same list."""
-        parts = {"state": self.state, "service": self.service, "severity": self.severity, "q": self.q, "page": str(page) if page > 1 else ""}
+        parts = {
+            "state": self.state,
+            "service": self.service,
+            "severity": self.severity,
+            "q": self.q,
+            "page": str(page) if page > 1 else "",
+        }
         return urlencode({name: value for name, value in parts.items() if value})
 
 
@@ -118,7 +124,11 @@ def _narrowed(organisation: Organisation, filters: Filters) -> QuerySet[Incident
     number = filters.q.upper().removeprefix("INC-").strip()
     if number.isascii() and number.isdigit() and len(number) < 10:
         return found.filter(number=int(number))
-    return found.filter(Q(title__icontains=filters.q) | Q(headline__icontains=filters.q) | Q(leaf__icontains=filters.q)) if filters.q else found
+    return (
+        found.filter(Q(title__icontains=filters.q) | Q(headline__icontains=filters.q) | Q(leaf__icontains=filters.q))
+        if filters.q
+        else found
+    )
 
 
 def _cut(rows: QuerySet[Row], filters: Filters) -> tuple[list[Row], str, str]:  # type: ignore[type-var]
@@ -150,7 +160,13 @@ def pages(*, organisation: Organisation, filters: Filters) -> Listing[Page]:
         page.delivered_after = span.total_seconds() if span is not None else None  # type: ignore[attr-defined]
     waiting = sum(page.state == Page.State.PENDING for page in rows)
     failed = sum(page.state == Page.State.FAILED for page in rows)
-    headline = "No page was sent yet" if not rows else "Every page was delivered" if not waiting + failed else f"{failed} not delivered, {waiting} on their way"
+    headline = (
+        "No page was sent yet"
+        if not rows
+        else "Every page was delivered"
+        if not waiting + failed
+        else f"{failed} not delivered, {waiting} on their way"
+    )
     return Listing(headline, tuple(rows), newer, older)
 
 
@@ -165,8 +181,18 @@ class PostmortemRow:
 
 def postmortems(*, organisation: Organisation, filters: Filters) -> Listing[PostmortemRow]:
     """Postmortems, newest first: one query."""
-    found = Postmortem.objects.filter(organisation=organisation).select_related("incident__service").order_by("-drafted_at", "-pk")
+    found = (
+        Postmortem.objects.filter(organisation=organisation)
+        .select_related("incident__service")
+        .order_by("-drafted_at", "-pk")
+    )
     rows, newer, older = _cut(found, filters)
     drafts = sum(row.state == Postmortem.State.DRAFT for row in rows)
-    headline = "No postmortems yet" if not rows else f"{len(rows)} postmortem{'s' if len(rows) > 1 else ''}, {drafts or 'none'} still a draft"
-    return Listing(headline, tuple(PostmortemRow(row.incident, row, leaf_title(row.incident)) for row in rows), newer, older)
+    headline = (
+        "No postmortems yet"
+        if not rows
+        else f"{len(rows)} postmortem{'s' if len(rows) > 1 else ''}, {drafts or 'none'} still a draft"
+    )
+    return Listing(
+        headline, tuple(PostmortemRow(row.incident, row, leaf_title(row.incident)) for row in rows), newer, older
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db.models import Prefetch
 
@@ -23,7 +24,7 @@ from sloengine.budgets.models import Finding
 from sloengine.budgets.queries import BudgetStatus, budget_status
 from sloengine.catalog.models import Service
 from sloengine.catalog.queries import changes_between
-from sloengine.cost.queries import per_1k_tokens
+from sloengine.cost.queries import CostPer1k, cost_per_1k
 from sloengine.rollups import queries as rollups
 from sloengine.rollups.windows import quantile
 
@@ -64,7 +65,8 @@ class Board:
 
 def board(*, organisation: Organisation, now: datetime) -> Board:
     """The Now page at `now`."""
-    rows = tuple(_service_rows(organisation, now))
+    with rollups.snapshot():
+        rows = tuple(_service_rows(organisation, now))
     found = open_incidents(organisation=organisation, now=now)
     return Board(
         headline=pure.headline(rows, len(found)),
@@ -82,30 +84,36 @@ def _service_rows(organisation: Organisation, now: datetime) -> list[pure.Servic
     services = list(Service.objects.filter(organisation=organisation))
     fires: dict[int, list[pure.Fire]] = defaultdict(list)
     for finding in Finding.objects.firing().filter(organisation=organisation, service__isnull=False):
-        fires[finding.service_id or 0].append(pure.Fire(finding.kind, finding.severity, finding.evidence.get("burn_rate_long")))
+        fires[finding.service_id or 0].append(
+            pure.Fire(finding.kind, finding.severity, finding.evidence.get("burn_rate_long"))
+        )
     budgets: dict[str, list[BudgetStatus]] = defaultdict(list)
     for status in budget_status(organisation=organisation, now=now):
         budgets[status.service].append(status)
     return [_service_row(service, fires[service.pk], budgets[service.slug], now) for service in services]
 
 
-def _service_row(service: Service, fires: list[pure.Fire], budgets: list[BudgetStatus], now: datetime) -> pure.ServiceRow:
-    known = [status for status in budgets if status.budget.remaining_ratio is not None]
-    least = min(known, key=lambda status: status.budget.remaining_ratio or 0.0, default=None)
+def _service_row(
+    service: Service, fires: list[pure.Fire], budgets: list[BudgetStatus], now: datetime
+) -> pure.ServiceRow:
+    known = [status for status in budgets if status.remaining_ratio is not None]
+    least = min(known, key=lambda status: status.remaining_ratio or 0.0, default=None)
     counted = rollups.increments(service=service, family="requests_total", start=now - P95_WINDOW, end=now)
     return pure.ServiceRow(
         slug=service.slug,
         name=service.name,
         simulated=service.simulated,
-        standing=pure.standing(fires=fires, requests=sum(counted.values()) if counted else None, has_objectives=bool(budgets)),
+        standing=pure.standing(
+            fires=fires, requests=sum(counted.values()) if counted else None, has_objectives=bool(budgets)
+        ),
         p95=_p95(service, now),
         spark=_spark(service, now),
         split=_split(service, now),
-        budget=least.budget.remaining_ratio if least else None,
+        budget=least.remaining_ratio if least else None,
         budget_of=least.title if least else "",
         budget_address=(service.slug, least.slug) if least else None,
         similarity=_similarity(service, now),
-        per_1k_usd=per_1k_tokens(service=service, start=now - COST_WINDOW, end=now),
+        per_1k_usd=_per_1k(cost_per_1k(service=service, start=now - COST_WINDOW, end=now)),
     )
 
 
@@ -117,9 +125,16 @@ def _p95(service: Service, now: datetime) -> pure.Latency | None:
 
 def _spark(service: Service, now: datetime) -> str:
     points = rollups.points(
-        service=service, family="ttft_seconds", start=now - SPARK_WINDOW, end=now, step_seconds=STEP_SECONDS, quantile=0.95
+        service=service,
+        family="ttft_seconds",
+        start=now - SPARK_WINDOW,
+        end=now,
+        step_seconds=STEP_SECONDS,
+        quantile=0.95,
     )
-    return charts.sparkline(points=points, label=f"{service.name}: p95 time to first token over 30 min")
+    return charts.sparkline(
+        [point.value for point in points], label=f"{service.name}: p95 time to first token over 30 min"
+    )
 
 
 def _split(service: Service, now: datetime) -> pure.Split | None:
@@ -131,8 +146,14 @@ def _split(service: Service, now: datetime) -> pure.Split | None:
 
 
 def _similarity(service: Service, now: datetime) -> float | None:
-    found = rollups.gauge(service=service, family="answer_similarity_ratio", start=now - QUALITY_WINDOW, end=now).get(())
+    found = rollups.gauge(service=service, family="answer_similarity_ratio", start=now - QUALITY_WINDOW, end=now).get(
+        ()
+    )
     return found.mean if found is not None else None
+
+
+def _per_1k(cost: CostPer1k) -> Decimal | None:
+    return cost.by_hardware if cost.by_hardware is not None else cost.at_list_price
 
 
 def open_incidents(*, organisation: Organisation, now: datetime) -> tuple[OpenIncident, ...]:
@@ -142,8 +163,18 @@ def open_incidents(*, organisation: Organisation, now: datetime) -> tuple[OpenIn
         .unresolved()
         .select_related("service", "acknowledged_by")
         .prefetch_related(
-            Prefetch("pages", Page.objects.filter(kind__in=[Page.Kind.OPENED, Page.Kind.ESCALATED]).select_related("user").order_by("-created_at")),
-            Prefetch("escalation_steps", EscalationStep.objects.filter(state=EscalationStep.State.PENDING).select_related("user").order_by("due_at")),
+            Prefetch(
+                "pages",
+                Page.objects.filter(kind__in=[Page.Kind.OPENED, Page.Kind.ESCALATED])
+                .select_related("user")
+                .order_by("-created_at"),
+            ),
+            Prefetch(
+                "escalation_steps",
+                EscalationStep.objects.filter(state=EscalationStep.State.PENDING)
+                .select_related("user")
+                .order_by("due_at"),
+            ),
         )
         .order_by("severity", "-opened_at")[: INCIDENTS + 1]
     )
@@ -168,7 +199,11 @@ def _said(incident: Incident, now: datetime) -> str:
 
 def _status(incident: Incident, now: datetime) -> str:
     if incident.state != State.OPEN:
-        return f"acknowledged by {incident.acknowledged_by}" if incident.acknowledged_by and incident.state == State.ACKNOWLEDGED else incident.get_state_display().lower()
+        return (
+            f"acknowledged by {incident.acknowledged_by}"
+            if incident.acknowledged_by and incident.state == State.ACKNOWLEDGED
+            else incident.get_state_display().lower()
+        )
     step = next(iter(incident.escalation_steps.all()), None)
     return f"not acknowledged, next {step.user}" if step is not None and step.user else "not acknowledged"
 
@@ -177,7 +212,11 @@ def recent_changes(*, organisation: Organisation, now: datetime) -> tuple[pure.C
     """What changed in the last 24 hours, newest first."""
     found = changes_between(organisation=organisation, start=now - timedelta(hours=24), end=now)
     return tuple(
-        pure.ChangeRow(at=change.at, service=change.service.name, sentence=describe(kind=change.kind, before=change.before, after=change.after))
+        pure.ChangeRow(
+            at=change.at,
+            service=change.service.name,
+            sentence=describe(kind=change.kind, before=change.before, after=change.after),
+        )
         for change in reversed(found[-CHANGES:])
     )
 
@@ -185,8 +224,14 @@ def recent_changes(*, organisation: Organisation, now: datetime) -> tuple[pure.C
 def watches(*, organisation: Organisation) -> tuple[pure.Watch, ...]:
     """Who is on call, policy by policy."""
     people = Prefetch("responders", Responder.objects.filter(user__is_active=True).select_related("user"))
-    policies = EscalationPolicy.objects.filter(organisation=organisation).prefetch_related(people).order_by("name", "pk")
-    return tuple(watch for policy in policies if (watch := watch_of(policy.name, [str(place.user) for place in policy.responders.all()])))
+    policies = (
+        EscalationPolicy.objects.filter(organisation=organisation).prefetch_related(people).order_by("name", "pk")
+    )
+    return tuple(
+        watch
+        for policy in policies
+        if (watch := watch_of(policy.name, [str(place.user) for place in policy.responders.all()]))
+    )
 
 
 def watch_of(policy: str, people: list[str]) -> pure.Watch | None:

@@ -80,7 +80,11 @@ def _check(step: Step, ran: Mapping[str, Any] | None) -> CheckStep:
     if ran is None or not ran.get("verdict"):
         return CheckStep(render(lead + step.text), "", "")
     verdict = str(ran["verdict"])
-    return CheckStep(render(f"{step.text}\n\n*{ran.get('sentence', '')}; expected {ran.get('expected', '')}*"), SHAPES.get(verdict, "nodata"), verdict)
+    return CheckStep(
+        render(f"{step.text}\n\n*{ran.get('sentence', '')}; expected {ran.get('expected', '')}*"),
+        SHAPES.get(verdict, "nodata"),
+        verdict,
+    )
 
 
 def _readable(runbook: Runbook) -> ReadableRunbook:

@@ -17,6 +17,7 @@ register = template.Library()
 register.filter("duration", words.duration)
 register.filter("seconds", words.seconds)
 register.filter("percent", words.percent)
+register.filter("left", words.left)
 register.filter("target", words.target)
 register.filter("count", words.count)
 register.filter("usd", words.usd)
@@ -31,7 +32,9 @@ def when(context: template.Context, at: datetime | None, style: str = "ago") -> 
         return words.NOTHING
     now = context.get("now") or clock.now()
     text = words.ago(at=at, now=now) if style == "ago" else words.duration((now - at).total_seconds())
-    return format_html('<time datetime="{}" title="{}" data-relative="{}">{}</time>', at.isoformat(), absolute(at), style, text)
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative="{}">{}</time>', at.isoformat(), absolute(at), style, text
+    )
 
 
 @register.simple_tag
@@ -46,7 +49,12 @@ def clock_time(at: datetime | None) -> str | SafeString:
     if at is None:
         return words.NOTHING
     local = timezone.localtime(at)
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), absolute(at), f"{local:%H:%M} {local.tzname() or ''}".strip())
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        absolute(at),
+        f"{local:%H:%M} {local.tzname() or ''}".strip(),
+    )
 
 
 def absolute(at: datetime) -> str:
@@ -69,10 +77,13 @@ def budget(remaining: float | Decimal | None, kind: str = "ok") -> SafeString:
     ratio = float(remaining)
     width = round(90 * min(1.0, max(0.0, ratio)), 1)
     return format_html(
-        '<span class="with-bar"><svg class="budget {}" viewBox="0 0 90 6" width="90" height="6" role="img" aria-label="{} of the budget left">'
+        '<span class="with-bar"><svg class="budget {}" viewBox="0 0 90 6" width="90" height="6" role="img" aria-label="budget left: {}">'
         '<rect class="track" width="90" height="6" rx="3"/><rect class="left" width="{}" height="6" rx="3"/></svg>{}</span>',
-        kind, words.percent(ratio), width, words.percent(ratio),
-    )  # fmt: skip
+        kind,
+        words.left(ratio),
+        width,
+        words.left(ratio),
+    )
 
 
 @register.simple_tag
@@ -86,8 +97,14 @@ def split(shares: Any) -> SafeString:
     return format_html(
         '<svg class="split" viewBox="0 0 120 10" width="120" height="10" role="img" aria-label="{}"><title>{}</title><rect class="track" width="120" height="10" rx="2"/>'
         '<rect class="q" width="{}" height="10"/><rect class="p" x="{}" width="{}" height="10"/><rect class="d" x="{}" width="{}" height="10"/></svg>',
-        said, said, a, a, b, a + b, c,
-    )  # fmt: skip
+        said,
+        said,
+        a,
+        a,
+        b,
+        a + b,
+        c,
+    )
 
 
 @register.filter
@@ -107,3 +124,10 @@ def sentence(text: str) -> str:
     """First letter up, a full stop at the end."""
     text = str(text or "").strip()
     return text and text[0].upper() + text[1:] + ("" if text[-1] in ".!?:" else ".")
+
+
+@register.filter
+def stopped(text: str) -> str:
+    """A full stop at the end, the first letter as it is: names of services stay small."""
+    text = str(text or "").strip()
+    return text and text + ("" if text[-1] in ".!?:" else ".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,21 +28,22 @@ def windows(
     delta = table.values[:, :1] - table.values[:, 1:-1]
     total = np.maximum(delta[:, :, tallies.TOTAL], 0.0)
     bad = np.clip(total - delta[:, :, tallies.GOOD], 0.0, total)
-    done = np.array([[answered(paged.get(objective.pk, ()), since=start) for start in starts] for objective in objectives])
+    done = np.zeros(bad.shape)
+    for row, objective in enumerate(objectives):
+        if objective.pk in paged:
+            done[row] = [answered(paged[objective.pk], since=start) for start in starts]
     return Windows(
         seconds=tuple(seconds),
         bad=bad,
         total=total,
         covered=delta[:, :, tallies.COVERED],
-        answered=done.reshape(bad.shape),
+        answered=done,
         age_seconds=np.nan_to_num(end.timestamp() - table.ticks[:, -1], nan=0.0),
     )
 
 
 def paged_episodes(*, objectives: Sequence[Objective], since: datetime) -> dict[int, list[Episode]]:
     """The cleared burns of page severity by objective: bad events that need no second alert."""
-    by_name = {(objective.service_id, objective.slug): objective.pk for objective in objectives}
-    found: dict[int, list[Episode]] = defaultdict(list)
     cleared = Finding.objects.filter(
         organisation__in={objective.organisation_id for objective in objectives},
         kind=FindingKind.BURN,
@@ -50,6 +51,13 @@ def paged_episodes(*, objectives: Sequence[Objective], since: datetime) -> dict[
         state=FindingState.CLEARED,
         changed_at__gt=since,
     )
+    return episodes(objectives=objectives, cleared=cleared)
+
+
+def episodes(*, objectives: Sequence[Objective], cleared: Iterable[Finding]) -> dict[int, list[Episode]]:
+    """These findings as episodes, by objective."""
+    by_name = {(objective.service_id, objective.slug): objective.pk for objective in objectives}
+    found: dict[int, list[Episode]] = defaultdict(list)
     for row in cleared:
         objective = by_name.get((row.service_id or 0, row.evidence.get("objective", "")))
         if objective is not None and row.cleared_at is not None:

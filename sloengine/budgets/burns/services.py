@@ -23,12 +23,20 @@ from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Reading
 from sloengine.objectives.objective import Objective as Promise
 
 
-def claims(*, objectives: Sequence[Objective], tick: datetime, open_findings: Mapping[str, Finding]) -> list[Claim]:
-    """One claim per objective and tier, all objectives of a period at once."""
+#: Episodes that ended longer ago lie outside every window.
+PAGED_WITHIN = timedelta(days=3)
+
+
+def claims(
+    *, objectives: Sequence[Objective], tick: datetime, open_findings: Mapping[str, Finding], cleared: Sequence[Finding]
+) -> list[Claim]:
+    """Claims for each objective with a tier that burns or a finding that stands; the calm ones, most of the time all, have none.
+
+    `cleared` are the burns paged within three days."""
     by_window: dict[timedelta, list[Objective]] = defaultdict(list)
     for objective in objectives:
         by_window[objective.window].append(objective)
-    paged = queries.paged_episodes(objectives=objectives, since=tick - timedelta(days=3)) if objectives else {}
+    paged = queries.episodes(objectives=objectives, cleared=cleared)
     found = []
     for window, members in by_window.items():
         chosen = tiers(period=window)
@@ -39,13 +47,16 @@ def claims(*, objectives: Sequence[Objective], tick: datetime, open_findings: Ma
         sums = queries.windows(objectives=members, seconds=lengths, end=tick, paged=paged)
         judged = verdicts(
             windows=sums,
-            budget=np.array([float(one.as_objective().budget) for one in members]),
+            budget=np.array([float(one.promise.budget) for one in members]),
             tiers=chosen,
             minimum_failures=np.array([float(table().minimum_failures[one.method]) for one in members]),
             tick_seconds=FINE_SECONDS,
         )
+        watched = {row.evidence.get("objective") for row in open_findings.values()}
         for index, objective in enumerate(members):
-            found += _of_objective(objective, judged[index], sums, index, tick, open_findings)
+            calm = all(not verdict.burning for verdict in judged[index]) and not _all_bad(objective, sums, index)
+            if not calm or objective.slug in watched:
+                found += _of_objective(objective, judged[index], sums, index, tick, open_findings)
     return found
 
 
@@ -53,7 +64,7 @@ def _of_objective(
     objective: Objective, judged: Sequence[Verdict], sums: Windows, index: int, tick: datetime, open_findings: Mapping[str, Finding]
 ) -> list[Claim]:
     """Fastest first: while a faster tier fires, or is about to, slower ones do not open."""
-    promise = objective.as_objective()
+    promise = objective.promise
     claims: list[Claim] = []
     faster = False
     for verdict in judged:
@@ -93,11 +104,19 @@ def _burn(objective: Objective, promise: Promise, verdict: Verdict, tick: dateti
     )
 
 
+def _all_bad(objective: Objective, sums: Windows, index: int) -> bool:
+    """Whether every one of the last slices was bad, with as many of them as R4 asks for."""
+    if not objective.is_timeslices:
+        return False
+    slices = table().sustained.slices
+    column = sums.column(slices * objective.slice_seconds)
+    return bool(sums.total[index, column] >= slices and sums.bad[index, column] >= sums.total[index, column])
+
+
 def _sustained(objective: Objective, promise: Promise, rule: Sustained, sums: Windows, index: int, tick: datetime) -> Claim:
     column = sums.column(rule.slices * objective.slice_seconds)
-    total, bad = float(sums.total[index, column]), float(sums.bad[index, column])
     condition = Condition.UNKNOWN if sums.covered[index, column] <= 0 else Condition.FALSE
-    if total >= rule.slices and bad >= total:
+    if _all_bad(objective, sums, index):
         condition = Condition.TRUE
 
     def evidence() -> dict[str, Any]:

@@ -15,7 +15,7 @@ Rows = npt.NDArray[np.float64]  # instants x five numbers
 NUMERATOR, DENOMINATOR, GOOD, TOTAL, COVERED = range(5)
 
 _AT = """
-SELECT o.place, e.place, t.tick, t.numerator, t.denominator, t.good, t.total, t.covered_seconds
+SELECT o.place, e.place, extract(epoch FROM t.tick)::float8, t.numerator, t.denominator, t.good, t.total, t.covered_seconds
 FROM unnest(%s::bigint[]) WITH ORDINALITY AS o(id, place)
 CROSS JOIN unnest(%s::timestamptz[]) WITH ORDINALITY AS e(edge, place)
 CROSS JOIN LATERAL (
@@ -48,5 +48,5 @@ def at(*, objectives: Sequence[int], edges: Sequence[datetime]) -> TallyTable:
             cursor.execute(_AT, [list(objectives), list(edges)])
             for objective, edge, tick, *numbers in cursor.fetchall():
                 values[objective - 1, edge - 1] = numbers
-                ticks[objective - 1, edge - 1] = tick.timestamp()
+                ticks[objective - 1, edge - 1] = tick
     return TallyTable(values=values, ticks=ticks)

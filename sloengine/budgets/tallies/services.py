@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 
 from sloengine.budgets import slices
 from sloengine.budgets.models import Tally
@@ -33,23 +34,60 @@ def advance(
     *, objectives: Sequence[Objective], slots: SlotMap, until: datetime | None, tick: datetime, extra: Sequence[Want]
 ) -> Advanced:
     """Tally every objective up to `tick`: those with rows from `until` on, new ones from the beginning of what rollups hold."""
-    known = _known(objectives, until) if until is not None else {}
+    known = _recalled(objectives, until) if until is not None else {}
     new = [objective for objective in objectives if objective.pk not in known]
     rows = _tally_new(new, slots, tick) if new else []
     old = [objective for objective in objectives if objective.pk in known]
     steps = slices.ticks_between(start=until, end=tick, now=tick) if until is not None else [tick]
-    wants = [want(objective.as_objective(), service_id=objective.service_id) for objective in old]
+    wants = [want(objective.promise, service_id=objective.service_id) for objective in old]
     readings = read(wants=[*wants, *extra], slots=slots, edges=steps)
     for index, objective in enumerate(old):
         anchor, good, total = known[objective.pk]
         rows += _rows(objective, index, readings, anchor=anchor, good=good, total=total)
         _note_bound(objective, readings.selections[index].bound)
-    Tally.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+    _insert(rows)
+    _remember(objectives, rows, known, tick)
     last = Readings(edges=readings.edges[-1:], values=readings.values[-1:, len(old) :], selections=readings.selections[len(old) :])
     return Advanced(extra=last, rows=len(rows))
 
 
-def _known(objectives: Sequence[Objective], until: datetime) -> dict[int, tuple[Counters, float, float]]:
+#: A slice boundary's counters, and the good and total of the last row: what the next tick counts on from.
+Anchor = tuple[Counters, float, float]
+#: By objective, with the tick they belong to. A tick that another process wrote, or that was rolled back, is read again.
+_anchors: dict[tuple[object, int], tuple[datetime, Anchor]] = {}
+
+
+def _recalled(objectives: Sequence[Objective], until: datetime) -> dict[int, Anchor]:
+    database = connection.settings_dict["NAME"]
+    kept = {objective.pk: _anchors.get((database, objective.pk)) for objective in objectives}
+    known = {pk: found[1] for pk, found in kept.items() if found is not None and found[0] == until}
+    unknown = [objective for objective in objectives if objective.pk not in known]
+    return known | (_known(unknown, until) if unknown else {})
+
+
+def _remember(objectives: Sequence[Objective], rows: Sequence[Tally], known: Mapping[int, Anchor], tick: datetime) -> None:
+    """Kept once the transaction is committed; the counters at the last boundary are among the rows, or those of before."""
+    by_objective: dict[int, list[Tally]] = defaultdict(list)
+    for row in rows:
+        by_objective[row.objective_id].append(row)
+    anchors: dict[tuple[object, int], tuple[datetime, Anchor]] = {}
+    for objective in objectives:
+        last = by_objective[objective.pk][-1] if by_objective[objective.pk] else None
+        if last is None or last.tick != tick:
+            continue
+        edge = slices.boundary(tick, slice_seconds=objective.slice_seconds)
+        at = next((row for row in reversed(by_objective[objective.pk]) if row.tick == edge), None)
+        if at is not None:
+            counters = Counters(edge, at.numerator, at.denominator, at.covered_seconds)
+        elif objective.pk in known and known[objective.pk][0].at == edge:
+            counters = known[objective.pk][0]
+        else:
+            continue
+        anchors[connection.settings_dict["NAME"], objective.pk] = tick, (counters, last.good, last.total)
+    transaction.on_commit(lambda: _anchors.update(anchors))
+
+
+def _known(objectives: Sequence[Objective], until: datetime) -> dict[int, Anchor]:
     """For each objective with rows: its counters at the last slice boundary, and its good and total at the last row."""
     edges = sorted({until, *(slices.boundary(until, slice_seconds=objective.slice_seconds) for objective in objectives)})
     table = queries.at(objectives=[objective.pk for objective in objectives], edges=edges)
@@ -70,7 +108,7 @@ def _tally_new(objectives: Sequence[Objective], slots: SlotMap, tick: datetime) 
     began = min((block.began_at for block in slots.blocks), default=tick)
     start = max(began - timedelta(seconds=slices.FINE_SECONDS), tick - max(one.window for one in objectives) - MARGIN)
     steps = [start, *slices.ticks_between(start=start, end=tick, now=tick)]
-    wants = [want(objective.as_objective(), service_id=objective.service_id) for objective in objectives]
+    wants = [want(objective.promise, service_id=objective.service_id) for objective in objectives]
     readings = read(wants=wants, slots=slots, edges=steps)
     rows: list[Tally] = []
     for index, objective in enumerate(objectives):
@@ -117,6 +155,21 @@ def _note_bound(objective: Objective, bound: Bound | None) -> None:
     if bound is not None and (objective.bound, objective.notice) != (bound.used, bound.notice):
         objective.bound, objective.notice = bound.used, bound.notice
         objective.save(update_fields=["bound", "notice"])
+
+
+_INSERT = """
+INSERT INTO sloengine_tally (objective_id, tick, numerator, denominator, good, total, covered_seconds)
+SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
+ON CONFLICT (objective_id, tick) DO NOTHING
+"""
+
+
+def _insert(rows: Sequence[Tally]) -> None:
+    columns = ("objective_id", "tick", "numerator", "denominator", "good", "total", "covered_seconds")
+    with connection.cursor() as cursor:
+        for begin in range(0, len(rows), 5000):
+            part = rows[begin : begin + 5000]
+            cursor.execute(_INSERT, [[getattr(row, column) for row in part] for column in columns])
 
 
 _PRUNE = """

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sloengine.collect.services.state import forget
+from sloengine.collect.services.state import forget_states
 from sloengine.collect.services.ticks import collect_due, collect_reading, source_for
+from sloengine.rollups.queries.rows import forget_rows
+from sloengine.rollups.queries.slots import forget_slots
+from sloengine.rollups.services.rows import forget_partitions
 
 __all__ = ["collect_due", "collect_reading", "forget", "source_for"]
+
+
+def forget() -> None:
+    """Drop all that this process remembers of sources, slots, rows and partitions, for a database that was replaced."""
+    forget_states()
+    forget_slots()
+    forget_rows()
+    forget_partitions()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from sloengine.collect.increments import Floats
 from sloengine.collect.slots import BLOCK_SIZE, Scope
@@ -76,22 +76,34 @@ def ensure_partitions(*, now: datetime, since: datetime | None = None) -> int:
 
     Called before each collection, so that virtual time has them too; what this process has seen made costs nothing.
     """
-    new = 0
     database = connection.settings_dict["NAME"]
-    for tier in TIERS:
-        start = max(since or now, now - tier.keep)
-        for lowest, highest in partitions_from(tier, start=start, end=now + AHEAD[tier.partition]):
-            if (database, tier.name, lowest) in _made:
-                continue
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT tailwatch_create_partition(%s, %s, %s)", [TABLES[tier], lowest, highest])
-                new += bool(cursor.fetchone()[0])
-            _made.add((database, tier.name, lowest))
+    wanted = [
+        (TABLES[tier], lowest, highest)
+        for tier in TIERS
+        for lowest, highest in partitions_from(
+            tier, start=max(since or now, now - tier.keep), end=now + AHEAD[tier.partition]
+        )
+        if (database, TABLES[tier], lowest) not in _made
+    ]
+    if not wanted:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE tailwatch_create_partition(parent, lowest, highest))"
+            " FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS wanted (parent, lowest, highest)",
+            [list(column) for column in zip(*wanted, strict=True)],
+        )
+        new = int(cursor.fetchone()[0])
+    transaction.on_commit(lambda: _made.update((database, table, lowest) for table, lowest, _ in wanted))
     return new
 
 
+def forget_partitions() -> None:
+    _made.clear()
+
+
 def drop_partitions(*, tier: Tier, before: datetime) -> int:
-    """Drop what ended at or before; how many. Readers wait for the moment that takes."""
+    """Drop what ended at or before; how many. OperationalError where readers kept the table locked for 2 s."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT tailwatch_drop_partitions(%s, %s)", [TABLES[tier], before])
         return int(cursor.fetchone()[0])

@@ -4,9 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test.utils import CaptureQueriesContext
-
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from incidents.alerts import services
 from incidents.alerts.models import Alert, AlertCursor
@@ -88,7 +87,11 @@ def test_services_and_organisations_have_their_own(acme: Organisation, chat: Ser
     for service in (chat, factories.make_service(acme), factories.make_service(other)):
         factories.make_finding(service)
     services.pull_findings(now=NOW)
-    assert sorted(Incident.objects.values_list("organisation__slug", "number")) == [("acme", 1), ("acme", 2), ("other", 1)]
+    assert sorted(Incident.objects.values_list("organisation__slug", "number")) == [
+        ("acme", 1),
+        ("acme", 2),
+        ("other", 1),
+    ]
 
 
 def test_a_late_alert_of_the_same_cause_joins_and_makes_it_worse(chat: Service) -> None:
@@ -127,7 +130,9 @@ def test_information_opens_nothing_but_joins_what_is_open(chat: Service) -> None
 def test_a_blind_source_opens_its_own_low_incident_and_touches_no_other(acme: Organisation, chat: Service) -> None:
     factories.make_finding(chat)
     services.pull_findings(now=NOW)
-    blind = factories.make_finding(None, organisation=acme, kind="blind", severity="ticket", reason="prometheus does not answer", now=at(1))
+    blind = factories.make_finding(
+        None, organisation=acme, kind="blind", severity="ticket", reason="prometheus does not answer", now=at(1)
+    )
     services.pull_findings(now=at(1))
     burning, unreadable = Incident.objects.order_by("number")
     assert (unreadable.severity, unreadable.service, unreadable.title) == (4, None, "prometheus does not answer")
@@ -252,12 +257,14 @@ def test_what_the_diagnosis_finds_worth_a_page_later_is_paged_for_then(chat: Ser
     assert incident.pages.count() == 1
 
 
-def test_a_quiet_beat_costs_two_queries(chat: Service, acme: Organisation) -> None:
+def test_a_quiet_beat_costs_one_query(chat: Service, acme: Organisation) -> None:
     for minute in range(3):
         finding = factories.make_finding(chat, now=at(minute))
         services.pull_findings(now=at(minute))
         factories.clear_finding(finding, now=at(minute + 0.5))
         services.pull_findings(now=at(minute + 0.5))
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         services.pull_findings(now=at(3))
-    assert len(queries) == 2
+    assert len(queries) == 1

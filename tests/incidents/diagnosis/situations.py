@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from incidents.diagnosis.signals import Table
 
-HEALTHY = {
+Situation = Mapping[str, float | None]
+
+HEALTHY: Situation = {
     "page_breaches": 0, "burn_rate": 0, "outage": 0, "error_share": 0.0001, "ttft_p95": 0.1, "ttft_factor": 1.0,
     "inter_token_p95": 0.03, "inter_token_factor": 1.0, "replicas_down": 0, "queue_share": 0.01, "prefill_share": 0.99,
     "decode_share": 0.97, "queue_growth": 0.0, "prefill_growth": 0.0, "queue_growth_share": None, "prefill_growth_share": None,
@@ -16,22 +20,22 @@ HEALTHY = {
     "token_factor": 1.0, "top_tenant_share": 0.3, "top_tenant_growth_share": None,
 }  # fmt: skip
 
-BREACH = {"page_breaches": 1, "burn_rate": 20.1}
-SLOW_FIRST_TOKEN = {**BREACH, "ttft_p95": 0.6, "ttft_factor": 6.0}
-QUEUE = {
+BREACH: Situation = {"page_breaches": 1, "burn_rate": 20.1}
+SLOW_FIRST_TOKEN: Situation = {**BREACH, "ttft_p95": 0.6, "ttft_factor": 6.0}
+QUEUE: Situation = {
     **SLOW_FIRST_TOKEN,
     "queue_share": 0.71,
     "queue_growth": 0.4,
     "queue_growth_share": 0.92,
     "prefill_growth_share": 0.08,
 }
-PREFILL = {**SLOW_FIRST_TOKEN, "prefill_growth": 0.3, "prefill_growth_share": 0.9, "queue_growth_share": 0.1}
-DECODE = {**BREACH, "inter_token_factor": 4.5, "inter_token_p95": 0.16}
-QUALITY = {"answer_similarity": 0.8, "similarity_fall": 0.17}
-COST = {"cost_findings": 1, "token_factor": 3.0, "top_tenant_share": 0.7, "top_tenant_growth_share": 0.96}
+PREFILL: Situation = {**SLOW_FIRST_TOKEN, "prefill_growth": 0.3, "prefill_growth_share": 0.9, "queue_growth_share": 0.1}
+DECODE: Situation = {**BREACH, "inter_token_factor": 4.5, "inter_token_p95": 0.16}
+QUALITY: Situation = {"answer_similarity": 0.8, "similarity_fall": 0.17}
+COST: Situation = {"cost_findings": 1, "token_factor": 3.0, "top_tenant_share": 0.7, "top_tenant_growth_share": 0.96}
 
 #: leaf -> what differs from healthy
-LEAVES = {
+LEAVES: Mapping[str, Situation] = {
     "replica-outage": {**BREACH, "error_share": 0.1, "replicas_down": 1},
     "error-spike": {**BREACH, "error_share": 0.1},
     "traffic-spike": {
@@ -58,7 +62,7 @@ LEAVES = {
 }
 
 
-def table(*changes: dict[str, float | None]) -> Table:
+def table(*changes: Situation) -> Table:
     """Healthy, but for these."""
     values = dict(HEALTHY)
     for change in changes:

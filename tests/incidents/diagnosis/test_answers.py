@@ -30,7 +30,7 @@ class FakeView:
     gauges: Mapping[tuple[str, When], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
     found: Sequence[Found] = ()
     changed: Sequence[ChangeSeen] = ()
-    replay: Replayed = Replayed()
+    replay: Replayed = field(default_factory=Replayed)
     service: str = "chat"
 
     def period(self, when: When) -> Period:
@@ -74,7 +74,7 @@ class FakeView:
         return self.replay
 
 
-def ask(name: str, **given: Any) -> tuple[float | None, str]:
+def ask(name: str, **given: Any) -> tuple[Any, str]:
     answer = ServiceSignals(FakeView(**given)).ask(name)
     return answer.value, sentence(name, answer)
 
@@ -151,6 +151,14 @@ def test_replicas_that_do_not_answer_are_named() -> None:
     assert (value, said) == (1, "1 replica does not answer the probe (r2 of 3)")
 
 
+def test_a_replica_that_just_fell_silent_is_down_though_it_was_up_for_most_of_the_window() -> None:
+    up = {
+        ("target_up", When.NOW): {("r1",): 1.0, ("r2",): 0.8},
+        ("target_up", When.LATEST): {("r1",): 1.0, ("r2",): 0.0},
+    }
+    assert ask("replicas_down", gauges=up)[0] == 1
+
+
 def test_a_clock_that_fell() -> None:
     value, said = ask("gpu_clock_factor", gauges=both("gpu_clock_hertz", {(): 0.6e9}, {(): 1.8e9}))
     assert value == pytest.approx(1 / 3)
@@ -169,10 +177,20 @@ def test_similarity_comes_from_exact_counters_where_there_are_any() -> None:
 
 
 def test_versions_are_compared_where_a_new_one_serves() -> None:
-    gauges = both("answer_similarity_ratio", {("v2",): 0.8, ("v1",): 0.97}, {("v1",): 0.97})
+    gauges = both("answer_similarity_ratio", {("v2",): 0.8}, {("v1",): 0.97})
     value, said = ask("version_similarity_gap", gauges=gauges)
     assert value == pytest.approx(0.17)
     assert said.endswith("(v1 0.970, v2 0.800)")
+
+
+def test_a_new_version_already_seen_before_the_impact_is_still_compared() -> None:
+    counters = {
+        **both("answer_similarity_sum_total", {("v2",): 4.0, ("v1",): 0.97}, {("v1",): 58.2, ("v2",): 1.6}),
+        **both("answer_similarity_samples_total", {("v2",): 5.0, ("v1",): 1.0}, {("v1",): 60.0, ("v2",): 2.0}),
+    }
+    assert ask("version_similarity_gap", counters=counters)[0] == pytest.approx(0.17)
+    one = both("answer_similarity_samples_total", {("v1",): 5.0}, {("v1",): 60.0})
+    assert ask("version_similarity_gap", counters=one)[1].endswith("one version serves now and served before")
 
 
 def test_one_tenant_in_the_growth() -> None:

@@ -34,7 +34,7 @@ def test_groups_judge_with_cannot_tell(kind: str, members: list[str], expected: 
         ("ttft_p95 > 250 ms", 0.25),
         ("ttft_p95 < 2 s", 2.0),
         ("queue_share > 50 %", 0.5),
-        ("similarity_fall > 5 points", 0.05),
+        ("prefix_hit_fall > 5 points", 0.05),
         ("burn_rate > 14.4 x", 14.4),
     ],
 )
@@ -53,7 +53,8 @@ def test_what_is_no_condition_says_what_was_expected(written: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "expected"),
-    [(0.71, "ratio", "71 %"), (0.0004, "ratio", "0.04 %"), (0.391, "s", "391 ms"), (2.5, "s", "2.5 s"), (20.1, "x", "20.1 times"), (42, "per_s", "42 per second"),
+    [(0.71, "ratio", "71 %"), (0.0004, "ratio", "0.04 %"), (0.391, "s", "391 ms"), (2.5, "s", "2.5 s"),
+     (20.1, "x", "20.1 times"), (42, "per_s", "42 per second"),
      (61234, "count", "61,234")],
 )  # fmt: skip
 def test_values_read_as_people_say_them(value: float, unit: str, expected: str) -> None:

@@ -24,6 +24,7 @@ from tests.incidents.diagnosis.situations import (
     QUALITY,
     QUEUE,
     SLOW_FIRST_TOKEN,
+    Situation,
     table,
 )
 
@@ -32,7 +33,7 @@ TREE = treefile.parse(source=FILE.read_text(encoding="utf-8"), file=FILE.name)
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
-def look(*changes: dict[str, float | None]) -> Diagnosis:
+def look(*changes: Situation) -> Diagnosis:
     return evaluate(tree=TREE, signals=table(*changes))
 
 
@@ -66,7 +67,8 @@ def test_the_path_of_a_traffic_spike() -> None:
         ("a power cap whose slow requests pile up a queue late", {**QUEUE, **DECODE, "gpu_clock_factor": 0.4}, "decode-slowdown"),
         ("a traffic spike whose bigger batch slows tokens", {**QUEUE, "traffic_factor": 2.5, "inter_token_factor": 2.4}, "traffic-spike"),
         ("a spike on GPUs whose clock falls a little", {**QUEUE, "traffic_factor": 2.5, "gpu_clock_factor": 0.8}, "traffic-spike"),
-        ("long prompts that slow the tokens of others", {**PREFILL, "prompt_length_factor": 5, "inter_token_factor": 4}, "long-prompt-flood"),
+        ("long prompts that slow the tokens of others",
+         {**PREFILL, "prompt_length_factor": 5, "inter_token_factor": 4}, "long-prompt-flood"),
         ("long prompts behind which a queue grows", {**QUEUE, "prefill_growth": 0.2, "prompt_length_factor": 5}, "long-prompt-flood"),
         ("many preemptions but room in the cache", {**QUEUE, "preemption_share": 0.5}, "queue-unexplained"),
         ("a replica down that makes the others slow", {**QUEUE, "error_share": 0.1, "replicas_down": 1}, "replica-outage"),
@@ -79,7 +81,7 @@ def test_the_path_of_a_traffic_spike() -> None:
         ("a breach that nothing localises", SLOW_FIRST_TOKEN, "unexplained"),
     ],
 )  # fmt: skip
-def test_traps(what: str, changes: dict[str, float | None], leaf: str) -> None:
+def test_traps(what: str, changes: Situation, leaf: str) -> None:
     assert look(changes).leaf.id == leaf, what
 
 

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from incidents.diagnosis import measures
+
+
+def close(name: str, value: float) -> Any:
+    return name, pytest.approx(value)
 
 
 def test_growth_shares_divide_what_was_gained_not_what_is() -> None:
@@ -29,7 +35,7 @@ def test_nothing_grown_is_not_divided() -> None:
 
 
 def test_skew_is_the_worst_against_the_median_of_the_others() -> None:
-    assert measures.skew({"a": 0.4, "b": 0.1, "c": 0.1, "d": 0.12}) == ("a", pytest.approx(4.0))
+    assert measures.skew({"a": 0.4, "b": 0.1, "c": 0.1, "d": 0.12}) == close("a", 4.0)
     assert measures.skew({"a": 0.002, "b": 0.0001}) == ("a", 1.0)  # healthy: too short to matter
     assert measures.skew({"a": 0.4}) is None
 

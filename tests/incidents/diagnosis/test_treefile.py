@@ -24,7 +24,7 @@ nodes:
   quality:
     question: Quality?
     answers:
-      yes: {when: {any: [answer_similarity < 92 %, similarity_fall > 5 points]}, to: worse}
+      yes: {when: {any: [answer_similarity < 0.92 cosine, similarity_fall > 0.05 cosine]}, to: worse}
       no: {otherwise: true, to: cost}
   cost:
     question: Cost?
@@ -70,8 +70,8 @@ def test_a_good_tree() -> None:
          "signal 'page_braeches'", "a known signal (did you mean page_breaches?)"),
         ("a threshold without a unit", "page_breaches > 0 count", "page_breaches > 0", 13, "nodes.slo.answers.yes.when",
          "no unit on page_breaches", "one of count"),
-        ("a unit that does not fit", "answer_similarity < 92 %", "answer_similarity < 92 ms", 18,
-         "nodes.quality.answers.yes.when.any.0", "unit 'ms' on answer_similarity", "one of %, points, ratio"),
+        ("a unit that does not fit", "answer_similarity < 0.92 cosine", "answer_similarity < 0.92 ms", 18,
+         "nodes.quality.answers.yes.when.any.0", "unit 'ms' on answer_similarity", "one of cosine"),
         ("a condition that is none", "cost_findings > 0 count", "lots", 24, "nodes.cost.answers.yes.when", "'lots'",
          "'<signal> <|> <number> <unit>', such as 'ttft_p95 > 250 ms'"),
         ("a target that is not there", "to: dear", "to: deer", 24, "nodes.cost.answers.yes.to", "'deer'", "the id of a node or leaf"),
@@ -79,7 +79,8 @@ def test_a_good_tree() -> None:
         ("a cycle", "no: {otherwise: true, to: cost}", "no: {otherwise: true, to: slo}", 9, "nodes.slo",
          "a cycle: slo -> quality -> slo", "no cycle"),
         ("two parents", "to: spike", "to: cost", 20, "nodes.cost", "parents quality, slo", "one parent, so that it can be drawn"),
-        ("a node twice", "  cost:\n    question", "  quality:\n    question", 20, "nodes.quality", "'quality' twice", "each key and id once"),
+        ("a node twice", "  cost:\n    question", "  quality:\n    question", 20, "nodes.quality",
+         "'quality' twice", "each key and id once"),
         ("no otherwise", "{otherwise: true, to: nothing}", "{when: cost_findings < 1 count, to: nothing}", 23, "nodes.cost.answers",
          "answers yes, no", "exactly one 'otherwise', the last"),
         ("a branch without yes", "      yes: {when: cost_f", "      sure: {when: cost_f", 23, "nodes.cost.answers", "sure, no",

@@ -24,7 +24,9 @@ class World:
 
     def incident(self) -> Incident:
         """An incident that is being paged for, its first page still in the outbox."""
-        return response.page(incident=factories.make_incident(factories.make_service(self.organisation)), now=factories.NOW)
+        return response.page(
+            incident=factories.make_incident(factories.make_service(self.organisation)), now=factories.NOW
+        )
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -81,9 +82,7 @@ def test_two_acknowledgements_leave_one_entry(committed_world: World) -> None:
     world = committed_world
     incident = world.incident()
     actors = [permissions.of(person, world.organisation) for person in (world.ana, world.ben)]
-    results = together(
-        *[lambda actor=actor: response.acknowledge(incident=incident, actor=actor, now=NOW) for actor in actors]
-    )
+    results = together(*[partial(response.acknowledge, incident=incident, actor=actor, now=NOW) for actor in actors])
     assert all(isinstance(result, Incident) for result in results), results
     assert incident.timeline.filter(kind="acknowledged").count() == 1
 
@@ -94,7 +93,7 @@ def test_an_answer_and_an_escalation_never_cross(committed_world: World) -> None
     for _ in range(5):
         incident = world.incident()
         results = together(
-            lambda incident=incident: response.acknowledge(incident=incident, actor=actor, now=NOW + timedelta(minutes=5)),
+            partial(response.acknowledge, incident=incident, actor=actor, now=NOW + timedelta(minutes=5)),
             lambda: services.escalate_due(now=NOW + timedelta(minutes=5)),
             lambda: services.deliver_due(now=NOW + timedelta(minutes=5)),
         )

@@ -217,11 +217,16 @@ def test_a_severity_that_rises_is_told_to_those_who_were_paged(world: World) -> 
     response.acknowledge(incident=incident, actor=actor, now=at(5))
     response.change_severity(incident=incident, severity=Severity.SEV1, actor=actor, now=at(10))
     services.deliver_due(now=at(10))
-    assert [(m["kind"], m["incident"]["severity"]) for m in world.phone_of_ana.messages] == [("opened", 2), ("raised", 1)]
+    assert [(m["kind"], m["incident"]["severity"]) for m in world.phone_of_ana.messages] == [
+        ("opened", 2),
+        ("raised", 1),
+    ]
 
 
 def test_without_a_policy_the_timeline_says_that_nobody_is_on_call(db: None) -> None:
-    incident = response.page(incident=factories.make_incident(factories.make_service(factories.make_organisation())), now=NOW)
+    incident = response.page(
+        incident=factories.make_incident(factories.make_service(factories.make_organisation())), now=NOW
+    )
     assert [entry.sentence for entry in incident.timeline.all()][-1] == "Not delivered to anyone: nobody is on call"
     assert services.audit_pages(now=at(3600)).clean
 
@@ -313,7 +318,7 @@ def test_the_policy_of_the_service_goes_before_the_teams_and_the_organisations(w
 
     def first_told() -> str:
         incident: Incident = response.page(incident=factories.make_incident(service), now=NOW)
-        return incident.escalation["people"][0]["name"]
+        return str(incident.escalation["people"][0]["name"])
 
     assert first_told() == "Ana"
     factories.make_policy(organisation, world.ben, team=team)

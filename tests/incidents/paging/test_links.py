@@ -19,7 +19,7 @@ from tests import factories
 from tests.factories import NOW
 from tests.incidents.paging.conftest import World
 
-pytestmark = pytest.mark.usefixtures("frozen_now")
+pytestmark = [pytest.mark.usefixtures("frozen_now"), pytest.mark.urls("incidents.paging.urls")]
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +135,7 @@ def test_two_people_two_links(world: World, client: Client, address: str) -> Non
 @pytest.fixture
 def inbox(world: World, live_server, settings) -> str:
     """Ana's demo pager, at this very server."""
-    settings.TAILWATCH_BASE_URL = live_server.url
+    settings.TAILWATCH_BASE_URL = live_server.url.replace("localhost", "127.0.0.1")
     endpoint = services.add_demo_pager(
         organisation=world.organisation, user=world.ana, actor=permissions.system(world.organisation), now=NOW
     )
@@ -204,5 +204,7 @@ def test_only_administrators_add_pagers(world: World) -> None:
 
     actor = permissions.of(world.ana, world.organisation)
     with pytest.raises(NotAllowed):
-        services.add_endpoint(organisation=world.organisation, user=world.ana, url="https://x.example", actor=actor, now=NOW)
+        services.add_endpoint(
+            organisation=world.organisation, user=world.ana, url="https://x.example", actor=actor, now=NOW
+        )
     assert factories.make_organisation("acme").pager_endpoints.count() == 2

@@ -33,9 +33,7 @@ def test_any_2xx_is_an_answer(status_code: int) -> None:
     assert after(answered(status_code)) == Next(Verdict.SENT, RetryReason.ACCEPTED)
 
 
-@pytest.mark.parametrize(
-    ("attempt", "seconds"), [(1, 5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 120), (40, 120)]
-)
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 120), (40, 120)])
 def test_the_wait_grows_to_two_minutes(attempt: int, seconds: int) -> None:
     assert after(answered(503), attempt) == Next(Verdict.AGAIN, RetryReason.BUSY, NOON + timedelta(seconds=seconds))
 

@@ -103,7 +103,12 @@ def test_anyone_may_declare_and_sev2_pages_at_once(acme: Organisation, ana: User
     viewer = factories.make_user(acme, role=Role.VIEWER)
     chat = factories.make_service(acme)
     incident = services.declare(
-        organisation=acme, title="Answers look wrong", severity=Severity.SEV2, actor=by(viewer, acme), now=NOW, service=chat
+        organisation=acme,
+        title="Answers look wrong",
+        severity=Severity.SEV2,
+        actor=by(viewer, acme),
+        now=NOW,
+        service=chat,
     )
     assert (incident.declared_by, incident.group_key) == (viewer, f"declared:{incident.number}")
     assert Page.objects.get(incident=incident).user == ana
@@ -165,7 +170,9 @@ def test_one_open_incident_a_cause_is_held_by_the_database(acme: Organisation) -
         factories.make_incident(chat, group_key="service:1")
 
 
-@pytest.mark.parametrize("statement", ["UPDATE incidents_timelineentry SET actor = 'x'", "DELETE FROM incidents_timelineentry"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE incidents_timelineentry SET actor = 'x'", "DELETE FROM incidents_timelineentry"]
+)
 def test_the_run_time_role_can_only_add_to_the_timeline(acme: Organisation, statement: str) -> None:
     factories.make_incident(factories.make_service(acme))
     from django.db import connection

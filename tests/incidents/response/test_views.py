@@ -19,7 +19,24 @@ from tests import worlds
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["/", "/now/live/", "/incidents/", "/incidents/2/", "/incidents/2/part/top/", "/incidents/2/part/body/", "/incidents/2/part/side/", "/slos/", "/runbooks/", "/runbooks/traffic-spike/", "/postmortems/", "/postmortems/1/", "/pages/", "/demo/pager/", "/demo/pager/live/", "/preferences/"]  # fmt: skip
+PAGES = [
+    "/",
+    "/now/live/",
+    "/incidents/",
+    "/incidents/2/",
+    "/incidents/2/part/top/",
+    "/incidents/2/part/body/",
+    "/incidents/2/part/side/",
+    "/slos/",
+    "/runbooks/",
+    "/runbooks/traffic-spike/",
+    "/postmortems/",
+    "/postmortems/1/",
+    "/pages/",
+    "/demo/pager/",
+    "/demo/pager/live/",
+    "/preferences/",
+]
 
 
 @pytest.fixture
@@ -66,7 +83,12 @@ def test_looking_changes_nothing(as_role: Any, method: str) -> None:
     client = as_role(Role.ADMIN)
 
     def state() -> list[Any]:
-        return [list(Incident.objects.values()), TimelineEntry.objects.count(), AuditEntry.objects.count(), list(Page.objects.values())]
+        return [
+            list(Incident.objects.values()),
+            TimelineEntry.objects.count(),
+            AuditEntry.objects.count(),
+            list(Page.objects.values()),
+        ]
 
     before = state()
     assert [address for address in PAGES if getattr(client, method)(address).status_code != 200] == []
@@ -102,7 +124,9 @@ def test_a_responder_acknowledges_without_javascript(as_role: Any, world: worlds
 
 
 def test_acknowledging_through_htmx_answers_with_the_rows(as_role: Any) -> None:
-    response = as_role(Role.RESPONDER).post("/incidents/2/acknowledge/", {"back": "now"}, headers={"HX-Request": "true"})
+    response = as_role(Role.RESPONDER).post(
+        "/incidents/2/acknowledge/", {"back": "now"}, headers={"HX-Request": "true"}
+    )
     assert "acknowledged by alice" in response.content.decode()
 
 
@@ -122,7 +146,12 @@ def test_a_viewer_sees_no_button_that_would_be_refused(as_role: Any) -> None:
 
 def test_the_whole_life_by_hand(as_role: Any, world: worlds.World) -> None:
     client = as_role(Role.COMMANDER)
-    for verb, state in [("acknowledge", "acknowledged"), ("mitigate", "mitigated"), ("resolve", "resolved"), ("reopen", "open")]:
+    for verb, state in [
+        ("acknowledge", "acknowledged"),
+        ("mitigate", "mitigated"),
+        ("resolve", "resolved"),
+        ("reopen", "open"),
+    ]:
         client.post(f"/incidents/2/{verb}/")
         world.incident.refresh_from_db()
         assert world.incident.state == state
@@ -134,13 +163,20 @@ def test_a_refused_move_is_said(as_role: Any) -> None:
 
 
 def test_a_note_is_kept_and_shown_escaped(as_role: Any) -> None:
-    text = as_role(Role.RESPONDER).post("/incidents/2/note/", {"text": "<b>looks</b> like a launch"}, follow=True).content.decode()
+    text = (
+        as_role(Role.RESPONDER)
+        .post("/incidents/2/note/", {"text": "<b>looks</b> like a launch"}, follow=True)
+        .content.decode()
+    )
     assert "&lt;b&gt;looks&lt;/b&gt; like a launch" in text
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 4001])
 def test_an_empty_or_endless_note_is_refused_in_words(as_role: Any, text: str) -> None:
-    assert "A note needs 1 to 4000 characters" in as_role(Role.RESPONDER).post("/incidents/2/note/", {"text": text}, follow=True).content.decode()
+    assert (
+        "A note needs 1 to 4000 characters"
+        in as_role(Role.RESPONDER).post("/incidents/2/note/", {"text": text}, follow=True).content.decode()
+    )
 
 
 def test_an_unchanged_fragment_is_304_and_a_changed_one_is_not(as_role: Any, world: worlds.World) -> None:
@@ -160,11 +196,15 @@ def test_time_passing_alone_is_no_change(as_role: Any, frozen_now: Any) -> None:
     client = as_role(Role.VIEWER)
     first = client.get("/incidents/2/part/side/")
     with clock.frozen(frozen_now + timedelta(seconds=7)):
-        assert client.get("/incidents/2/part/side/", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+        assert (
+            client.get("/incidents/2/part/side/", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+        )
 
 
 @pytest.mark.parametrize("address", ["/incidents/?state=all", "/", "/pages/", "/postmortems/"])
-def test_one_row_and_three_take_the_same_queries(as_role: Any, world: worlds.World, frozen_now: Any, address: str) -> None:
+def test_one_row_and_three_take_the_same_queries(
+    as_role: Any, world: worlds.World, frozen_now: Any, address: str
+) -> None:
     client = as_role(Role.VIEWER)
     client.get(address)
     with CaptureQueriesContext(connection) as few:
@@ -173,9 +213,13 @@ def test_one_row_and_three_take_the_same_queries(as_role: Any, world: worlds.Wor
     from incidents.response import services as response
 
     for index in range(3):
-        other = worlds.make_incident(organisation=world.organisation, service=world.services["code"], now=frozen_now, number_key=f"more-{index}")
+        other = worlds.make_incident(
+            organisation=world.organisation, service=world.services["code"], now=frozen_now, number_key=f"more-{index}"
+        )
         response.page(incident=other, now=frozen_now)
-        Postmortem.objects.create(organisation=world.organisation, incident=other, markdown="# x", drafted_at=frozen_now)
+        Postmortem.objects.create(
+            organisation=world.organisation, incident=other, markdown="# x", drafted_at=frozen_now
+        )
     with CaptureQueriesContext(connection) as more:
         client.get(address)
     assert len(more) == len(few)
@@ -204,7 +248,16 @@ def test_the_list_is_narrowed_by_its_address(as_role: Any, query: str, found: se
 
 def test_the_incident_page_says_path_evidence_and_runbook(as_role: Any) -> None:
     text = as_role(Role.RESPONDER).get("/incidents/2/").content.decode()
-    for said in ["Traffic spike", "Queueing is 71 %", "Decision path: SLO breach? yes", "Queueing under a traffic spike", "Page sent to alice", "HTTP 503: busy", "Seen before", "INC-1"]:
+    for said in [
+        "Traffic spike",
+        "Queueing is 71 %",
+        "Decision path: SLO breach? yes",
+        "Queueing under a traffic spike",
+        "Page sent to alice",
+        "HTTP 503: busy",
+        "Seen before",
+        "INC-1",
+    ]:
         assert said in text, said
 
 

@@ -205,3 +205,15 @@ def test_a_reading_in_another_order_counts_the_same(size: int) -> None:
     first = {name: 10.0 * i for i, name in enumerate(names)}
     second = {name: first[name] + i for i, name in reversed(list(enumerate(names)))}
     assert {name: amount for name, (amount, _) in play(first, second)[1].items()} == {n: i for i, n in enumerate(names)}
+
+
+def test_an_old_version_that_is_still_shown_beside_the_new_one_has_not_restarted() -> None:
+    def of(version: str, number: float, start: float) -> dict[Series, float]:
+        labels = {"service": "chat", "replica": "chat-0", "version": version}
+        return {
+            series("tailwatch_requests_total", outcome="ok", **labels): number,
+            series("tailwatch_process_start_seconds", **labels): start,
+        }
+
+    steps = play(of("1", 100, 500), {**of("1", 100, 500), **of("2", 4, 1010)})
+    assert sorted(steps[1].values()) == [(0, Reason.GROWN), (4, Reason.BORN)]

@@ -1,0 +1,245 @@
+"""evaluate_costs: usage of each tenant in buckets of five minutes, and findings where it departs from the usual."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from observability.core import audit, permissions
+from observability.core.models import Organisation
+from observability.core.permissions import Actor, Verb
+from sloengine.budgets.findings.services import Claim, settle
+from sloengine.budgets.findings.steps import Condition
+from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
+from sloengine.budgets.slices import boundary
+from sloengine.catalog.models import Service
+from sloengine.cost import anomalies
+from sloengine.cost.anomalies import Bucket, CostReason, Departure
+from sloengine.cost.models import Price, PriceUnit, UsageBucket, UsageCursor
+from sloengine.cost.prices import price_at
+from sloengine.cost.queries import UNKNOWN_TENANT, price_rows
+from sloengine.rollups import queries as rollups
+
+BUCKET_SECONDS = 300
+BUCKET = timedelta(seconds=BUCKET_SECONDS)
+#: The usual level is that of so many hours; a departure that lasts as long is the new usual.
+HISTORY = timedelta(hours=6)
+MIX_HISTORY = timedelta(hours=1)
+CLEAR_AFTER = 2 * BUCKET
+#: From so many USD an hour above the usual on, somebody is woken.
+PAGE_USD_PER_HOUR = 100.0
+RECENT = anomalies.Rules().recent_buckets
+
+
+def evaluate_costs(*, now: datetime) -> int:
+    """Take over the usage of every service up to its newest closed bucket and judge it; the number of services judged."""
+    judged = 0
+    cursors = dict(UsageCursor.objects.values_list("service_id", "until"))
+    if cursors and all(until == boundary(now, slice_seconds=BUCKET_SECONDS) for until in cursors.values()):
+        return 0
+    with rollups.snapshot():
+        for service in Service.objects.filter(slots__family="tenant_tokens_total").distinct().order_by("pk"):
+            newest = rollups.newest(service=service)
+            until = boundary(newest, slice_seconds=BUCKET_SECONDS) if newest is not None else None
+            if until is not None and until != cursors.get(service.pk):
+                judged += _evaluate(service, until=until, now=now)
+    return judged
+
+
+@transaction.atomic
+def _evaluate(service: Service, *, until: datetime, now: datetime) -> int:
+    UsageCursor.objects.get_or_create(service=service)
+    cursor = UsageCursor.objects.select_for_update(skip_locked=True).filter(service=service).first()
+    if cursor is None or (cursor.until is not None and cursor.until >= until):
+        return 0
+    _take_over(service, since=cursor.until, until=until)
+    cursor.until = until
+    cursor.save(update_fields=["until"])
+    open_findings = {
+        row.fingerprint: row
+        for row in Finding.objects.firing().filter(service=service, kind__in=[FindingKind.COST, FindingKind.SHIFT])
+    }
+    usage = _usage(service, until=until)
+    claims = [*_cost_claims(service, usage, until, open_findings), _shift_claim(service, usage, until)]
+    settle(organisation_id=service.organisation_id, claims=claims, open_findings=open_findings, now=now)
+    return 1
+
+
+def _take_over(service: Service, *, since: datetime | None, until: datetime) -> None:
+    """Usage from rollups into buckets, the last six hours at most; old buckets go after a week."""
+    at = max(since or until - HISTORY, until - HISTORY) + BUCKET
+    rows = []
+    while at <= until:
+        window: dict[str, Any] = {"service": service, "start": at - BUCKET, "end": at, "by": ("tenant",)}
+        tokens = rollups.increments(family="tenant_tokens_total", **window)
+        requests = rollups.increments(family="tenant_requests_total", **window)
+        for tenant in sorted({*tokens, *requests}):
+            rows.append(
+                UsageBucket(
+                    service=service,
+                    tenant=tenant[0] or UNKNOWN_TENANT,
+                    at=at,
+                    tokens=tokens.get(tenant, 0.0),
+                    requests=requests.get(tenant, 0.0),
+                )
+            )
+        at += BUCKET
+    UsageBucket.objects.bulk_create(rows, ignore_conflicts=True)
+    UsageBucket.objects.filter(service=service, at__lt=until - timedelta(days=7)).delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and requests by bucket and tenant."""
+
+    by_bucket: Mapping[datetime, Mapping[str, tuple[float, float]]]
+
+    def buckets(self, tenant: str, *, after: datetime, until: datetime) -> list[Bucket]:
+        found = []
+        for at in sorted(at for at in self.by_bucket if after < at <= until):
+            row = self.by_bucket[at]
+            mine = row.get(tenant, (0.0, 0.0))
+            others = [used for name, used in row.items() if name != tenant]
+            found.append(Bucket(*mine, sum(tokens for tokens, _ in others), sum(requests for _, requests in others)))
+        return found
+
+    def mix(self, *, after: datetime, until: datetime) -> dict[str, float]:
+        mix: dict[str, float] = defaultdict(float)
+        for at, row in self.by_bucket.items():
+            if after < at <= until:
+                for tenant, (_tokens, requests) in row.items():
+                    mix[tenant] += requests
+        return mix
+
+    @property
+    def tenants(self) -> list[str]:
+        return sorted({tenant for row in self.by_bucket.values() for tenant in row})
+
+
+def _usage(service: Service, *, until: datetime) -> Usage:
+    by_bucket: dict[datetime, dict[str, tuple[float, float]]] = defaultdict(dict)
+    rows = UsageBucket.objects.filter(service=service, at__gt=until - HISTORY, at__lte=until)
+    for at, tenant, tokens, requests in rows.values_list("at", "tenant", "tokens", "requests"):
+        by_bucket[at][tenant] = tokens, requests
+    return Usage(by_bucket)
+
+
+def _cost_claims(service: Service, usage: Usage, until: datetime, open_findings: Mapping[str, Finding]) -> list[Claim]:
+    prices = price_rows(organisation_id=service.organisation_id)
+    now_usd = price_at(prices, service=service.slug, at=until)
+    before_usd = price_at(prices, service=service.slug, at=until - HISTORY / 2)
+    return [
+        _cost_claim(service, usage, tenant, until, open_findings.get(f"cost/{service.slug}/{tenant}"), now_usd, before_usd)
+        for tenant in usage.tenants
+    ]
+
+
+def _cost_claim(
+    service: Service, usage: Usage, tenant: str, until: datetime, standing: Finding | None, now_usd: Decimal | None, before_usd: Decimal | None
+) -> Claim:
+    recent_from = until - RECENT * BUCKET
+    began = datetime.fromisoformat(standing.evidence["impact_start"]) if standing is not None else recent_from
+    usual_until = min(recent_from, began) if until - began < HISTORY else recent_from
+    recent = usage.buckets(tenant, after=recent_from, until=until)
+    found = anomalies.judge(
+        history=usage.buckets(tenant, after=until - HISTORY, until=usual_until),
+        recent=recent,
+        bucket_seconds=BUCKET_SECONDS,
+        usd_per_1k=None if now_usd is None else float(now_usd),
+        usd_per_1k_before=None if before_usd is None else float(before_usd),
+    )
+    unknown = found.reason in (CostReason.LITTLE_HISTORY, CostReason.NO_DATA)
+    return Claim(
+        fingerprint=f"cost/{service.slug}/{tenant}",
+        kind=FindingKind.COST,
+        severity=_severity(found),
+        service_id=service.pk,
+        condition=Condition.UNKNOWN if unknown else Condition.TRUE if found.departed else Condition.FALSE,
+        reason=_sentence(tenant, service, found),
+        evidence=lambda: _evidence(tenant, found, impact_start=_began(recent, until)),
+        clear_after=CLEAR_AFTER,
+    )
+
+
+def _severity(found: Departure) -> str:
+    extra = (found.usd_per_hour_now or 0.0) - (found.usd_per_hour_before or 0.0)
+    return FindingSeverity.PAGE if extra >= PAGE_USD_PER_HOUR else FindingSeverity.TICKET
+
+
+def _sentence(tenant: str, service: Service, found: Departure) -> str:
+    if not found.departed or found.factor is None:
+        return f"{tenant} on {service.slug}: {found.reason}."
+    money = ""
+    if found.usd_per_hour_now is not None and found.usd_per_hour_before is not None:
+        money = f", {found.usd_per_hour_now:,.0f} USD an hour where {found.usd_per_hour_before:,.0f} are usual"
+    driver = f"; the driver is {found.driver}" if found.driver is not None else ""
+    return f"{tenant} uses {found.factor:.1f} times its usual tokens on {service.slug}{money}{driver}."
+
+
+def _evidence(tenant: str, found: Departure, *, impact_start: datetime) -> dict[str, Any]:
+    return {
+        "tenant": tenant,
+        "factor": found.factor,
+        "noises": found.noises,
+        "tokens_per_hour_now": found.tokens_per_hour_now,
+        "tokens_per_hour_before": found.tokens_per_hour_before,
+        "usd_per_hour_now": found.usd_per_hour_now,
+        "usd_per_hour_before": found.usd_per_hour_before,
+        "requests_ratio": found.requests_ratio,
+        "tokens_per_request_ratio": found.tokens_per_request_ratio,
+        "price_ratio": found.price_ratio,
+        "driver": None if found.driver is None else str(found.driver),
+        "indicator": "cost",
+        "impact_start": impact_start.isoformat(),
+    }
+
+
+def _began(recent: Sequence[Bucket], until: datetime) -> datetime:
+    """The start of the first recent bucket in which the tenant used nearly what it uses at most."""
+    most = max((bucket.tokens for bucket in recent), default=0.0)
+    first = next((i for i, bucket in enumerate(recent) if bucket.tokens >= most / 2), 0)
+    return until - (len(recent) - first) * BUCKET
+
+
+def _shift_claim(service: Service, usage: Usage, until: datetime) -> Claim:
+    recent_from = until - RECENT * BUCKET
+    before = usage.mix(after=recent_from - MIX_HISTORY, until=recent_from)
+    shift = anomalies.mix_shift(before=before, now=usage.mix(after=recent_from, until=until))
+    known = shift.distance is not None
+    return Claim(
+        fingerprint=f"shift/{service.slug}",
+        kind=FindingKind.SHIFT,
+        severity=FindingSeverity.INFO,
+        service_id=service.pk,
+        condition=Condition.TRUE if shift.shifted else Condition.FALSE if known else Condition.UNKNOWN,
+        reason=f"{(shift.distance or 0.0):.0%} of the requests of {service.slug} come from other tenants than an hour ago, most from {shift.gained}.",
+        evidence=lambda: {
+            "distance": shift.distance,
+            "tenant": shift.gained,
+            "share_before": shift.share_before,
+            "share_now": shift.share_now,
+            "impact_start": recent_from.isoformat(),
+        },
+        clear_after=CLEAR_AFTER,
+    )
+
+
+@transaction.atomic
+def set_price(
+    *, organisation: Organisation, usd: Decimal, effective_from: datetime, actor: Actor, now: datetime,
+    unit: PriceUnit = PriceUnit.TOKENS_1K, token_class: str = "any", service: Service | None = None,
+) -> Price:  # fmt: skip
+    """A price from an instant on; the same key and instant again replaces the amount."""
+    permissions.require(actor, Verb.APPLY_OBJECTIVES, service or organisation)
+    if usd < 0:
+        raise ValueError(f"a price of {usd} USD, expected 0 or more")
+    key = {"organisation": organisation, "service": service, "unit": unit, "token_class": token_class, "effective_from": effective_from}
+    price, _ = Price.objects.update_or_create(**key, defaults={"usd": usd})
+    audit.record(actor=actor, verb="set_price", obj=price, now=now, payload={"usd": str(usd), "unit": unit, "service": service and service.slug})
+    return price

@@ -1,0 +1,126 @@
+"""`manage.py slo validate|apply|export|report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from observability.core import clock, permissions
+from observability.core.models import Organisation
+from observability.core.services import default_organisation
+from sloengine.budgets.queries import BudgetStatus, budget_status
+from sloengine.objectives import services
+from sloengine.objectives.objective import goal_sentence
+from sloengine.objectives.openslo import Document, InvalidObjectives
+
+
+class Command(BaseCommand):
+    help = "Objectives: check them, apply them, write them out, report on their budgets."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organisation", help="slug; the default organisation where left out")
+        actions = parser.add_subparsers(dest="action", required=True)
+        for name, words in (("validate", "check files and print what they promise"), ("apply", "make the objectives what the files say")):
+            action = actions.add_parser(name, help=words)
+            action.add_argument("paths", nargs="*", type=Path, help="YAML files or folders of them; the shipped library where left out")
+            if name == "apply":
+                action.add_argument("--prune", action="store_true", help="switch off objectives that the files do not name")
+                action.add_argument("--yes", action="store_true", help="do not ask before pruning")
+        actions.add_parser("export", help="print the objectives as OpenSLO v1")
+        report = actions.add_parser("report", help="print every budget")
+        report.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organisation = self._organisation(options["organisation"])
+        getattr(self, f"_{options['action']}")(organisation, options)
+
+    def _organisation(self, slug: str | None) -> Organisation:
+        if slug is None:
+            return default_organisation()
+        found = Organisation.objects.filter(slug=slug).first()
+        if found is None:
+            raise CommandError(f"There is no organisation {slug!r}; there are: {', '.join(Organisation.objects.values_list('slug', flat=True))}.")
+        return found
+
+    def _validate(self, organisation: Organisation, options: dict[str, Any]) -> None:
+        try:
+            objectives = services.validate(organisation=organisation, documents=documents(options["paths"]))
+        except InvalidObjectives as error:
+            raise CommandError(str(error)) from error
+        for objective in objectives:
+            self.stdout.write(f"{objective.key}: {goal_sentence(objective)}")
+        self.stdout.write(f"{len(objectives)} objectives, all valid.")
+
+    def _apply(self, organisation: Organisation, options: dict[str, Any]) -> None:
+        if options["prune"] and not options["yes"] and input("Switch off every objective that the files do not name? [y/N] ").lower() != "y":
+            raise CommandError("Nothing was changed.")
+        try:
+            applied = services.apply(
+                organisation=organisation,
+                documents=documents(options["paths"]),
+                actor=permissions.system(organisation, name="slo apply"),
+                now=clock.now(),
+                prune=options["prune"],
+            )
+        except InvalidObjectives as error:
+            raise CommandError(f"{error}\nNothing was changed.") from error
+        for line in applied.diff:
+            self.stdout.write(line)
+        self.stdout.write(
+            f"{len(applied.added)} added, {len(applied.changed)} changed, {len(applied.removed)} switched off, {len(applied.unchanged)} as before."
+        )
+
+    def _export(self, organisation: Organisation, options: dict[str, Any]) -> None:
+        self.stdout.write(services.export(organisation=organisation), ending="")
+
+    def _report(self, organisation: Organisation, options: dict[str, Any]) -> None:
+        statuses = budget_status(organisation=organisation, now=clock.now())
+        if options["json"]:
+            self.stdout.write(json.dumps([as_json(status) for status in statuses], indent=2))
+            return
+        self.stdout.write(f"{'service':<16}{'objective':<22}{'state':<14}{'target':>8}{'attained':>10}{'left':>9}{'burn 1 h':>10}  note")
+        for status in statuses:
+            self.stdout.write(
+                f"{status.service:<16}{status.slug:<22}{status.state:<14}{percent(float(status.target)):>8}{percent(status.attained_ratio):>10}"
+                f"{percent(status.remaining_ratio, 1):>9}{'-' if status.burn_rate is None else f'{status.burn_rate:.2f} x':>10}  {status.notice}"
+            )
+
+
+def documents(paths: list[Path]) -> list[Document]:
+    """The files named, and the YAML files of the folders named; the library where nothing is."""
+    if not paths:
+        return services.library()
+    files = [file for path in paths for file in (sorted(path.glob("*.y*ml")) if path.is_dir() else [path])]
+    try:
+        return [Document(str(file), file.read_text(encoding="utf-8")) for file in files]
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{error}; expected a readable YAML file") from error
+
+
+def percent(ratio: float | None, digits: int = 3) -> str:
+    return "-" if ratio is None else f"{ratio * 100:.{digits}f}".rstrip("0").rstrip(".") + " %"
+
+
+def as_json(status: BudgetStatus) -> dict[str, Any]:
+    return {
+        "service": status.service,
+        "objective": status.slug,
+        "goal": status.goal,
+        "notice": status.notice,
+        "state": str(status.state),
+        "target": str(status.target),
+        "attained_ratio": status.attained_ratio,
+        "spent_ratio": status.spent_ratio,
+        "remaining_ratio": status.remaining_ratio,
+        "burn_rate_1h": status.burn_rate,
+        "exhausted_in_seconds": None if status.exhausted_in is None else status.exhausted_in.total_seconds(),
+        "bad": status.bad,
+        "total": status.total,
+        "unit": status.unit,
+        "partial": status.partial,
+        "policy": str(status.policy.step),
+        "firing": list(status.firing),
+    }

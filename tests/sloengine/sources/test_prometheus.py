@@ -1,0 +1,201 @@
+"""The Prometheus source: how it asks, what it makes of answers, and a real server against a recorded history."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from probes.exposition import series
+from sloengine.catalog.models import Service
+from sloengine.collect import services
+from sloengine.rollups import queries
+from sloengine.sources import recorded
+from sloengine.sources.base import Reading, SourceUnavailable
+from sloengine.sources.prometheus import FAMILIES, PrometheusSource, selector
+from tests import factories, servers
+from tests.conftest import NOW
+from tests.sloengine.readings import Replica, together
+
+TICK = timedelta(seconds=30)
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers every query with the server's `status` and `body`, and keeps what was asked."""
+
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.asked.append((self.path, parse_qs(asked)))  # type: ignore[attr-defined]
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.end_headers()
+        self.wfile.write(self.server.body)  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def stub() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
+        server.asked, server.status = [], 200  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def read(stub: ThreadingHTTPServer, answer: object, *, status: int = 200) -> Reading:
+    stub.status = status  # type: ignore[attr-defined]
+    stub.body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()  # type: ignore[attr-defined]
+    source = PrometheusSource(f"http://127.0.0.1:{stub.server_port}/")
+    try:
+        return source.read(NOW)
+    finally:
+        source.close()
+
+
+def vector(*rows: object, **more: object) -> object:
+    return {"status": "success", "data": {"resultType": "vector", "result": rows}, **more}
+
+
+ROW = {"metric": {"__name__": "tailwatch_ttft_seconds_bucket", "service": "chat", "le": "1"}, "value": [0, "12"]}
+
+
+def test_the_query_is_in_the_body_with_the_ticks_time_and_a_timeout(stub: ThreadingHTTPServer) -> None:
+    read(stub, vector())
+    [(path, form)] = stub.asked  # type: ignore[attr-defined]
+    assert path == "/api/v1/query"
+    assert form["time"] == [f"{NOW.timestamp():.3f}"]
+    assert form["timeout"] == ["10s"]
+    assert form["query"] == [selector(FAMILIES)]
+
+
+def test_bounds_are_written_as_everywhere(stub: ThreadingHTTPServer) -> None:
+    assert read(stub, vector(ROW)).samples == {series("tailwatch_ttft_seconds_bucket", service="chat", le="1"): 12.0}
+
+
+def test_warnings_make_a_reading_partial(stub: ThreadingHTTPServer) -> None:
+    reading = read(stub, vector(ROW, warnings=["store 3 did not answer"]))
+    assert (reading.partial, reading.warnings) == (True, ("store 3 did not answer",))
+
+
+def test_native_histograms_are_left_out_aloud(stub: ThreadingHTTPServer) -> None:
+    reading = read(stub, vector({"metric": ROW["metric"], "histogram": [0, {}]}))
+    assert (reading.partial, dict(reading.samples)) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "sentence"),
+    [
+        ({"status": "error", "error": "query timed out"}, 503, "answered 503: query timed out"),
+        (b"<html>", 502, "answered 502 and no JSON"),
+        ([], 200, "no reason given"),
+        ({"status": "success", "data": {"resultType": "matrix", "result": []}}, 200, "the result is a matrix"),
+    ],
+)
+def test_no_answer_is_said_in_a_sentence(stub: ThreadingHTTPServer, answer: object, status: int, sentence: str) -> None:
+    with pytest.raises(SourceUnavailable, match=sentence):
+        read(stub, answer, status=status)
+    assert len(stub.asked) == 1  # type: ignore[attr-defined]  # never sent again: the server is in trouble already
+
+
+def test_nobody_listens() -> None:
+    source = PrometheusSource(f"http://me:secret@127.0.0.1:{servers.free_port()}")
+    with pytest.raises(SourceUnavailable, match=r"^http://127\.0\.0\.1:\d+: ConnectionError$"):
+        source.read(NOW)
+    source.close()
+
+
+def test_one_selector_names_exactly_the_families() -> None:
+    pattern = re.compile(selector(["ttft_seconds", "requests_total"]).removeprefix('{__name__=~"').removesuffix('"}'))
+    assert pattern.fullmatch("tailwatch_ttft_seconds_bucket")
+    assert pattern.fullmatch("tailwatch_requests_total")
+    assert not pattern.fullmatch("tailwatch_canary_ttft_seconds_bucket")
+    assert not pattern.fullmatch("tailwatch_ttft_seconds")
+
+
+def history() -> list[Reading]:
+    """Two replicas over 12 minutes: growth, a first error, a restart, a gap, a birth and a new version."""
+    first, second, third = Replica("chat-0"), Replica("chat-1"), Replica("chat-2")
+    for one in (first, second, third):
+        one.restart(NOW.timestamp() - 3600)
+    readings = []
+    for number in range(24):
+        at = NOW + number * TICK
+        first.serve(10 + number, seconds=0.3 if number % 5 == 0 else 0.07)
+        second.serve(3)
+        if number == 4:
+            second.serve(1, outcome="error")
+        if number == 8:
+            first.restart(at.timestamp() - 12)
+            first.serve(4)
+        if number == 15:
+            third.restart(at.timestamp() - 20)
+        if number >= 15:
+            third.serve(2)
+        if number == 20:
+            second.restart(at.timestamp() - 5, version="2")
+            second.serve(1)
+        here = [first, *([] if 10 <= number < 14 else [second]), *([third] if number >= 15 else [])]
+        readings.append(Reading(at, together(*here)))
+    return readings
+
+
+def blocks(readings: Iterable[Reading], folder: Path) -> Path:
+    """The readings as blocks of a Prometheus, so that no test waits for scrapes."""
+    lines = []
+    for reading in readings:
+        for one, value in reading.samples.items():
+            labels = ",".join(f'{name}="{text}"' for name, text in one.labels)
+            lines.append(f"{one.name}{{{labels}}} {value!r} {int(reading.at.timestamp())}")
+    lines.sort(key=lambda line: line.partition("{")[0])
+    (folder / "history.om").write_text("\n".join([*lines, "# EOF\n"]))
+    promtool = servers.required_program("promtool")
+    command = [
+        str(promtool),
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        str(folder / "history.om"),
+        str(folder / "blocks"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "blocks"
+
+
+@pytest.mark.heavy
+@pytest.mark.django_db
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
+def test_one_history_through_both_sources_gives_equal_increments(
+    prometheus_server: Callable[..., servers.Server], tmp_path: Path
+) -> None:
+    readings = history()
+    server = prometheus_server("global: {}\n", blocks=blocks(readings, tmp_path))
+    recorded.register("history", recorded.Recorded(readings))
+    factories.make_source(factories.make_organisation("told"), name="history")
+    factories.make_source(factories.make_organisation("asked"), name="p", kind="prometheus", url=server.url)
+    for number in (0, 9, 23):
+        services.collect_due(now=NOW + number * TICK)
+    recorded.unregister("history")
+    told, asked = (Service.objects.get(organisation__slug=slug) for slug in ("told", "asked"))
+    total = 0.0
+    for number in range(23):
+        window: dict[str, Any] = {"start": NOW + number * TICK, "end": NOW + (number + 1) * TICK}
+        for family, by in (("requests_total", ("version", "outcome")), ("generated_tokens_total", ("replica",))):
+            one, other = (queries.increments(service=each, family=family, by=by, **window) for each in (told, asked))
+            assert {k: v for k, v in one.items() if v} == {k: v for k, v in other.items() if v}
+            total += sum(one.values())
+        first, second = (queries.histogram(service=each, family="ttft_seconds", **window) for each in (told, asked))
+        assert first == second
+    assert total > 500
