@@ -22,10 +22,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: install ## the whole platform with a simulated fleet, web on http://127.0.0.1:8000 (PORT=...)
-	@$(BIN)/python manage.py up --demo $(ARGS)
+	@$(BIN)/python -m observability.supervisor --demo $(ARGS)
 
 up: install ## the same without the fleet
-	@$(BIN)/python manage.py up $(ARGS)
+	@$(BIN)/python -m observability.supervisor $(ARGS)
 
 test: install ## the whole suite (ARGS="-k name", WORKERS=2)
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

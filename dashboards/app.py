@@ -22,7 +22,7 @@ BLOCKS = ("metas", "css", "app_entry", "config", "scripts", "renderer")
 class Framed(dash.Dash):
     """Dash inside base.html, so that it has our bar, our tokens and our keys."""
 
-    def interpolate_index(self, **kwargs: Any) -> str:
+    def interpolate_index(self, *args: Any, **kwargs: Any) -> str:
         blocks = {name: mark_safe(str(kwargs.get(name, ""))) for name in BLOCKS}  # noqa: S308 - Dash's own markup
         return render_to_string("dash.html", {"here": "dash", **blocks}, VIEWER.get())
 
@@ -43,7 +43,7 @@ def dash_app() -> dash.Dash:
     )
     app.layout = html.Div([dcc.Location(id="address"), html.Div(id="page")])
 
-    @app.callback(Output("page", "children"), Input("address", "search"))  # type: ignore[untyped-decorator]
+    @app.callback(Output("page", "children"), Input("address", "search"))
     def page(search: str | None) -> Any:
         viewer = VIEWER.get()
         choice = data.choice(dict(parse_qsl((search or "").lstrip("?"))))

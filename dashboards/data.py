@@ -42,7 +42,8 @@ def slo_report(*, organisation: Organisation, choice: Choice, now: datetime) -> 
             left=row.left,
             bad=row.bad,
             total=row.total,
-            state=row.state,
+            kind=row.kind,
+            word=row.word,
             burn_down=curves.get((row.service, row.slug), ()),
         )
         for row in table.rows

@@ -31,7 +31,8 @@ class ObjectiveRow:
     left: float | None
     bad: float | None
     total: float | None
-    state: str
+    kind: str
+    word: str
     burn_down: tuple[tuple[datetime, float | None], ...]
 
 

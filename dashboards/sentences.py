@@ -22,7 +22,9 @@ def headline(*, incidents: Sequence[IncidentCost], chosen: str) -> str:
         [words.usd(sum(spent, Decimal()))] if spent else []
     )
     if not parts:
-        return f"{_incidents(len(incidents))} {when}; what they cost was not counted."
+        return (
+            f"{_incidents(len(incidents))} {when}; what {'it' if len(incidents) == 1 else 'they'} cost was not counted."
+        )
     return f"Reliability cost {' and '.join(parts)} {when}."
 
 

@@ -31,7 +31,7 @@ from sloengine.collect.models import MetricSource
 
 #: Beat has each worker say every 5 s that it lives; three missed in a row are no accident.
 HEARTBEAT_LATE = timedelta(seconds=20)
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 2
 WORKERS = ("worker:fast", "worker:slow")
 
 

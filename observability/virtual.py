@@ -16,9 +16,11 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.module_loading import import_string
 
+from incidents.diagnosis import replay
 from observability.celery import BEAT, Beat
 from observability.core import clock
 from observability.core.models import Organisation
+from observability.replays import FleetReplayer
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Prompt, Target, load
@@ -29,7 +31,7 @@ from sloengine.collect.models import MetricSource
 from sloengine.sources import recorded
 from sloengine.sources.base import Reading
 
-STEP = timedelta(seconds=5)
+STEP = timedelta(seconds=10)  # a third of a tick: what is due at once waits 10 virtual seconds at most
 
 
 class FleetTransport:
@@ -98,6 +100,7 @@ class VirtualWorld:
         self.agent = Agent(probe_config(self.fleet.config), FleetTransport(self.fleet), started=start.timestamp())
         self.source_name = source_name
         recorded.register(self.source_name, AgentSource(self.agent))
+        replay.register(FleetReplayer(self.fleet))
 
     def connect(self) -> MetricSource:
         """The row that makes the platform collect from this fleet."""
@@ -136,6 +139,7 @@ class VirtualWorld:
     def close(self) -> None:
         """Let the clock run again."""
         clock.set_to(None)
+        replay.unregister()
 
 
 def probe_config(fleet: FleetConfig) -> ProbeConfig:

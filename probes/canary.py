@@ -18,12 +18,16 @@ from probes.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Offsets are seconds after the request was sent; `token_seconds` has one per token received, the first included."""
+    """Offsets are seconds after the request was sent; `token_seconds` has one per piece received, the first included.
+
+    A piece is a token but for speculative decoding and batched output; `tokens` is the server's own count, where it gives one.
+    """
 
     outcome: str  # ok | error | timeout | rejected | aborted
     text: str = ""
     token_seconds: tuple[float, ...] = ()
     end_seconds: float | None = None  # None: as the last token
+    tokens: int | None = None
     finish_reason: str | None = None
     detail: str = ""  # why it is not ok
 
@@ -31,7 +35,8 @@ class Completion:
     def per_token_seconds(self) -> float | None:
         """(last - first) / (tokens - 1): tokens at 0.1, 0.2 and 0.4 s give 0.15 s."""
         offsets = self.token_seconds
-        return (offsets[-1] - offsets[0]) / (len(offsets) - 1) if len(offsets) > 1 else None
+        tokens = len(offsets) if self.tokens is None else self.tokens
+        return (offsets[-1] - offsets[0]) / (tokens - 1) if tokens > 1 and len(offsets) > 1 else None
 
 
 class CanaryTally:

@@ -19,6 +19,7 @@ def request(canary: Canary, prompt: Prompt) -> tuple[str, dict[str, object]]:
         "temperature": 0,
         "seed": 0,
         "stream": True,
+        "stream_options": {"include_usage": True},
     }
     if canary.api == "chat":
         return f"{canary.url}/v1/chat/completions", {**body, "messages": [{"role": "user", "content": prompt.text}]}
@@ -39,6 +40,7 @@ class Reader:
         self._events = Decoder()
         self._text: list[str] = []
         self._tokens: list[float] = []
+        self._counted: int | None = None
         self._finish: str | None = None
         self._end: float | None = None
         self._problem = ""
@@ -60,7 +62,8 @@ class Reader:
         return Completion(
             outcome=outcome,
             text="".join(self._text),
-            token_seconds=tuple(self._tokens),
+            token_seconds=tuple(self._tokens[: self._counted]),  # an empty last chunk is no token
+            tokens=self._counted,
             end_seconds=self._end,
             finish_reason=self._finish,
             detail=detail,
@@ -72,17 +75,34 @@ class Reader:
             if "error" in document:
                 self._problem = f"error in the stream: {document['error']!r:.200}"
                 return
+            usage = document.get("usage")
+            if usage:
+                self._counted = int(usage["completion_tokens"])
             for choice in document.get("choices", ()):
-                delta = choice.get("delta") or {}
-                text = (
-                    choice.get("text")
-                    or delta.get("content")
-                    or delta.get("reasoning_content")
-                    or delta.get("reasoning")
-                )
                 self._finish = choice.get("finish_reason") or self._finish
-                if text:
+                text = _piece(choice)
+                if text is not None:
                     self._text.append(text)
                     self._tokens.append(at)
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, KeyError, TypeError):
             raise BrokenStream(f"data that is no OpenAI chunk: {data:.80}") from None
+
+
+def _piece(choice: Mapping[str, Any]) -> str | None:
+    """The text of a chunk that brought a token; None for the opening delta, which only names the role, and for an empty last one.
+
+    A token may have no text: half a character waits for its other half.
+    """
+    delta = choice.get("delta")
+    if delta is None:
+        return _text(choice.get("text"))
+    for key in ("content", "reasoning_content", "reasoning"):
+        if delta.get(key):
+            return _text(delta[key])
+    return None if "role" in delta else _text(delta.get("content"))
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("text")

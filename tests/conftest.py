@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,13 +71,13 @@ def django_db_setup(database_server: servers.Database, django_db_blocker: Any, w
         name = database_server.new(f"tailwatch_{worker_id}")
         use(role=postgres.APP, name=name)
 
-        def flush_as_owner(statements: list[str]) -> None:
+        def flush_as_owner(statements: Iterable[str]) -> None:
             with database_server.connect(postgres.OWNER, name) as owner:
                 for statement in statements:
-                    owner.execute(statement)  # type: ignore[arg-type]
+                    owner.execute(statement)
 
         # Transactional tests empty the tables afterwards, which the application role rightly may not.
-        connections["default"].ops.execute_sql_flush = flush_as_owner  # type: ignore[method-assign]
+        connections["default"].ops.execute_sql_flush = flush_as_owner  # type: ignore[assignment,method-assign]
         yield
         connections.close_all()
 

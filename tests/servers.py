@@ -68,7 +68,7 @@ class Database:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, role: str, name: str) -> psycopg.Connection[object]:
-        return psycopg.connect(self.server.url(role=role, database=name), autocommit=True)  # type: ignore[return-value]
+        return psycopg.connect(self.server.url(role=role, database=name), autocommit=True)
 
     def template(self, migrate: Callable[[], None]) -> None:
         """The migrated database that workers clone; whoever comes first runs `migrate` on it, and only once a run."""

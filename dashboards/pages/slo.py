@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from dash import dcc, html
 
@@ -12,14 +12,6 @@ from dashboards.theme import CONFIG
 from observability.core import words
 
 RANGE_NAMES = {"7d": "7 days", "30d": "30 days", "90d": "90 days"}
-STATES = {
-    "ok": "ok",
-    "warning": "warn",
-    "burning": "burn",
-    "exhausted": "burn",
-    "no data": "nodata",
-    "zero traffic": "muted",
-}
 
 
 def page(report: SloReport) -> list[Any]:
@@ -46,6 +38,15 @@ def page(report: SloReport) -> list[Any]:
     ]
 
 
+def _aria(label: str) -> dict[str, Any]:
+    return {"aria-label": label}
+
+
+def _data(label: str) -> dict[str, Any]:
+    """The column's name, which a phone shows before the value."""
+    return {"data-label": label}
+
+
 def _pickers(choice: Choice, services: tuple[str, ...]) -> Any:
     names = [("", "All services"), *((service, service) for service in services)]
     return html.Div(
@@ -53,12 +54,12 @@ def _pickers(choice: Choice, services: tuple[str, ...]) -> Any:
             html.Nav(
                 [_tab(name, choice.address(service=slug), slug == choice.service) for slug, name in names],
                 className="tabs",
-                **{"aria-label": "Service"},
+                **_aria("Service"),
             ),
             html.Nav(
                 [_tab(name, choice.address(range=key), key == choice.range) for key, name in RANGE_NAMES.items()],
                 className="tabs",
-                **{"aria-label": "Range"},
+                **_aria("Range"),
             ),
         ],
         className="between filters",
@@ -74,7 +75,7 @@ def _burn_down(report: SloReport) -> Any:
         return _empty("No budget has been measured in this range.", "Apply objectives, or choose a longer range.")
     return dcc.Graph(
         figure=figures.burn_down(objectives=report.objectives, incidents=report.incidents),
-        config=CONFIG,
+        config=cast(Any, CONFIG),
         id="burn-down",
     )
 
@@ -105,10 +106,10 @@ def _objective(row: ObjectiveRow) -> Any:
         [
             html.Td(row.service),
             html.Td(html.A(html.B(row.title), href=f"/slos/{row.service}/{row.slug}/")),
-            html.Td(html.Span(row.state, className=f"state {STATES.get(row.state, 'muted')}")),
-            html.Td(words.target(row.target), className="n", **{"data-label": "Target"}),
-            html.Td(words.percent(row.attained, 3), className="n", **{"data-label": "Attained"}),
-            html.Td(words.left(row.left), className="n", **{"data-label": "Budget left"}),
+            html.Td(html.Span(row.word, className=f"state {row.kind}")),
+            html.Td(words.target(row.target), className="n", **_data("Target")),
+            html.Td(words.percent(row.attained, 3), className="n", **_data("Attained")),
+            html.Td(words.left(row.left), className="n", **_data("Budget left")),
             html.Td(words.count(None if row.bad is None else round(row.bad)), className="n wide"),
         ]
     )
@@ -132,7 +133,12 @@ def _incidents(report: SloReport) -> list[Any]:
     table = html.Table([head, html.Tbody([_incident(row) for row in report.incidents])], className="stack")
     counted = sum(row.bad is not None for row in report.incidents)
     return (
-        [dcc.Graph(figure=figures.by_incident(incidents=report.incidents), config=CONFIG, id="by-incident"), table]
+        [
+            dcc.Graph(
+                figure=figures.by_incident(incidents=report.incidents), config=cast(Any, CONFIG), id="by-incident"
+            ),
+            table,
+        ]
         if counted > 1
         else [table]
     )
@@ -149,13 +155,13 @@ def _incident(row: IncidentCost) -> Any:
             ),
             html.Td(row.service),
             html.Td(row.leaf, className="wide"),
-            html.Td(words.duration(row.lasted_seconds), className="n", **{"data-label": "Lasted"}),
+            html.Td(words.duration(row.lasted_seconds), className="n", **_data("Lasted")),
             html.Td(
                 words.count(None if row.bad is None else round(row.bad)),
                 className="n",
-                **{"data-label": "Requests over goal"},
+                **_data("Requests over goal"),
             ),
-            html.Td(words.usd(row.usd), className="n", **{"data-label": "USD"}),
+            html.Td(words.usd(row.usd), className="n", **_data("USD")),
         ]
     )
 

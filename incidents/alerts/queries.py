@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from incidents.alerts.grouping import REOPEN_WITHIN, RESOLVE_AFTER, Candidate, Signal, group_key
 from incidents.alerts.models import Alert, AlertCursor
@@ -23,17 +22,20 @@ OVERLAP = timedelta(minutes=5)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+def read_from() -> datetime:
+    """Where reading begins: a little before the cursor. As a value of its own, so that the planner knows how little it is."""
+    position = AlertCursor.objects.filter(name=CURSOR).values_list("position", flat=True).first()
+    return BEGINNING if position is None else position - OVERLAP
+
+
 def new_findings() -> QuerySet[Finding]:
     """Findings that changed since they were last read, oldest change first.
 
     The cursor bounds the search; what was read is known by the alert that carries the finding's `changed_at`, so
     reading a stretch twice finds nothing twice.
     """
-    position = AlertCursor.objects.filter(name=CURSOR).values("position")
-    known = Coalesce(Subquery(position), Value(BEGINNING), output_field=DateTimeField())
-    since = ExpressionWrapper(known - Value(OVERLAP), output_field=DateTimeField())
     taken = Alert.objects.filter(finding=OuterRef("pk"), finding_changed_at=OuterRef("changed_at"))
-    found = Finding.objects.filter(~Exists(taken), changed_at__gte=since)
+    found = Finding.objects.filter(~Exists(taken), changed_at__gte=read_from())
     return found.select_related("organisation", "service").order_by("changed_at", "pk")
 
 
@@ -45,15 +47,13 @@ class Work:
     incidents: bool
 
 
-#: The two questions of every beat in one round trip, as SQL: compiling them anew took longer than answering them.
+#: The questions of every beat in one round trip, as SQL: compiling them anew took longer than answering them.
 #: `findings` is `new_findings()`; `incidents` holds wherever `unsettled()` may.
-_WORK = """
+WORK = """
 SELECT
     EXISTS (
         SELECT FROM sloengine_finding AS finding
-        WHERE finding.changed_at >= COALESCE(
-                (SELECT position FROM incidents_alertcursor WHERE name = %(cursor)s), '-infinity'
-              ) - %(overlap)s
+        WHERE finding.changed_at >= %(read_from)s
           AND NOT EXISTS (
                 SELECT FROM incidents_alert AS alert
                 WHERE alert.finding_id = finding.id AND alert.finding_changed_at = finding.changed_at
@@ -67,11 +67,16 @@ SELECT
 """
 
 
+def questions(*, now: datetime) -> dict[str, datetime]:
+    """The values that WORK asks with."""
+    return {"read_from": read_from(), "quiet_before": now - RESOLVE_AFTER}
+
+
 def work(*, now: datetime) -> Work:
     """What a beat asks first; nearly always the answer is nothing."""
-    given = {"cursor": CURSOR, "overlap": OVERLAP, "quiet_before": now - RESOLVE_AFTER}
+    given = questions(now=now)
     with connection.cursor() as cursor:
-        cursor.execute(_WORK, given)
+        cursor.execute(WORK, given)
         findings, incidents = cursor.fetchone()
     return Work(findings=findings, incidents=incidents)
 

@@ -1,6 +1,6 @@
 """From a Finding to an incident that someone is paged for, and to its end.
 
-A beat reads what is new, settles what is quiet, and costs one indexed query where there is neither.
+A beat reads what is new, settles what is quiet, and costs two indexed queries where there is neither.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def break_something(
         with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport) as client:
             client.delete(url)
             client.post(
-                url, json={"name": name, "action": "start", "seconds": LASTS.total_seconds()}
+                url, json={"fault": name, "action": "start", "seconds": LASTS.total_seconds()}
             ).raise_for_status()
     except httpx.HTTPStatusError as error:
         raise NothingBroke(f"The simulated fleet refused: HTTP {error.response.status_code}.") from error

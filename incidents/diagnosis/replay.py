@@ -3,7 +3,7 @@ judged in pairs per slice.
 
 A Replayer is the port to a fleet, registered once at start: the virtual driver registers its own, a real one speaks the
 OpenAI API. Previous answers come from the previous version's endpoint, else from the stored answers of the suite (the
-shadow log). Under 20 pairs a slice the verdict is "insufficient data"; that is a verdict, not a gap.
+shadow log). Under 20 pairs a slice the verdict is "insufficient data"; that is a verdict, not a gap. All slices together are judged as well.
 
 A slice is worse when its paired mean cosine to the reference fell by more than 0.05 with t < -3
 (mean difference / (standard deviation / sqrt(n))), or when assertions newly fail on more than 5 % of its prompts.
@@ -26,6 +26,7 @@ WORSE_T = -3.0
 WORSE_ASSERTIONS = 0.05
 NOT_CONFIGURED = "replay not configured"
 NGRAM = 3
+EVERY_SLICE = "all slices together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,11 @@ def run(*, replayer: Replayer, service: str, version: str | None, previous: str 
     if not prompts:
         return Replayed(reason="the replay suite of this service is empty")
     pairs = [pair for prompt in prompts if (pair := _pair(replayer, service, prompt, version, previous)) is not None]
-    return Replayed(
-        slices=tuple(
-            judge_slice(slice_=name, pairs=[pair for pair in pairs if pair.slice == name])
-            for name in dict.fromkeys(prompt.slice for prompt in prompts)
-        )
-    )
+    names = list(dict.fromkeys(prompt.slice for prompt in prompts))
+    verdicts = [judge_slice(slice_=name, pairs=[pair for pair in pairs if pair.slice == name]) for name in names]
+    if len(names) > 1:  # slices too small to judge alone may still speak together
+        verdicts.append(judge_slice(slice_=EVERY_SLICE, pairs=pairs))
+    return Replayed(slices=tuple(verdicts))
 
 
 def _pair(

@@ -42,7 +42,7 @@ SIGNALS: Mapping[str, Signal] = _table(
     ("page_breaches", "count", "objectives of availability or speed in page-tier breach",
      "{value} objectives of availability or speed are in page-tier breach"),
     ("burn_rate", "x", "the fastest page-tier burn", "The error budget burns {value} too fast"),
-    ("outage", "count", "total outages found", "{value} total outages found"),
+    ("outage", "count", "outages found", "{value} outages found"),
     ("error_share", "ratio", "the share of requests that fail", "{value} of requests fail"),
     ("ttft_p95", "s", "the p95 time to first token", "The p95 time to first token is {value}"),
     ("ttft_factor", "x", "mean time to first token against before",

@@ -16,10 +16,11 @@ CANNOT_TELL = "cannot tell"
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
-    """What the incident took of one objective's error budget; the share 0..1 of the whole window's budget, or None."""
+    """What the incident took of one objective's error budget, in its unit (requests, minutes); the share is of 1."""
 
     objective: str
     title: str
+    unit: str
     target: float
     bad: float | None
     total: float | None
@@ -135,10 +136,11 @@ def _impact(impact: Impact) -> list[str]:
     if not impact.budgets:
         lines.append(f"- Error budget spent: {CANNOT_TELL}")
         return lines
-    lines += ["", "| Objective | Bad | Of | Budget spent |", "|---|---:|---:|---:|"]
+    lines += ["", "| Objective | Bad | Budget spent |", "|---|---:|---:|"]
     for spent in impact.budgets:
         share = CANNOT_TELL if spent.budget_share is None else f"{spent.budget_share:.1%}"
-        lines.append(f"| {escape(spent.title)} | {count(spent.bad)} | {count(spent.total)} | {share} |")
+        bad = CANNOT_TELL if spent.bad is None else f"{count(spent.bad)} of {count(spent.total)} {spent.unit}"
+        lines.append(f"| {escape(spent.title)} | {bad} | {share} |")
     return lines
 
 

@@ -11,6 +11,7 @@ from incidents.learning.models import Postmortem
 from incidents.learning.postmortem import BudgetSpent, Impact
 from incidents.response.models import Incident
 from observability.core.models import Organisation
+from sloengine.budgets.budget import budget
 from sloengine.budgets.models import Tally
 from sloengine.objectives.models import Objective
 from sloengine.rollups import queries as rollups
@@ -45,23 +46,32 @@ def _burnt(incident: Incident) -> Iterable[Objective]:
 
 
 def _spent(objective: Objective, start: datetime, end: datetime) -> BudgetSpent:
-    """Budget share: bad / ((1 - target) x total of the whole window that ends with the incident).
+    """What the incident took of one objective, as shares of the budget that the SLO page shows too.
 
-    Target 99.9 %, 10,000,000 requests in 30 days, 2,500 bad in the incident → 2,500 / 10,000 = 25 %.
+    Target 99.9 %, 10,000,000 requests in 30 days, 2,500 bad in the incident: 2,500 / 10,000 = 25 %. A budget in requests
+    needs the whole window's requests: with less history than that the share cannot be told.
     """
-    last = _at(objective, end)
-    first = _at(objective, start)
+    first, last = _at(objective, start), _at(objective, end)
     before = _at(objective, end - objective.window) or _first(objective)
     bad = total = share = None
-    if last is not None and first is not None:
+    if last is not None and first is not None and before is not None:
         total = last.total - first.total
         bad = total - (last.good - first.good)
-    if bad is not None and last is not None and before is not None:
-        allowed = float(1 - objective.target) * (last.total - before.total)
-        share = bad / allowed if allowed > 0 else None
+        allowance = budget(
+            target=objective.target,
+            window=objective.window,
+            bad=bad,
+            total=last.total - before.total,
+            covered_seconds=last.covered_seconds - before.covered_seconds,
+            slice_seconds=objective.slice_seconds if objective.is_timeslices else None,
+            burn_rate=None,
+            firing=False,
+        )
+        share = allowance.spent_ratio if objective.is_timeslices or not allowance.partial else None
     return BudgetSpent(
         objective=objective.slug,
         title=objective.title,
+        unit=objective.unit,
         target=float(objective.target),
         bad=bad,
         total=total,

@@ -42,8 +42,9 @@ def text(message: Message) -> str:
     """One line for a small screen: "SEV2 INC-4 chat: chat answers its first token too slowly"."""
     word = {"resolved": "Resolved", "raised": "Now worse", "escalated": "Still unanswered"}.get(message.kind)
     head = f"SEV{message.severity} INC-{message.number}"
-    where = f" {message.service}" if message.service else ""
-    line = f"{head}{where}: {message.headline or message.title}"
+    what = message.headline or message.title
+    where = f" {message.service}" if message.service and not what.startswith(message.service) else ""
+    line = f"{head}{where}: {what}"
     return f"{word}: {line}" if word else line
 
 

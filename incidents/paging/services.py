@@ -105,8 +105,9 @@ def raised(*, incident: Incident, now: datetime) -> None:
         return
     # Pages still in the outbox are written when they leave: they carry the new severity without being told.
     told = _told(incident)
-    decision = f"raised to SEV{incident.severity} in run {incident.escalation_run}"
-    write_pages(incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=decision, decision=decision, now=now)
+    reason = f"raised to SEV{incident.severity}"
+    decision = f"{reason} at {now.isoformat(timespec='milliseconds')}"
+    write_pages(incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=reason, decision=decision, now=now)
 
 
 def resolved(*, incident: Incident, now: datetime) -> None:
@@ -242,8 +243,13 @@ def deliver_due(*, now: datetime, transport: base.Transport | None = None) -> in
     """Send up to 50 due pages and write the answers down; how many were tried."""
     copies = outbox.claim(now=now)
     for copy, outcome, seconds in outbox.send_all(copies, transport=transport or outbound.post):
-        page = outbox.record(copy=copy, outcome=outcome, seconds=seconds, now=now)
-        log.info("page %s, try %s: %s %s", page.pk, copy.page.attempts, page.state, outcome.error)
+        try:
+            page = outbox.record(copy=copy, outcome=outcome, seconds=seconds, now=now)
+        except Exception:
+            # The lease runs out and the page is sent again, marked as repeated; the others are written down now.
+            log.exception("page %s: the answer could not be written down", copy.page.pk)
+        else:
+            log.info("page %s, try %s: %s %s", page.pk, copy.page.attempts, page.state, outcome.error)
     return len(copies)
 
 

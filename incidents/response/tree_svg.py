@@ -158,7 +158,10 @@ def _telling(node: Mapping[str, Any]) -> Mapping[str, Any] | None:
     pieces = [piece for piece in node.get("evidence") or () if piece.get("value") is not None]
     rates = [piece for piece in pieces if piece.get("unit") not in {"count", ""}]
     wanted = node.get("answer") != "no"
-    return next(iter([piece for piece in rates if piece.get("met") is wanted] or rates or pieces), None)
+    deciding = [piece for piece in rates if piece.get("met") is wanted]
+    shown = [piece for piece in rates if piece.get("met") is None and piece["value"]]
+    counted = [piece for piece in pieces if piece.get("met") is wanted]
+    return next(iter([*deciding, *shown, *counted, *rates, *pieces]), None)
 
 
 def _said(piece: Mapping[str, Any]) -> str:
@@ -224,14 +227,16 @@ def _fit(text: str, width: float, letter: float) -> str:
 def _edge(box: Box, child: Box) -> str:
     x1, y1, x2, y2 = box.x + box.width, box.middle, child.x, child.middle
     bend = (x1 + x2) / 2
-    line = f'<path class="edge{" lit" if child.lit else ""}" d="M{x1:.1f} {y1:.1f} C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"/>'
+    curve = f"M{x1:.1f} {y1:.1f} C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+    line = f'<path class="edge{" lit" if child.lit else ""}" d="{curve}"/>'
     kind = "num" if child.lit else "num dim"
     texts = ((child.edge, -6.0), (child.number, 16.0)) if child.lit else ((child.edge, -3.0),)
     anchor = bend if child.lit else x2 - 5
     place = "middle" if child.lit else "end"
     level = (y1 + y2) / 2 if child.lit else y2
     return line + "".join(
-        f'<text class="{kind} halo" x="{anchor:.1f}" y="{level + shift:.1f}" text-anchor="{place}">{escape(_fit(text, GAP + 22, 6.3))}</text>'
+        f'<text class="{kind} halo" x="{anchor:.1f}" y="{level + shift:.1f}" text-anchor="{place}">'
+        f"{escape(_fit(text, GAP + 22, 6.3))}</text>"
         for text, shift in texts
         if text
     )
@@ -247,6 +252,7 @@ def _box(box: Box) -> str:
         for row, (kind, text) in enumerate(rows)
     )
     said = escape(f"{box.title}: {box.sub}" if box.sub else f"{box.title}: not taken")
-    shape = f'<rect class="box" x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height}" rx="{13 if box.leaf else 5}"/>'
+    size = f'x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height}"'
+    shape = f'<rect class="box" {size} rx="{13 if box.leaf else 5}"/>'
     group = f'<g class="{"on" if box.lit else "off"}"><title>{said}</title>{shape}{texts}</g>'
     return f'<a href="#step-{escape(box.id)}">{group}</a>' if box.lit else group

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from observability.core import etag
 from observability.core.access import Request, viewed
 
 PARTS = {"top": "response/_top.html", "body": "response/_body.html", "side": "response/_side.html"}
-MOVES = {
+MOVES: dict[str, Callable[..., Incident]] = {
     "acknowledge": services.acknowledge,
     "mitigate": services.mitigate,
     "resolve": services.resolve,

@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from incidents.screens.queries import runbooks as queries
+import incidents.screens.queries.runbooks as queries
 from observability.core.access import Request, viewed
 
 

@@ -56,4 +56,4 @@ def viewed(
             raise PermissionDenied(f"The role {membership.role} may not look at these pages.")
         return view(known, *args, **kwargs)
 
-    return guarded
+    return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], guarded)

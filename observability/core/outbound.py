@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -53,10 +54,11 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
                 "POST", target, content=body, headers=sent_headers, extensions={"sni_hostname": host}
             ) as response,
         ):
-            received = b""
+            received, began = b"", time.perf_counter()
             for chunk in response.iter_bytes():
                 received += chunk
-                if len(received) >= LONGEST_ANSWER_BYTES:
+                # The status has come: a body that never ends, or drips, holds nobody up.
+                if len(received) >= LONGEST_ANSWER_BYTES or time.perf_counter() - began > timeout_seconds:
                     break
             return Answer(response.status_code, received[:LONGEST_ANSWER_BYTES], dict(response.headers))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:

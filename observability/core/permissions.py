@@ -64,7 +64,7 @@ class Actor:
     user_id: int | None = None
 
 
-class NotAllowed(Exception):  # noqa: N818 - it reads as the sentence it is: raise NotAllowed
+class NotAllowed(Exception):
     """The actor may not do this; the message says who, what, and which roles may."""
 
     def __init__(self, actor: Actor, verb: Verb) -> None:

@@ -51,7 +51,7 @@ def percent(ratio: float | Decimal | None, digits: int = 1) -> str:
         return NOTHING
     text = f"{float(ratio) * 100:.{digits}f}"
     if ratio and not float(text):
-        text = f"{float(ratio) * 100:.1g}" if abs(ratio) >= 1e-6 else "under 0.0001"
+        text = f"{float(ratio) * 100:.1g}" if abs(float(ratio)) >= 1e-6 else "under 0.0001"
     return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
 
 

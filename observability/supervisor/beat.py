@@ -14,4 +14,4 @@ class MemoryScheduler(Scheduler):
         super().setup_schedule()
         self.merge_inplace(self.app.conf.beat_schedule)
         for entry in self.schedule.values():
-            entry.last_run_at -= timedelta(days=1)
+            entry.last_run_at = entry.default_now() - timedelta(days=1)

@@ -131,7 +131,9 @@ def initialise(server: Postgres, *, admin_password: str | None = None) -> bool:
             capture_output=True,
             text=True,
             env=plain_environment(),
-            **maker.arguments,  # type: ignore[call-overload]
+            user=maker.uid,
+            group=maker.gid,
+            extra_groups=maker.extra_groups,
         )
     finally:
         password_file.unlink(missing_ok=True)
@@ -168,19 +170,19 @@ def wait_ready(
         idle()
         if process.poll() is not None:
             raise SetupError(f"PostgreSQL ended at once with code {process.returncode}; its last words are above.")
-        return says_ready(server.data / "postmaster.pid")
+        return says_ready(server.data / "postmaster.pid", process.pid)
 
     if not processes.wait_until(ready, timeout_seconds=timeout_seconds):
         raise SetupError(f"PostgreSQL did not become ready within {timeout_seconds:.0f} s.")
 
 
-def says_ready(pid_file: Path) -> bool:
-    """Line 8 of postmaster.pid is the server's own word on its state (what pg_ctl waits for)."""
+def says_ready(pid_file: Path, pid: int) -> bool:
+    """The server's own word on its state (line 8, as pg_ctl reads it), unless a server that was killed left it behind."""
     try:
         lines = pid_file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
-    return len(lines) > 7 and lines[7].strip() == "ready"
+    return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
 
 def create_roles(connection: psycopg.Connection[object], *, passwords: Mapping[str, str]) -> None:
@@ -210,7 +212,7 @@ def grant_use(connection: psycopg.Connection[object]) -> None:
         f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP}",
         f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} GRANT USAGE, SELECT ON SEQUENCES TO {APP}",
     ):
-        connection.execute(statement)  # type: ignore[arg-type]
+        connection.execute(statement)
 
 
 def account_for(base: Path) -> Account:

@@ -25,9 +25,9 @@ class Account:
     gid: int | None = None
 
     @property
-    def arguments(self) -> dict[str, object]:
-        """For subprocess: drop to this account and to no other group."""
-        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+    def extra_groups(self) -> list[int] | None:
+        """No other group for another account; our own for ourselves."""
+        return None if self.uid is None else []
 
 
 def die_with_parent(sent: int) -> Callable[[], None]:
@@ -70,7 +70,9 @@ def start(
         cwd=folder,
         process_group=0,
         preexec_fn=before_program,  # two system calls, no locks taken
-        **account.arguments,  # type: ignore[call-overload]
+        user=account.uid,
+        group=account.gid,
+        extra_groups=account.extra_groups,
     )
 
 

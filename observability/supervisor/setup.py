@@ -118,14 +118,20 @@ def create_database(server: postgres.Postgres, home: Path) -> None:
 
     def connect(name: str) -> psycopg.Connection[object]:
         url = server.url(role=postgres.ADMIN, database=name, password=admin)
-        return psycopg.connect(url, autocommit=True, connect_timeout=10)  # type: ignore[return-value]
+        return psycopg.connect(url, autocommit=True, connect_timeout=10)
 
-    with connect("postgres") as connection:
-        postgres.create_roles(connection, passwords=passwords)
-        created = postgres.create_database(connection, name=DATABASE)
-    if created:
-        with connect(DATABASE) as connection:
-            postgres.grant_use(connection)
+    try:
+        with connect("postgres") as connection:
+            postgres.create_roles(connection, passwords=passwords)
+            created = postgres.create_database(connection, name=DATABASE)
+        if created:
+            with connect(DATABASE) as connection:
+                postgres.grant_use(connection)
+    except psycopg.OperationalError as error:
+        said = " ".join(str(error).split())
+        raise SetupError(
+            f"The embedded PostgreSQL refuses us ({said}): bring back {home / 'secrets'}, or move {server.base} away to start anew."
+        ) from None
 
 
 def addresses(options: Options, folders: homes.Folders, server: postgres.Postgres | None) -> Addresses:

@@ -59,14 +59,14 @@ class PowerCap:
 class Gpu:
     """Reads the engine's accumulated busy seconds; utilisation is their share since the reading before."""
 
-    def __init__(self, *, host: str, model: str, memory_mib: int, started: float) -> None:
+    def __init__(self, *, host: str, model: str, memory_mib: int, seen_from: float) -> None:
         self.host, self.model, self.memory_mib = host, model, float(memory_mib)
         self.uuid = f"GPU-{uuid.UUID(int=random.Random(f'gpu {host}').getrandbits(128), version=4)}"
         self.cap: PowerCap | None = None
         self.throttled_seconds = 0.0
         self.energy_joules = 0.0
-        self._settled_at = started
-        self._read_at = started
+        self._settled_at = seen_from
+        self._read_at = seen_from
         self._busy = self._prefill = 0.0
         self._utilisation = self._prefill_share = 0.0
         labels = {

@@ -6,8 +6,8 @@
 
 Per service and level of load a profile is worked out once: batch size by Little's law, step time, residual wait, prefill and
 decode of 1,500 sampled requests, as bucket shares. A tick then draws how many requests came and splits them by those shares.
-30 days of 5-minute ticks of three services take about 2 s. Against the event simulation at the same load, TTFT p95 is within
-12 % and mean decode time within 5 % (tests/probes/simfleet/test_load.py). Faults have no past here: play those as events.
+30 days of 5-minute ticks of three services take about 2.3 s. Against the event simulation at the same load, by day and by night,
+TTFT p95 is within 5 %, mean TTFT within 10 %, mean decode time within 5 %. Faults have no past here: play those as events.
 """
 
 from __future__ import annotations

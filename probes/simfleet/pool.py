@@ -36,10 +36,19 @@ class Release:
 
 class Replica:
     def __init__(
-        self, *, name: str, config: ServiceConfig, release: Release, started: float, index: int, pool: Pool
+        self,
+        *,
+        name: str,
+        config: ServiceConfig,
+        release: Release,
+        started: float,
+        seen_from: float,
+        index: int,
+        pool: Pool,
     ) -> None:
         self.name, self.config, self.index = name, config, index
         self.up = True
+        self.outages = 0
         self.release = release
         profile = config.engine
         self.engine = Engine(
@@ -49,7 +58,9 @@ class Replica:
             on_finish=pool.finished,
         )
         self.engine.timeout_seconds = config.timeout_seconds
-        self.gpu = Gpu(host=f"node-{name}", model=profile.gpu_model, memory_mib=profile.gpu_memory_mib, started=started)
+        self.gpu = Gpu(
+            host=f"node-{name}", model=profile.gpu_model, memory_mib=profile.gpu_memory_mib, seen_from=seen_from
+        )
         self.begin(release, at=started, loading_seconds=profile.restart_seconds / 2)
 
     def begin(self, release: Release, *, at: float, loading_seconds: float = 0.0) -> None:
@@ -119,6 +130,7 @@ class Pool:
                 config=config,
                 release=self.release,
                 started=start - 7200.0 - 600.0 * i,
+                seen_from=start,
                 index=i,
                 pool=self,
             )
@@ -279,15 +291,16 @@ class Pool:
             self.gateway.fail("500", request.tenant)
             self._leave(request)
         replica.up = False
+        replica.outages += 1
         self._reroute()
 
     def bring_back(self, index: int) -> None:
         """The process starts again; it serves after the profile's restart time."""
         replica = self.replicas[index]
-        started = self.now
+        started, outage = self.now, replica.outages
 
         def ready(at: float) -> None:
-            if not replica.up:
+            if not replica.up and replica.outages == outage:
                 replica.begin(self.release, at=started, loading_seconds=self.config.engine.restart_seconds / 2)
                 self._reroute()
 

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from statistics import NormalDist
@@ -44,6 +45,7 @@ def demand_curve(config: ServiceConfig, at: float) -> float:
     return wave * (config.weekend_share if day in (0, 6) else 1.0)
 
 
+@cache
 def length_table(lengths: Lengths) -> tuple[int, ...]:
     """4,096 equally likely lengths: drawing one is an index, not a logarithm."""
     normal = NormalDist()

@@ -11,7 +11,8 @@ class Tally(models.Model):
     """Prefix sums of one objective: any window is the difference of two rows, whatever its length.
 
     `numerator` and `denominator` are the measured counters (requests within the threshold, requests). `good` and `total` are
-    what the budget counts: the same for occurrences, judged slices for timeslices. `covered_seconds` is the time with data.
+    what the budget counts: the same for occurrences, judged slices for timeslices. `covered_seconds` is the
+    time with data, bridging gaps of up to five minutes.
     """
 
     objective = models.ForeignKey(Objective, on_delete=models.CASCADE, related_name="tallies")
@@ -21,6 +22,8 @@ class Tally(models.Model):
     good = models.FloatField()
     total = models.FloatField()
     covered_seconds = models.FloatField()
+    readings = models.FloatField(default=0.0, help_text="readings that held the signal, as rollups count them")
+    seen_at = models.DateTimeField(null=True, help_text="the last tick that held one")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["objective", "tick"], name="tally_once_a_tick")]

@@ -52,13 +52,38 @@ class Counters:
     covered_seconds: float
 
 
+#: Increments span a gap of this length exactly, so it counts as time with data; a longer one was an absence.
+BRIDGED_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How long there was data: readings so far, the last instant that had one, and seconds covered."""
+
+    at: datetime
+    readings: float
+    seen_at: datetime | None
+    seconds: float
+
+    def next(self, *, at: datetime, readings: float) -> Coverage:
+        """The coverage at the next instant: time counts once a reading came, back to the reading before it.
+
+        A reading every five minutes covers all the time; after two hours without one, five minutes of them.
+        """
+        if readings <= self.readings:
+            return Coverage(at, self.readings, self.seen_at, self.seconds)
+        step = (at - self.at).total_seconds()
+        since = (at - (self.seen_at or self.at)).total_seconds()
+        return Coverage(at, readings, at, self.seconds + min(since, max(step, BRIDGED_SECONDS)))
+
+
 def accumulate(
     *, anchor: Counters, steps: Sequence[Counters], slice_seconds: int, slice_target: float, good: float, total: float
 ) -> list[tuple[float, float]]:
     """Good and all slices up to each step, counted on from `good` and `total` at the anchor, the last slice boundary judged.
 
-    Where history is kept more coarsely than slices, a step of an hour is judged as a whole and counts as 60 one-minute
-    slices: the best that can be said of it.
+    Where history is kept more coarsely than slices, an hour with data is judged as a whole and counts as 60 one-minute slices:
+    the best that can be said of it.
     """
     result: list[tuple[float, float]] = []
     last = anchor
@@ -70,8 +95,8 @@ def accumulate(
                 covered_seconds=step.covered_seconds - last.covered_seconds,
                 slice_target=slice_target,
             )
-            slices = (step.at - last.at).total_seconds() / slice_seconds
             if judgement in (Judgement.GOOD, Judgement.BAD):
+                slices = max(1.0, (step.covered_seconds - last.covered_seconds) // slice_seconds)
                 total += slices
                 good += slices if judgement is Judgement.GOOD else 0.0
             last = step

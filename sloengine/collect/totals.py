@@ -48,46 +48,64 @@ class Plan:
     fed: npt.NDArray[np.bool_]
 
 
-def feeds_of(order: Order, known: Mapping[Series, Feed]) -> dict[Series, Feed]:
-    """What each series of the order feeds; `known` saves working it out again."""
-    new = [key for key in order.keys if key not in known]
-    return {**known, **feeds(new)} if new else dict(known)
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A series' Feed as slot numbers."""
+
+    amounts: tuple[int, ...]
+    gauges: tuple[tuple[int, int, int], ...]
+    ticks: tuple[int, ...]
 
 
-def missing(order: Order, feeding: Mapping[Series, Feed], slots: SlotMap) -> list[SlotKey]:
-    """Slots the order needs that do not exist yet, each once, in a fixed order."""
+def strangers(order: Order, fed: Mapping[Series, Fed]) -> dict[Series, Feed]:
+    """What the series feed that no order had before."""
+    return feeds([key for key in order.keys if key not in fed])
+
+
+def missing(feeding: Mapping[Series, Feed], slots: SlotMap) -> list[SlotKey]:
+    """Slots that do not exist yet, each once, in a fixed order."""
     needed: dict[SlotKey, None] = {}
-    for key in order.keys:
-        feed = feeding[key]
+    for feed in feeding.values():
         needed.update(dict.fromkeys(_all(feed)))
     return [key for key in needed if key not in slots.numbers]
 
 
-def plan(order: Order, feeding: Mapping[Series, Feed], slots: SlotMap) -> Plan:
+def placed(feeding: Mapping[Series, Feed], slots: SlotMap) -> dict[Series, Fed]:
+    """The numbers of slots that exist by now; a source that has all the slots it may have feeds no others."""
     numbers = slots.numbers
-    amounts, amount_slots = [], []
-    for place, position in enumerate(order.counters):
-        for slot in feeding[order.keys[position]].amounts:
-            amounts.append(place)
-            amount_slots.append(numbers[slot])
-    gauges: list[int] = []
-    triples: list[tuple[int, int, int]] = []
-    for position in order.gauges:
-        for n, total, squares in feeding[order.keys[position]].gauges:
-            gauges.append(position)
-            triples.append((numbers[n], numbers[total], numbers[squares]))
-    ticks = sorted({numbers[slot] for key in order.keys for slot in feeding[key].ticks})
-    every = [
-        *amount_slots,
-        *(each[0] for each in triples),
-        *(each[1] for each in triples),
-        *(each[2] for each in triples),
-        *ticks,
-    ]
-    places = np.array(every, np.intp)
-    fed = np.zeros(slots.size, np.bool_)
-    fed[places] = True
-    return Plan(np.array(amounts, np.intp), np.array(gauges, np.intp), places, len(ticks), fed)
+    return {
+        key: Fed(
+            tuple(numbers[slot] for slot in feed.amounts if slot in numbers),
+            tuple(
+                (numbers[n], numbers[total], numbers[squares])
+                for n, total, squares in feed.gauges
+                if n in numbers and total in numbers and squares in numbers
+            ),
+            tuple(numbers[slot] for slot in feed.ticks if slot in numbers),
+        )
+        for key, feed in feeding.items()
+    }
+
+
+def plan(order: Order, fed: Mapping[Series, Fed], *, size: int) -> Plan:
+    """Where everything in the order goes, in totals of `size` slots."""
+    feds = [fed[key] for key in order.keys]
+    amounts = [(place, slot) for place, position in enumerate(order.counters) for slot in feds[position].amounts]
+    gauges = [(position, *triple) for position in order.gauges for triple in feds[position].gauges]
+    ticks = sorted({slot for one in feds for slot in one.ticks})
+    slots = [slot for _, slot in amounts]
+    for part in (1, 2, 3):
+        slots += [each[part] for each in gauges]
+    places = np.array(slots + ticks, np.intp)
+    used = np.zeros(size, np.bool_)
+    used[places] = True
+    return Plan(
+        np.array([place for place, _ in amounts], np.intp),
+        np.array([each[0] for each in gauges], np.intp),
+        places,
+        len(ticks),
+        used,
+    )
 
 
 def add(totals: Floats, step: Step, plan: Plan, *, partial: bool = False) -> tuple[Floats, Bytes]:

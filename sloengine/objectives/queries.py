@@ -22,7 +22,7 @@ from sloengine.rollups.queries.rows import Reach, totals_at
 
 Vector = npt.NDArray[np.float64]
 Totals = npt.NDArray[np.float64]
-NUMERATOR, DENOMINATOR, COVERED = 0, 1, 2
+NUMERATOR, DENOMINATOR, SEEN = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _read_slots(version: tuple[tuple[int, int], ...]) -> Slots:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Totals since the beginning: `values[edge, want]` is numerator, denominator and seconds with data."""
+    """Totals since the beginning: `values[edge, want]` is numerator, denominator and readings that held the signal."""
 
     edges: tuple[datetime, ...]
     values: Totals
@@ -113,15 +113,14 @@ def read(*, wants: Sequence[Want], slots: SlotMap, edges: Iterable[datetime]) ->
     for index, selection in enumerate(selections):
         values[:, index, NUMERATOR] = grouped[:, at] - grouped[:, at + 1]
         values[:, index, DENOMINATOR] = grouped[:, at + 2]
-        seconds = [grouped[:, at + 3 + i] * slots.sources[source].tick_seconds for i, (source, _) in enumerate(selection.ticks)]
-        if seconds:
-            values[:, index, COVERED] = np.max(seconds, axis=0)
+        if selection.ticks:
+            values[:, index, SEEN] = grouped[:, at + 3 : at + 3 + len(selection.ticks)].max(axis=1)
         at += 3 + len(selection.ticks)
     return Readings(edges=ordered, values=values, selections=selections)
 
 
 def _groups(selection: Selection) -> list[tuple[int, ...]]:
-    return [selection.plus, selection.minus, selection.denominator, *((column,) for _source, column in selection.ticks)]
+    return [selection.plus, selection.minus, selection.denominator, *((column,) for column in selection.ticks)]
 
 
 def _group_sums(table: Totals, spans: Sequence[tuple[int, int]]) -> Totals:

@@ -38,12 +38,12 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Columns to add up; `minus` is taken from the numerator. `ticks` holds columns by source, for coverage."""
+    """Columns to add up; `minus` is taken from the numerator. `ticks` counts readings, for coverage."""
 
     plus: tuple[int, ...]
     minus: tuple[int, ...]
     denominator: tuple[int, ...]
-    ticks: tuple[tuple[int, int], ...]  # (source, column)
+    ticks: tuple[int, ...]  # one column a source
     bound: Bound | None = None
 
 
@@ -56,7 +56,7 @@ def select(wanted: Want, places: Mapping[tuple[int, str], Sequence[Place]]) -> S
     measure = wanted.measure
     first = _narrowed(places.get((wanted.service_id, measure.family), ()), wanted.where)
     second = _narrowed(places.get((wanted.service_id, measure.over), ()), wanted.where) if measure.over else []
-    ticks = tuple((place.source_id, place.column) for place in (second if measure.over else first) if place.part == "ticks")
+    ticks = _columns(place for place in (second if measure.over else first) if place.part == "ticks")
     if measure.reading is Reading.WITHIN:
         return _within(first, wanted.threshold or 0.0, ticks)
     if measure.reading is Reading.GAUGE:
@@ -67,14 +67,14 @@ def select(wanted: Want, places: Mapping[tuple[int, str], Sequence[Place]]) -> S
         good = _columns(place for place in values if place.labels.get("outcome") in measure.good)
         counted = _columns(place for place in values if place.labels.get("outcome") in measure.counted)
         return Selection(good, (), counted, ticks)
-    values = _columns(place for place in first if place.part == "value")
+    added = _columns(place for place in first if place.part == "value")
     over = _columns(place for place in second if place.part == "value")
     if measure.reading is Reading.MEAN:
-        return Selection(values, (), over, ticks)
-    return Selection(over, values, over, ticks)
+        return Selection(added, (), over, ticks)
+    return Selection(over, added, over, ticks)
 
 
-def _within(places: Sequence[Place], threshold: float, ticks: tuple[tuple[int, int], ...]) -> Selection:
+def _within(places: Sequence[Place], threshold: float, ticks: tuple[int, ...]) -> Selection:
     """The bucket at the judged bound, which must be common to all layouts (R35)."""
     bounds: dict[str, set[float]] = {}
     for place in places:

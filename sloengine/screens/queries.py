@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from observability.core.models import Organisation
 from sloengine import charts
 from sloengine.budgets import queries as budgets
+from sloengine.budgets.models import Tally
 from sloengine.catalog.models import Service
 from sloengine.objectives.models import Objective
 from sloengine.objectives.objective import MEASURES, Indicator, duration
 from sloengine.screens import page as pure
 
 BURN_POINTS = 120
+SHORTEST_CURVE = timedelta(minutes=10)
 Curve = tuple[tuple[datetime, float | None], ...]
 
 
@@ -65,7 +67,8 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
         )
         for window in budgets.burn_windows(objective=objective, now=now)
     )
-    curve = budgets.burn_down(objective=objective, start=now - objective.window, end=now, points=BURN_POINTS)
+    start = _since_data([objective], start=now - objective.window, end=now)
+    curve = budgets.burn_down(objective=objective, start=start, end=now, points=BURN_POINTS)
     measure = MEASURES[Indicator(objective.indicator)]
     return pure.SloPage(
         row=row,
@@ -80,11 +83,22 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
         else f"{objective.threshold:g}",
         where=tuple(sorted(objective.where.items())),
         description=objective.description,
-        judged_at=objective.tallied_until,
+        judged_at=_judged_at(objective),
         chart=_burn_chart(curve),
         windows=windows,
         changes=tuple(objective.changes.all()[:10]),
     )
+
+
+def _since_data(objectives: Iterable[Objective], *, start: datetime, end: datetime) -> datetime:
+    """`start`, or the first tally where that is later: the first hour of a fleet fills the chart, not its last pixel."""
+    first = Tally.objects.filter(objective__in=list(objectives)).order_by("tick").values_list("tick", flat=True).first()
+    return start if first is None else min(max(start, first), end - SHORTEST_CURVE)
+
+
+def _judged_at(objective: Objective) -> datetime | None:
+    """The last tick that was tallied for it."""
+    return objective.tallies.order_by("-tick").values_list("tick", flat=True).first()
 
 
 def _burn_chart(curve: Sequence[budgets.BurnPoint]) -> str:
@@ -105,6 +119,7 @@ def burn_downs(
     """Budget left over time of each objective, by (service, objective); without a point where nothing was measured."""
     rows = Objective.objects.enabled().filter(organisation=organisation).select_related("service")
     rows = rows.filter(service__slug=service) if service else rows
+    start = _since_data(rows, start=start, end=end)
     found: dict[tuple[str, str], Curve] = {}
     for objective in rows:
         curve = budgets.burn_down(objective=objective, start=start, end=end, points=points)

@@ -33,6 +33,10 @@ Start = Callable[..., subprocess.Popen[bytes]]
 class HeldPager(LocalPager):
     """Keeps what it was sent and answers only when it is released."""
 
+    def __enter__(self) -> HeldPager:
+        super().__enter__()
+        return self
+
     def __init__(self) -> None:
         super().__init__()
         self.release = threading.Event()

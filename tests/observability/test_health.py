@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from django.test import RequestFactory
 
 from observability import health
+from observability.celery import app
 from observability.core.models import Heartbeat
 from observability.health import Part, State
 from probes.exposition import Parser, series
@@ -40,8 +41,8 @@ def test_the_process_lives() -> None:
 
 
 def test_ready_when_every_part_answers(frozen_now: datetime, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(health.app.conf, "broker_url", redis_url)
-    monkeypatch.setitem(health.app.conf, "broker_write_url", redis_url)
+    monkeypatch.setitem(app.conf, "broker_url", redis_url)
+    monkeypatch.setitem(app.conf, "broker_write_url", redis_url)
     heartbeats(*health.WORKERS)
     answer = health.readyz(REQUEST)
     assert json.loads(answer.content)["parts"] == [
@@ -71,8 +72,8 @@ def test_when_no_worker_is_heard_beat_is_suspected_first() -> None:
 
 def test_a_silent_broker_is_failing_and_says_that_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
-    monkeypatch.setitem(health.app.conf, "broker_url", url)
-    monkeypatch.setitem(health.app.conf, "broker_write_url", url)
+    monkeypatch.setitem(app.conf, "broker_url", url)
+    monkeypatch.setitem(app.conf, "broker_write_url", url)
     part = health.examine_broker()
     assert part.state is State.FAILING
     assert "Nothing is lost" in part.fix

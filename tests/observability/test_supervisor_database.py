@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -36,3 +38,11 @@ def test_a_database_that_is_there_is_kept(database_server: Database) -> None:
     with database_server.connect(postgres.ADMIN, "postgres") as connection:
         assert postgres.create_database(connection, name="supervisor_kept") is True
         assert postgres.create_database(connection, name="supervisor_kept") is False
+
+
+def test_a_state_that_a_killed_server_left_behind_is_not_believed(tmp_path: Path) -> None:
+    pid_file = tmp_path / "postmaster.pid"
+    assert not postgres.says_ready(pid_file, 7)
+    pid_file.write_text("7\n/data\n1\n5432\n/s\n\n1 2\nready   \n")
+    assert postgres.says_ready(pid_file, 7)
+    assert not postgres.says_ready(pid_file, 8)

@@ -81,6 +81,35 @@ def test_chat_deltas_are_read_and_an_empty_first_delta_is_no_token():
     assert completion.per_token_seconds is None
 
 
+def chunks(*documents: dict) -> bytes:
+    return "".join("data: " + json.dumps(document) + "\n\n" for document in documents).encode() + b"data: [DONE]\n\n"
+
+
+def delta(**fields: object) -> dict:
+    return {"choices": [{"delta": fields, "finish_reason": None}]}
+
+
+def test_a_token_without_text_is_a_token_and_the_server_s_count_is_kept():
+    # as vLLM streams "7", then half a character, then its other half
+    usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
+    stream = (delta(role="assistant", content=""), delta(content="7"), delta(content=""), delta(content="é"), usage)
+    completion = fed([chunks(*stream)]).completion()
+    assert (completion.text, len(completion.token_seconds), completion.tokens) == ("7é", 3, 3)
+
+
+def test_an_empty_last_chunk_that_the_server_does_not_count_is_no_token():
+    usage = {"choices": [], "usage": {"completion_tokens": 1}}
+    assert len(fed([chunks(delta(content="7"), delta(content=""), usage)]).completion().token_seconds) == 1
+    assert len(fed([chunks(delta(content="7"), delta())]).completion().token_seconds) == 1
+
+
+def test_pieces_of_several_tokens_count_by_the_server():
+    usage = {"choices": [], "usage": {"completion_tokens": 5}}
+    completion = fed([chunks(delta(content="ab"))[:-14], chunks(delta(content="cde"), usage)]).completion()
+    assert completion.token_seconds == (0.5, 1.0)
+    assert completion.per_token_seconds == 0.125
+
+
 @pytest.mark.parametrize(
     ("stream", "outcome", "detail"),
     [
@@ -102,6 +131,8 @@ def test_a_stream_that_broke_after_its_200_is_not_ok(stream, outcome, detail):
         b"data: {\n\n",
         b"data: []\n\n",
         b'data: {"choices": [3]}\n\n',
+        b'data: {"usage": {"tokens": 3}}\n\n',
+        b'data: {"choices": [{"text": 3}]}\n\n',
         b"data: 7\n\n",
         b"data: \xff\n\n",
         b"x" * (LIMIT_BYTES + 1),
@@ -121,7 +152,15 @@ def test_any_bytes_are_read_or_broken(pieces):
 def test_requests_are_repeatable_and_stream():
     url, body = openai.request(CANARY, PROMPT)
     assert url == "http://chat/v1/completions"
-    assert body == {"model": "m", "prompt": "Where?", "max_tokens": 8, "temperature": 0, "seed": 0, "stream": True}
+    assert body == {
+        "model": "m",
+        "prompt": "Where?",
+        "max_tokens": 8,
+        "temperature": 0,
+        "seed": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
     url, body = openai.request(Canary("chat", "http://chat", "m", (PROMPT,), api="chat"), PROMPT)
     assert url == "http://chat/v1/chat/completions"
     assert body["messages"] == [{"role": "user", "content": "Where?"}]

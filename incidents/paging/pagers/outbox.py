@@ -51,7 +51,7 @@ def claim(*, now: datetime) -> list[Copy]:
     with transaction.atomic():
         related = ("incident", "incident__service", "organisation", "user", "endpoint")
         found = Page.objects.filter(pk__in=[page.pk for page in claimed]).select_related(*related)
-        pages = [page for page in found.defer("endpoint__secret").order_by("due_at", "pk") if not _cancelled(page, now)]
+        pages = [page for page in found.defer("endpoint__secret").order_by("due_at", "pk") if not _cancelled(page)]
         _note_lost_tries(pages, now)
         for page in pages:
             page.attempts += 1
@@ -108,16 +108,19 @@ def record(*, copy: Copy, outcome: Outcome, seconds: float, now: datetime) -> Pa
     return page
 
 
-def _cancelled(page: Page, now: datetime) -> bool:
+def _cancelled(page: Page) -> bool:
     """An answer cancels its pages in its own transaction; this catches what was decided in the same instant."""
-    calls_for_answer = page.kind in {Page.Kind.OPENED, Page.Kind.ESCALATED}
-    answered = page.incident.state != State.OPEN if calls_for_answer else False
-    over = page.kind == Page.Kind.RAISED and page.incident.state == State.RESOLVED
-    if answered or over:
-        Page.objects.filter(pk=page.pk, state=Page.State.PENDING).update(
-            state=Page.State.CANCELLED, closed_reason=page.incident.state, lease_until=None
-        )
-    return answered or over
+    state = page.incident.state
+    stale = {
+        Page.Kind.OPENED: state != State.OPEN,
+        Page.Kind.ESCALATED: state != State.OPEN,
+        Page.Kind.RAISED: state == State.RESOLVED,
+        Page.Kind.RESOLVED: state != State.RESOLVED,
+    }[Page.Kind(page.kind)]
+    if stale:
+        pending = Page.objects.filter(pk=page.pk, state=Page.State.PENDING)
+        pending.update(state=Page.State.CANCELLED, closed_reason=state, lease_until=None)
+    return stale
 
 
 def _note_lost_tries(pages: list[Page], now: datetime) -> None:

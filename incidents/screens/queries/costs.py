@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from incidents.learning import queries as learning
+from django.db.models import Q
+
 from incidents.response.models import Incident
 from incidents.screens.queries.lists import leaf_title
 from observability.core.models import Organisation
+from sloengine.budgets.queries import bad_events
 from sloengine.catalog.models import Service
 from sloengine.cost.queries import cost_per_1k
+from sloengine.objectives.models import Objective
+from sloengine.objectives.objective import MEASURES, SERVING, Indicator
 
 MOST = 200
+#: Objectives whose events are requests; those of tokens would count each request many times.
+OF_REQUESTS = [indicator.value for indicator in SERVING if MEASURES[indicator].noun == "requests"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One incident; `bad` is the most that any objective it burned lost, `usd` those requests at the mean price of one."""
+    """One incident; `bad` is the most requests that any objective it burned lost, `usd` those at the mean price of one."""
 
     number: int
     title: str
@@ -36,7 +42,7 @@ def incident_costs(*, organisation: Organisation, service: str, start: datetime,
     """Incidents that began in the range, newest first, drills left out."""
     rows = Incident.objects.filter(organisation=organisation, opened_at__gt=start, opened_at__lte=now, drill=False)
     rows = rows.filter(service__slug=service) if service else rows
-    found = list(rows.select_related("service", "postmortem").order_by("-opened_at", "-pk")[:MOST])
+    found = list(rows.select_related("service").prefetch_related("alerts").order_by("-opened_at", "-pk")[:MOST])
     services = {row.service for row in found if row.service is not None}
     prices = {one.pk: _price(one, start, now) for one in services}
     return tuple(_cost(row, prices.get(row.service_id or 0), now) for row in found)
@@ -64,12 +70,20 @@ def _cost(incident: Incident, price: Decimal | None, now: datetime) -> Cost:
 
 
 def _bad(incident: Incident, now: datetime) -> float | None:
-    """From the postmortem's figures where there is one, for they do not fade with the rollups; else counted now."""
-    postmortem = getattr(incident, "postmortem", None)
-    if postmortem is not None:
-        figures = postmortem.figures
-        counted = [spent.get("bad") for spent in figures.get("budgets") or ()] + [figures.get("failed_requests")]
-    else:
-        impact = learning.impact(incident=incident, now=now)
-        counted = [*(spent.bad for spent in impact.budgets), impact.failed]
-    return max((float(one) for one in counted if one is not None), default=None)
+    """Requests over the goal from the start of the impact to its end: the most that any objective that burned lost."""
+    began = incident.impact_started_at or incident.opened_at
+    end = incident.mitigated_at or incident.resolved_at or now
+    objectives = burnt(incident)
+    lost = [
+        bad_events(objective=one, start=min(began, end), end=end) for one in objectives if one.indicator in OF_REQUESTS
+    ]
+    return max((bad for bad, total in lost if total), default=None)
+
+
+def burnt(incident: Incident) -> list[Objective]:
+    """The objectives that the incident's alerts are about: those that burned, and availability where something was down."""
+    alerts = list(incident.alerts.all())
+    slugs = [str(alert.annotations.get("objective")) for alert in alerts if alert.kind == "burn"]
+    down = [Indicator.AVAILABILITY.value] if any(alert.kind == "outage" for alert in alerts) else []
+    rows = Objective.objects.filter(Q(slug__in=slugs) | Q(indicator__in=down), service=incident.service)
+    return list(rows.select_related("service").order_by("slug"))

@@ -19,12 +19,12 @@ from incidents.response.models import Incident, TimelineEntry
 from incidents.response.timeline import TimelineKind
 from incidents.screens import board, sheet
 from incidents.screens.queries import evidence
+from incidents.screens.queries.costs import burnt
 from incidents.screens.queries.lists import IncidentRow, incident_row, leaf_title
 from incidents.screens.queries.now import watch_of
 from incidents.screens.queries.runbooks import Checklist, checklist
 from observability.core.permissions import Actor, Verb, allowed
 from sloengine.budgets.queries import bad_events, statuses
-from sloengine.objectives.models import Objective
 
 HOT = {
     TimelineKind.OPENED,
@@ -132,13 +132,12 @@ def _moments(incident: Incident) -> sheet.Moments:
 
 def _harm(incident: Incident, now: datetime) -> sheet.Harm | None:
     """Bad events since the impact began, and the budget left, of the objective that burned first and worst."""
-    alert = incident.alerts.filter(kind="burn").select_related("finding").order_by("urgency", "starts_at").first()
-    if alert is None or alert.finding is None or incident.service is None:
+    objectives = burnt(incident)
+    if not objectives:
         return None
-    slug = str(alert.finding.evidence.get("objective") or "")
-    objective = Objective.objects.filter(service=incident.service, slug=slug).select_related("service").first()
-    if objective is None:
-        return None
+    alert = incident.alerts.filter(kind="burn").order_by("urgency", "starts_at").first()
+    first = alert.annotations.get("objective") if alert is not None else None
+    objective = next((one for one in objectives if one.slug == first), objectives[0])
     end = incident.mitigated_at or incident.resolved_at or now
     (status,) = statuses(objectives=[objective], now=incident.resolved_at or now)
     bad, total = bad_events(

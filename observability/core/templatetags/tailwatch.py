@@ -8,7 +8,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from observability.core import clock, words
@@ -93,17 +93,17 @@ def split(shares: Any) -> SafeString:
         return format_html('<span class="muted">{}</span>', words.NOTHING)
     queue, prefill, decode = shares.queue, shares.prefill, shares.decode
     said = f"mean share: queue {words.percent(queue, 0)}, prefill {words.percent(prefill, 0)}, decode {words.percent(decode, 0)}"
-    a, b, c = (round(120 * part, 1) for part in (queue, prefill, decode))
+    start, widths = 0.0, (queue * 120, prefill * 120, decode * 120)
+    bars = []
+    for kind, width in zip("qpd", widths, strict=True):
+        bars.append((kind, round(start, 1), round(width, 1)))
+        start += width
     return format_html(
-        '<svg class="split" viewBox="0 0 120 10" width="120" height="10" role="img" aria-label="{}"><title>{}</title><rect class="track" width="120" height="10" rx="2"/>'
-        '<rect class="q" width="{}" height="10"/><rect class="p" x="{}" width="{}" height="10"/><rect class="d" x="{}" width="{}" height="10"/></svg>',
+        '<svg class="split" viewBox="0 0 120 10" width="120" height="10" role="img" aria-label="{}"><title>{}</title>'
+        '<rect class="track" width="120" height="10" rx="2"/>{}</svg>',
         said,
         said,
-        a,
-        a,
-        b,
-        a + b,
-        c,
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="10"/>', bars),
     )
 
 

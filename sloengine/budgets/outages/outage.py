@@ -31,8 +31,8 @@ class ServiceTotals:
     counted: float
     up: float
     replicas: float
-    request_seconds: float  # seconds for which there were request counters
-    target_seconds: float
+    request_readings: float  # readings that held request counters
+    target_readings: float
 
     def dump(self) -> dict[str, float]:
         return asdict(self)
@@ -110,7 +110,7 @@ def _some_down(before: ServiceTotals, after: ServiceTotals) -> bool:
 
 
 def _gone(before: ServiceTotals, after: ServiceTotals) -> bool:
-    return after.request_seconds <= before.request_seconds and after.target_seconds <= before.target_seconds
+    return after.request_readings <= before.request_readings and after.target_readings <= before.target_readings
 
 
 def _traffic(history: Sequence[ServiceTotals]) -> bool:

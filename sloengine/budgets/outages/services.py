@@ -15,7 +15,7 @@ from sloengine.budgets.windows import table
 from sloengine.catalog.models import Service
 from sloengine.collect.models import MetricSource
 from sloengine.objectives.objective import MEASURES, Indicator, Measure, Reading
-from sloengine.objectives.queries import COVERED, DENOMINATOR, NUMERATOR, Readings
+from sloengine.objectives.queries import DENOMINATOR, NUMERATOR, SEEN, Readings
 from sloengine.objectives.selection import Want
 from sloengine.rollups import queries as rollups
 
@@ -40,8 +40,8 @@ def totals(services: Sequence[Service], readings: Readings) -> dict[int, Service
             counted=float(values[2 * i, DENOMINATOR]),
             up=float(values[2 * i + 1, NUMERATOR]),
             replicas=float(values[2 * i + 1, DENOMINATOR]),
-            request_seconds=float(values[2 * i, COVERED]),
-            target_seconds=float(values[2 * i + 1, COVERED]),
+            request_readings=float(values[2 * i, SEEN]),
+            target_readings=float(values[2 * i + 1, SEEN]),
         )
         for i, service in enumerate(services)
     }

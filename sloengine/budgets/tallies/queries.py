@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-Row = npt.NDArray[np.float64]  # five numbers
-Rows = npt.NDArray[np.float64]  # instants x five numbers
-NUMERATOR, DENOMINATOR, GOOD, TOTAL, COVERED = range(5)
+Row = npt.NDArray[np.float64]  # seven numbers
+Rows = npt.NDArray[np.float64]  # instants x seven numbers
+NUMERATOR, DENOMINATOR, GOOD, TOTAL, COVERED, READINGS, SEEN_AT = range(7)
 
 _AT = """
-SELECT o.place, e.place, extract(epoch FROM t.tick)::float8, t.numerator, t.denominator, t.good, t.total, t.covered_seconds
+SELECT o.place, e.place, extract(epoch FROM t.tick)::float8, t.numerator, t.denominator, t.good, t.total, t.covered_seconds, t.readings,
+    extract(epoch FROM t.seen_at)::float8
 FROM unnest(%s::bigint[]) WITH ORDINALITY AS o(id, place)
 CROSS JOIN unnest(%s::timestamptz[]) WITH ORDINALITY AS e(edge, place)
 CROSS JOIN LATERAL (
@@ -29,7 +30,8 @@ CROSS JOIN LATERAL (
 
 @dataclass(frozen=True, slots=True)
 class TallyTable:
-    """`values[objective, edge]` holds numerator, denominator, good, total and covered seconds since the beginning.
+    """`values[objective, edge]` holds numerator, denominator, good, total, covered seconds and readings since the beginning, and when
+    the signal was last seen (unix seconds, NaN for never).
 
     `ticks` is the instant of the row that answered, NaT where the objective has none. An edge before the first row is
     answered by the first row: the window is then what exists.
@@ -41,7 +43,7 @@ class TallyTable:
 
 def at(*, objectives: Sequence[int], edges: Sequence[datetime]) -> TallyTable:
     """The totals of each objective at each edge."""
-    values = np.zeros((len(objectives), len(edges), 5))
+    values = np.zeros((len(objectives), len(edges), 7))
     ticks = np.full((len(objectives), len(edges)), np.nan)
     if objectives and edges:
         with connection.cursor() as cursor:

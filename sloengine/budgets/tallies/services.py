@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import connection, transaction
 
 from sloengine.budgets import slices
 from sloengine.budgets.models import Tally
-from sloengine.budgets.slices import Counters
+from sloengine.budgets.slices import Counters, Coverage
 from sloengine.budgets.tallies import queries
 from sloengine.objectives.models import Objective
-from sloengine.objectives.queries import COVERED, DENOMINATOR, NUMERATOR, Readings, SlotMap, read
-from sloengine.objectives.selection import Bound, Want, want
+from sloengine.objectives.objective import Bound
+from sloengine.objectives.queries import DENOMINATOR, NUMERATOR, SEEN, Readings, SlotMap, read
+from sloengine.objectives.selection import Want, want
 
 #: Budgets look back their window; history beyond it is not tallied for a new objective.
 MARGIN = timedelta(hours=1)
@@ -42,8 +43,7 @@ def advance(
     wants = [want(objective.promise, service_id=objective.service_id) for objective in old]
     readings = read(wants=[*wants, *extra], slots=slots, edges=steps)
     for index, objective in enumerate(old):
-        anchor, good, total = known[objective.pk]
-        rows += _rows(objective, index, readings, anchor=anchor, good=good, total=total)
+        rows += _rows(objective, index, readings, known[objective.pk])
         _note_bound(objective, readings.selections[index].bound)
     _insert(rows)
     _remember(objectives, rows, known, tick)
@@ -51,8 +51,16 @@ def advance(
     return Advanced(extra=last, rows=len(rows))
 
 
-#: A slice boundary's counters, and the good and total of the last row: what the next tick counts on from.
-Anchor = tuple[Counters, float, float]
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What the next tick counts on from: the counters at the last slice boundary, and the last row's sums and coverage."""
+
+    boundary: Counters
+    good: float
+    total: float
+    coverage: Coverage
+
+
 #: By objective, with the tick they belong to. A tick that another process wrote, or that was rolled back, is read again.
 _anchors: dict[tuple[object, int], tuple[datetime, Anchor]] = {}
 
@@ -79,11 +87,11 @@ def _remember(objectives: Sequence[Objective], rows: Sequence[Tally], known: Map
         at = next((row for row in reversed(by_objective[objective.pk]) if row.tick == edge), None)
         if at is not None:
             counters = Counters(edge, at.numerator, at.denominator, at.covered_seconds)
-        elif objective.pk in known and known[objective.pk][0].at == edge:
-            counters = known[objective.pk][0]
+        elif objective.pk in known and known[objective.pk].boundary.at == edge:
+            counters = known[objective.pk].boundary
         else:
             continue
-        anchors[connection.settings_dict["NAME"], objective.pk] = tick, (counters, last.good, last.total)
+        anchors[connection.settings_dict["NAME"], objective.pk] = tick, Anchor(counters, last.good, last.total, _coverage(last))
     transaction.on_commit(lambda: _anchors.update(anchors))
 
 
@@ -98,8 +106,10 @@ def _known(objectives: Sequence[Objective], until: datetime) -> dict[int, Anchor
         boundary = slices.boundary(until, slice_seconds=objective.slice_seconds)
         values = table.values[row, edges.index(boundary)]
         last = table.values[row, -1]
-        anchor = Counters(boundary, values[queries.NUMERATOR], values[queries.DENOMINATOR], values[queries.COVERED])
-        known[objective.pk] = anchor, float(last[queries.GOOD]), float(last[queries.TOTAL])
+        counters = Counters(boundary, values[queries.NUMERATOR], values[queries.DENOMINATOR], values[queries.COVERED])
+        seen = None if np.isnan(last[queries.SEEN_AT]) else datetime.fromtimestamp(last[queries.SEEN_AT], UTC)
+        coverage = Coverage(until, float(last[queries.READINGS]), seen, float(last[queries.COVERED]))
+        known[objective.pk] = Anchor(counters, float(last[queries.GOOD]), float(last[queries.TOTAL]), coverage)
     return known
 
 
@@ -113,41 +123,45 @@ def _tally_new(objectives: Sequence[Objective], slots: SlotMap, tick: datetime) 
     rows: list[Tally] = []
     for index, objective in enumerate(objectives):
         _note_bound(objective, readings.selections[index].bound)
-        first = _counters(readings, 0, index)
-        base = Tally(
-            objective=objective, tick=first.at, numerator=first.numerator, denominator=first.denominator,
-            good=0.0 if objective.is_timeslices else first.numerator, total=0.0 if objective.is_timeslices else first.denominator,
-            covered_seconds=first.covered_seconds,
-        )  # fmt: skip
-        rows.append(base)
+        values = readings.values[0, index]
+        coverage = Coverage(readings.edges[0], float(values[SEEN]), None, 0.0)
+        first = Counters(readings.edges[0], float(values[NUMERATOR]), float(values[DENOMINATOR]), 0.0)
+        good, total = (0.0, 0.0) if objective.is_timeslices else (first.numerator, first.denominator)
+        rows.append(_row(objective, first, coverage, good=good, total=total))
         later = Readings(readings.edges[1:], readings.values[1:], readings.selections)
-        rows += _rows(objective, index, later, anchor=first, good=base.good, total=base.total)
+        rows += _rows(objective, index, later, Anchor(first, good, total, coverage))
     return rows
 
 
-def _rows(
-    objective: Objective, index: int, readings: Readings, *, anchor: Counters, good: float, total: float
-) -> list[Tally]:
-    steps = [_counters(readings, edge, index) for edge in range(len(readings.edges))]
+def _rows(objective: Objective, index: int, readings: Readings, anchor: Anchor) -> list[Tally]:
+    coverages, steps = [], []
+    last = anchor.coverage
+    for at, values in zip(readings.edges, readings.values[:, index], strict=True):
+        last = last.next(at=at, readings=float(values[SEEN]))
+        coverages.append(last)
+        steps.append(Counters(at, float(values[NUMERATOR]), float(values[DENOMINATOR]), last.seconds))
     if objective.is_timeslices:
         counted: Sequence[tuple[float, float]] = slices.accumulate(
-            anchor=anchor, steps=steps, slice_seconds=objective.slice_seconds, slice_target=objective.slice_target or 0.0,
-            good=good, total=total,
+            anchor=anchor.boundary, steps=steps, slice_seconds=objective.slice_seconds,
+            slice_target=objective.slice_target or 0.0, good=anchor.good, total=anchor.total,
         )  # fmt: skip
     else:
         counted = [(step.numerator, step.denominator) for step in steps]
     return [
-        Tally(
-            objective=objective, tick=step.at, numerator=step.numerator, denominator=step.denominator,
-            good=well, total=every, covered_seconds=step.covered_seconds,
-        )
-        for step, (well, every) in zip(steps, counted, strict=True)
-    ]  # fmt: skip
+        _row(objective, step, coverage, good=good, total=total)
+        for step, coverage, (good, total) in zip(steps, coverages, counted, strict=True)
+    ]
 
 
-def _counters(readings: Readings, edge: int, index: int) -> Counters:
-    values = readings.values[edge, index]
-    return Counters(readings.edges[edge], float(values[NUMERATOR]), float(values[DENOMINATOR]), float(values[COVERED]))
+def _row(objective: Objective, step: Counters, coverage: Coverage, *, good: float, total: float) -> Tally:
+    return Tally(
+        objective=objective, tick=step.at, numerator=step.numerator, denominator=step.denominator, good=good, total=total,
+        covered_seconds=coverage.seconds, readings=coverage.readings, seen_at=coverage.seen_at,
+    )  # fmt: skip
+
+
+def _coverage(row: Tally) -> Coverage:
+    return Coverage(row.tick, row.readings, row.seen_at, row.covered_seconds)
 
 
 def _note_bound(objective: Objective, bound: Bound | None) -> None:
@@ -158,14 +172,15 @@ def _note_bound(objective: Objective, bound: Bound | None) -> None:
 
 
 _INSERT = """
-INSERT INTO sloengine_tally (objective_id, tick, numerator, denominator, good, total, covered_seconds)
-SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
+INSERT INTO sloengine_tally (objective_id, tick, numerator, denominator, good, total, covered_seconds, readings, seen_at)
+SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[], %s::float8[], %s::float8[],
+    %s::float8[], %s::timestamptz[])
 ON CONFLICT (objective_id, tick) DO NOTHING
 """
 
 
 def _insert(rows: Sequence[Tally]) -> None:
-    columns = ("objective_id", "tick", "numerator", "denominator", "good", "total", "covered_seconds")
+    columns = ("objective_id", "tick", "numerator", "denominator", "good", "total", "covered_seconds", "readings", "seen_at")
     with connection.cursor() as cursor:
         for begin in range(0, len(rows), 5000):
             part = rows[begin : begin + 5000]

@@ -20,8 +20,8 @@ from sloengine.catalog.discovery import Found
 from sloengine.catalog.models import Service
 from sloengine.collect.increments import Floats, Readings, restore
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot
-from sloengine.collect.slots import BLOCK_SIZE, Feed, Part, Scope, SlotKey, allocate
-from sloengine.collect.totals import Plan, SlotMap, extended
+from sloengine.collect.slots import BLOCK_SIZE, Part, Scope, SlotKey, allocate
+from sloengine.collect.totals import Fed, Plan, SlotMap, extended
 from sloengine.rollups.models import TABLES
 from sloengine.rollups.thinning import TIERS
 
@@ -33,9 +33,10 @@ class SourceState:
     slots: SlotMap = field(default_factory=SlotMap)
     block_ids: tuple[int, ...] = ()
     totals: Floats = field(default_factory=lambda: np.empty(0))
-    feeding: Mapping[Series, Feed] = field(default_factory=dict)
+    fed: Mapping[Series, Fed] = field(default_factory=dict)
     plan: Plan | None = None
-    found: Found = field(default_factory=Found)
+    #: What the last reading named; None after a start, when nobody knows.
+    found: Found | None = None
     #: The list of series as it was last written.
     written: list[Series] | None = None
 

@@ -12,14 +12,15 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from observability.core.models import User
-from sloengine.catalog.discovery import find
+from sloengine.catalog.discovery import Found, find
+from sloengine.catalog.models import Service
 from sloengine.catalog.services import record
 from sloengine.collect.increments import Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
 from sloengine.collect.services.state import SourceState, recall, remember, with_slots, write_readings
 from sloengine.collect.slots import Scope
-from sloengine.collect.totals import Plan, add, feeds_of, grown, missing, plan
+from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
 from sloengine.rollups.queries.rows import keep_in_cache
 from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
 from sloengine.rollups.thinning import FINEST, MIDNIGHT_STEP_SECONDS, tiers_of, tiers_of_stand_in
@@ -38,13 +39,15 @@ CATCH_UP_TICKS: Final = 40
 #: A series not seen for so long is gone for good.
 FORGET_AFTER_SECONDS: Final = 24 * 3600
 DISCOVER_EVERY_SECONDS: Final = 300
+#: A label that takes a value a request would fill the disk: a source gets no more slots than this. 40 services have 40,000.
+MAX_SLOTS: Final = 100_000
 
 
 def collect_due(*, now: datetime) -> int:
     """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice."""
     due = [
         (source, ticks)
-        for source in MetricSource.objects.filter(enabled=True).select_related("organisation").order_by("pk")
+        for source in MetricSource.objects.filter(enabled=True).order_by("pk")
         if (ticks := due_ticks(source, now=now))
     ]
     if due:
@@ -77,7 +80,6 @@ def collect_reading(*, source: MetricSource, reading: Reading) -> bool:
         locked = MetricSource.objects.select_for_update().get(pk=source.pk)
         if locked.last_tick is not None and reading.at <= locked.last_tick:
             return False
-        locked.organisation = source.organisation
         before = recall(locked)
         after, rows = _count(locked, before, reading)
         _thin(locked, before, after, rows, at=reading.at)
@@ -144,19 +146,43 @@ def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple
 def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datetime) -> tuple[SourceState, Plan]:
     """The state with a slot for all that the reading holds, and where all of it goes; nearly always as before."""
     if not step.reordered and before.plan is not None:
-        if at.timestamp() % DISCOVER_EVERY_SECONDS == 0:
-            record(found=before.found, organisation=source.organisation, now=at, simulated=source.simulated)
+        if at.timestamp() % DISCOVER_EVERY_SECONDS == 0 and before.found is not None:
+            _record(source, before, before.found, at=at)
         return before, before.plan
     found = find(step.order.keys)
-    services = record(found=found, organisation=source.organisation, now=at, simulated=source.simulated)
-    feeding = feeds_of(step.order, before.feeding)
-    new = missing(step.order, feeding, before.slots)
+    services = _record(source, before, found, at=at)
+    new_series = strangers(step.order, before.fed)
+    new = missing(new_series, before.slots)
+    room = MAX_SLOTS - len(before.slots.numbers)
+    if len(new) > room:
+        log.error(
+            "source %s asks for %d slots more, but has room for %d only: which label runs away?",
+            source.name,
+            len(new),
+            room,
+        )
+        new = new[:room]
     slots, block_ids = before.slots, before.block_ids
     if new:
         slots, block_ids = with_slots(source, before, keys=new, services=services, at=at)
-    places = plan(step.order, feeding, slots)
-    after = replace(before, slots=slots, block_ids=block_ids, feeding=feeding, found=found, plan=places)
+    known = before.fed
+    if len(known) > 4 * len(step.order.keys) + 1000:
+        known = {key: known[key] for key in step.order.keys if key in known}
+    fed = {**known, **placed(new_series, slots)}
+    places = plan(step.order, fed, size=slots.size)
+    after = replace(before, slots=slots, block_ids=block_ids, fed=fed, found=found, plan=places)
     return after, places
+
+
+def _record(source: MetricSource, before: SourceState, found: Found, *, at: datetime) -> dict[str, Service]:
+    return record(
+        found=found,
+        organisation=source.organisation,
+        now=at,
+        simulated=source.simulated,
+        before=before.found,
+        before_at=before.last_tick,
+    )
 
 
 def _write_tick(source: MetricSource, reading: Reading, *, at: datetime) -> None:

@@ -17,7 +17,7 @@ from sloengine.collect.increments import Readings, Step, advance
 from sloengine.collect.models import KeptReading, MetricSource
 from sloengine.collect.services.state import recall, remember, with_slots
 from sloengine.collect.slots import Scope
-from sloengine.collect.totals import Plan, add, feeds_of, grown, missing, plan
+from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
 from sloengine.rollups.services.rows import Row, copy, ensure_partitions, rows_of
 from sloengine.rollups.thinning import TIERS, Tier, tiers_of
 
@@ -101,14 +101,15 @@ class _History:
         services = discover(
             samples=keys, organisation=self.source.organisation, now=at, simulated=self.source.simulated
         )
-        feeding = feeds_of(step.order, self.state.feeding)
+        new_series = strangers(step.order, self.state.fed)
         slots, ids = self.state.slots, self.state.block_ids
-        new = missing(step.order, feeding, slots)
+        new = missing(new_series, slots)
         if new:
             slots, ids = with_slots(self.source, self.state, keys=new, services=services, at=at)
-        places = plan(step.order, feeding, slots)
+        fed = {**self.state.fed, **placed(new_series, slots)}
+        places = plan(step.order, fed, size=slots.size)
         totals = grown(self.state.totals, slots.size)
-        self.state = replace(self.state, slots=slots, block_ids=ids, feeding=feeding, totals=totals)
+        self.state = replace(self.state, slots=slots, block_ids=ids, fed=fed, totals=totals)
         return step, places
 
     def _sort_out(self, tiers: Sequence[Tier], *, flush_at: int = ROWS_AT_ONCE) -> None:

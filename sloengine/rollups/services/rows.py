@@ -30,9 +30,12 @@ class Row(NamedTuple):
 def rows_of(
     *, at: datetime, blocks: Sequence[tuple[Scope, int]], block_ids: Sequence[int], totals: Floats, states: Bytes
 ) -> Iterator[tuple[Scope, Row]]:
-    """One row a block: the totals of its slots in use."""
+    """One row a block: the totals of its slots in use. A block whose replicas are all gone gets none: what they counted stands
+    in its last row, as long as the finest tier keeps it."""
     for number, ((scope, used), block_id) in enumerate(zip(blocks, block_ids, strict=True)):
         place = slice(number * BLOCK_SIZE, number * BLOCK_SIZE + used)
+        if scope is Scope.REPLICA and not states[place].any():
+            continue
         yield scope, Row(block_id, at, totals[place].tobytes(), states[place].tobytes())
 
 

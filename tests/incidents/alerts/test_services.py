@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from incidents.alerts import services
 from incidents.alerts.models import Alert, AlertCursor
+from incidents.diagnosis import services as diagnosis
 from incidents.paging.models import Page
 from incidents.response import services as response
 from incidents.response.lifecycle import State
@@ -231,14 +234,21 @@ def test_a_finding_that_breaks_the_reading_keeps_no_other_from_being_read(
     assert Alert.objects.count() == 2
 
 
-def test_a_failing_diagnosis_does_not_stop_the_page(chat: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("incidents.diagnosis.services.TREE_FILE", services.__file__)
-    from incidents.diagnosis import services as diagnosis
-
+@pytest.fixture
+def broken_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The installation's decision tree cannot be read."""
+    file = tmp_path / "tree.yaml"
+    file.write_text("no: tree", encoding="utf-8")
+    monkeypatch.setattr(diagnosis, "TREE_FILE", file)
     diagnosis.tree.cache_clear()
+    yield
+    diagnosis.tree.cache_clear()
+
+
+@pytest.mark.usefixtures("broken_tree")
+def test_a_failing_diagnosis_does_not_stop_the_page(chat: Service) -> None:
     factories.make_finding(chat)
     services.pull_findings(now=NOW)
-    diagnosis.tree.cache_clear()
     incident = Incident.objects.get()
     assert incident.pages.count() == 1
     assert any(line.startswith("No diagnosis: ") for line in timeline(incident))
@@ -257,7 +267,7 @@ def test_what_the_diagnosis_finds_worth_a_page_later_is_paged_for_then(chat: Ser
     assert incident.pages.count() == 1
 
 
-def test_a_quiet_beat_costs_one_query(chat: Service, acme: Organisation) -> None:
+def test_a_quiet_beat_costs_two_queries(chat: Service, acme: Organisation) -> None:
     for minute in range(3):
         finding = factories.make_finding(chat, now=at(minute))
         services.pull_findings(now=at(minute))
@@ -267,4 +277,4 @@ def test_a_quiet_beat_costs_one_query(chat: Service, acme: Organisation) -> None
         connection,
     ) as queries:
         services.pull_findings(now=at(3))
-    assert len(queries) == 1
+    assert len(queries) == 2

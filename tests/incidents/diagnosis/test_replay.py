@@ -72,6 +72,21 @@ def test_noise_is_no_regression() -> None:
     assert judge_slice(slice_="facts", pairs=pairs).verdict is Verdict.SAME
 
 
+def test_slices_too_small_to_judge_alone_speak_together() -> None:
+    class TwoSlices(FakeReplayer):
+        def suite(self, service: str) -> Sequence[ReplayPrompt]:
+            return [
+                ReplayPrompt(("code", "facts")[number % 2], f"Question {number}", (REFERENCE,)) for number in range(20)
+            ]
+
+    found = run(replayer=TwoSlices({"v2": WORSE, "v1": REFERENCE}), service="chat", version="v2", previous="v1")
+    assert [(one.slice, one.verdict) for one in found.slices] == [
+        ("code", Verdict.INSUFFICIENT),
+        ("facts", Verdict.INSUFFICIENT),
+        ("all slices together", Verdict.WORSE),
+    ]
+
+
 def test_it_is_stored_and_read_back() -> None:
     found = run(replayer=FakeReplayer({"v2": WORSE, "v1": REFERENCE}), service="chat", version="v2", previous="v1")
     assert replay.from_json(replay.to_json(found)) == Replayed(found.slices)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.heavy]
 
 START = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 TICK = timedelta(seconds=15)
-QUIET = timedelta(minutes=12)
+QUIET = timedelta(minutes=6)
 
 FINDINGS = {
     "traffic-spike": {"kind": "burn", "severity": "page", "indicator": "ttft"},
@@ -70,7 +70,7 @@ def test_a_simulated_fault_is_diagnosed(stage: Stage, fault: str) -> None:
     stage.play(QUIET)
     impact = stage.now
     stage.fleet.start_fault(fault)
-    stage.play(timedelta(minutes=3))
+    stage.play(timedelta(seconds=90))
     service = Service.objects.get(slug=FAULTS[fault].service)
     found = FINDINGS[fault]
     evidence = {

@@ -29,7 +29,7 @@ FACTS = Facts(
         end=NOON + timedelta(minutes=30),
         requests=20000.0,
         failed=500.0,
-        budgets=(BudgetSpent("ttft", "First token", 0.999, 2500.0, 20000.0, 0.25),),
+        budgets=(BudgetSpent("ttft", "First token", "requests", 0.999, 2500.0, 20000.0, 0.25),),
     ),
     timeline=[
         Line(NOON, "tailwatch", "Opened"),
@@ -69,7 +69,7 @@ def test_the_impact_in_failed_requests_and_budget() -> None:
     impact = section(draft(FACTS), "Impact")
     assert "From 2026-01-05 12:00:00 to 12:30:00 UTC (30 min)." in impact
     assert "- Failed requests: 500 of 20,000 (2.50%)" in impact
-    assert "| First token | 2,500 | 20,000 | 25.0% |" in impact
+    assert "| First token | 2,500 of 20,000 requests | 25.0% |" in impact
 
 
 def test_what_was_not_measured_reads_cannot_tell_and_never_0() -> None:
@@ -77,8 +77,8 @@ def test_what_was_not_measured_reads_cannot_tell_and_never_0() -> None:
     impact = section(draft(replace(FACTS, impact=unknown)), "Impact")
     assert "- Failed requests: cannot tell" in impact
     assert "- Error budget spent: cannot tell" in impact
-    partly = replace(FACTS.impact, budgets=(BudgetSpent("ttft", "First token", 0.999, None, None, None),))
-    assert "| First token | cannot tell | cannot tell | cannot tell |" in draft(replace(FACTS, impact=partly))
+    partly = replace(FACTS.impact, budgets=(BudgetSpent("ttft", "First token", "requests", 0.999, None, None, None),))
+    assert "| First token | cannot tell | cannot tell |" in draft(replace(FACTS, impact=partly))
     assert "0 of" not in impact
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from observability.core import permissions
 from observability.core.models import Organisation, Role
 from observability.core.permissions import Actor, NotAllowed
 from sloengine.budgets.models import Tally
+from sloengine.catalog.models import Service
 from sloengine.objectives.models import Objective
 from tests import factories
 from tests.factories import NOW
@@ -49,39 +51,78 @@ def test_resolving_drafts_a_postmortem(acme: Organisation) -> None:
     assert queries.postmortem(organisation=acme, number=1) == postmortem
 
 
-def test_budget_spent_is_bad_over_what_the_window_allowed(acme: Organisation) -> None:
-    chat = factories.make_service(acme)
-    objective = Objective.objects.create(
-        organisation=acme,
-        service=chat,
+def objective_of(service: Service, **given: object) -> Objective:
+    fields: dict[str, object] = {"method": "occurrences", "target": Decimal("0.999"), **given}
+    return Objective.objects.create(
+        organisation=service.organisation,
+        service=service,
         slug="ttft",
         title="First token",
         indicator="ttft",
-        method="occurrences",
         threshold=0.25,
-        target=Decimal("0.999"),
         created_at=NOW,
         changed_at=NOW,
+        **fields,
     )
-    # Ten million requests in 30 days, 20,000 of them in the incident with 2,500 late ones: 2,500 of 10,000 allowed.
-    for minute, good, total in ((-30 * 1440, 0, 0), (-4, 9_980_000, 9_980_000), (28, 9_997_500, 10_000_000)):
-        Tally.objects.create(
-            objective=objective,
-            tick=at(minute),
-            numerator=good,
-            denominator=total,
-            good=good,
-            total=total,
-            covered_seconds=0,
-        )
-    finding = factories.make_finding(chat)
+
+
+def tally(objective: Objective, minute: float, *, good: float, total: float) -> None:
+    """The sums of an objective at a minute, covered without a gap since 30 days before NOW."""
+    covered = (minute + 30 * 1440) * 60
+    Tally.objects.create(
+        objective=objective,
+        tick=at(minute),
+        numerator=good,
+        denominator=total,
+        good=good,
+        total=total,
+        covered_seconds=covered,
+    )
+
+
+def play(service: Service) -> dict[str, Any]:
+    """An incident from minute -3 to minute 28; what its postmortem says of the one budget."""
+    finding = factories.make_finding(service)
     alerts.pull_findings(now=NOW)
     factories.clear_finding(finding, now=at(28))
     alerts.pull_findings(now=at(28))
     alerts.pull_findings(now=at(33))
     (spent,) = Postmortem.objects.get().figures["budgets"]
-    assert (spent["objective"], spent["bad"], spent["total"]) == ("ttft", 2500, 20000)
+    return dict(spent)
+
+
+def test_budget_spent_is_bad_over_what_the_window_allowed(acme: Organisation) -> None:
+    objective = objective_of(factories.make_service(acme))
+    # Ten million requests in 30 days, 20,000 of them in the incident with 2,500 late ones: 2,500 of 10,000 allowed.
+    tally(objective, -30 * 1440, good=0, total=0)
+    tally(objective, -4, good=9_980_000, total=9_980_000)
+    tally(objective, 28, good=9_997_500, total=10_000_000)
+    spent = play(objective.service)
+    assert (spent["objective"], spent["unit"], spent["bad"], spent["total"]) == ("ttft", "requests", 2500, 20000)
     assert spent["budget_share"] == pytest.approx(0.25)
+
+
+def test_of_a_window_that_is_not_known_whole_the_share_cannot_be_told(acme: Organisation) -> None:
+    objective = objective_of(factories.make_service(acme))
+    tally(objective, -60, good=0, total=0)
+    tally(objective, -4, good=10_000, total=10_000)
+    tally(objective, 28, good=17_500, total=20_000)
+    spent = play(objective.service)
+    assert (spent["bad"], spent["total"], spent["budget_share"]) == (2500, 10000, None)
+    assert "| First token | 2,500 of 10,000 requests | cannot tell |" in Postmortem.objects.get().markdown
+
+
+def test_a_budget_in_minutes_is_known_before_its_window_is_over(acme: Organisation) -> None:
+    objective = objective_of(
+        factories.make_service(acme), method="timeslices", target=Decimal("0.995"), slice_target=0.95
+    )
+    tally(objective, -60, good=0, total=0)
+    tally(objective, -4, good=56, total=56)
+    tally(objective, 28, good=66, total=88)
+    spent = play(objective.service)
+    # 22 of the 216 minutes that 99.5 % of 30 days allow.
+    assert (spent["unit"], spent["bad"], spent["total"]) == ("minutes", 22, 32)
+    assert spent["budget_share"] == pytest.approx(22 / 216)
 
 
 def test_an_incident_that_ends_twice_has_its_draft_written_again(acme: Organisation) -> None:

@@ -325,3 +325,41 @@ def test_the_policy_of_the_service_goes_before_the_teams_and_the_organisations(w
     assert first_told() == "Ben"
     factories.make_policy(organisation, world.ana, world.ben, service=service)
     assert first_told() == "Ana"
+
+
+def test_an_end_that_was_not_the_end_is_not_announced(world: World) -> None:
+    incident = world.incident()
+    services.deliver_due(now=NOW)
+    actor = permissions.of(world.ana, world.organisation)
+    response.resolve(incident=incident, actor=actor, now=at(10))
+    response.reopen(incident=incident, actor=actor, now=at(10))
+    services.deliver_due(now=at(10))
+    assert [message["kind"] for message in world.phone_of_ana.messages] == ["opened", "opened"]
+
+
+def test_a_severity_that_falls_and_rises_again_is_told_again(world: World) -> None:
+    incident = world.incident()
+    services.deliver_due(now=NOW)
+    actor = permissions.of(world.ana, world.organisation)
+    for second, severity in ((1, Severity.SEV1), (2, Severity.SEV3), (3, Severity.SEV1)):
+        response.change_severity(incident=incident, severity=severity, actor=actor, now=at(second))
+        services.deliver_due(now=at(second))
+    assert [message["kind"] for message in world.phone_of_ana.messages] == ["opened", "raised", "raised"]
+
+
+def test_a_reason_that_is_too_long_is_cut_and_both_tries_are_written_down(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        world.incident()
+    first = Page.objects.order_by("pk")[0]
+
+    def vanishing(**request) -> outbound.Answer:
+        if b'"page": %d,' % first.pk in request["body"]:
+            raise outbound.OutboundError("x" * 2000, permanent=True, sent=False)
+        return outbound.post(**request)
+
+    # The reason is longer than its column would hold: it is cut, and both tries are written down.
+    assert services.deliver_due(now=NOW, transport=vanishing) == 2
+    assert sorted(Page.objects.values_list("state", flat=True)) == ["failed", "sent"]
+    assert "could not be written down" not in caplog.text

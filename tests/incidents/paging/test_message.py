@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,10 @@ def test_without_diagnosis_and_service_the_title_stands_in() -> None:
     assert text(replace(MESSAGE, headline="", service=None)) == "SEV2 INC-4: chat: ttft burns"
 
 
+def test_a_headline_that_begins_with_the_service_does_not_name_it_twice() -> None:
+    assert text(replace(MESSAGE, headline="chat burns its budget")) == "SEV2 INC-4: chat burns its budget"
+
+
 def test_a_signature_holds_for_its_body_secret_and_time_only() -> None:
     header = sign(secret="s", body=b"{}", at=1000)
     assert verify(secret="s", body=b"{}", header=header) is SignatureVerdict.GOOD
@@ -91,3 +96,16 @@ def test_the_signature_is_the_documented_one() -> None:
     assert sign(secret="s", body=b"{}", at=1000) == (
         "t=1000,v1=1266ced5789d16ad976ad7b98cd2aa00ac3ba17106a40ee2a50f1df5cf9b85fc"
     )
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "paging.md"
+
+
+def test_every_field_and_the_example_signature_are_documented() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    document = json.loads(body(MESSAGE))
+    nested = {"incident", "links"}
+    named = [f"`{name}`" for name in document if name not in nested]
+    named += [f".{name}`" for part in nested for name in document[part]]
+    assert [name for name in named if name not in text] == []
+    assert sign(secret="s", body=b"{}", at=1000) in text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,8 @@ def test_a_smaller_number_is_worse_and_only_sev1_and_sev2_page() -> None:
     assert worse(Severity.SEV1, Severity.SEV3)
     assert not worse(Severity.SEV3, Severity.SEV3)
     assert [pages(severity) for severity in Severity] == [True, True, False, False, False]
+
+
+def test_every_kind_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "incidents.md").read_text(encoding="utf-8")
+    assert [kind.value for kind in TimelineKind if kind.value not in text] == []

@@ -41,8 +41,10 @@ def test_no_two_boxes_overlap_and_all_lie_inside() -> None:
     found = boxes(svg)
     left, top, width, height = (float(part) for part in svg.get("viewBox", "").split())
     for index, (x, y, w, h) in enumerate(found):
-        assert left <= x and x + w <= left + width
-        assert top <= y and y + h <= top + height
+        assert left <= x
+        assert x + w <= left + width
+        assert top <= y
+        assert y + h <= top + height
         for x2, y2, w2, h2 in found[index + 1 :]:
             assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
 

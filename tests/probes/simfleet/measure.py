@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from probes.exposition import Series
 from probes.simfleet.fleet import Fleet, TargetDown
 
-START = 1_795_737_600.0  # Sunday 2026-11-29 00:00 UTC
+START = 1_795_910_400.0  # Sunday 2026-11-29 00:00 UTC
 TTFT, ITL = "vllm:time_to_first_token_seconds", "vllm:inter_token_latency_seconds"
 QUEUE, PREFILL, DECODE = (f"vllm:request_{part}_time_seconds" for part in ("queue", "prefill", "decode"))
 STATUS = "litellm_proxy_total_requests_metric_total"
@@ -24,7 +24,7 @@ class Window:
     """Increments per (name, le, status, tenant); a series that fell has restarted and counts whole."""
 
     seconds: float
-    grown: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    grown: defaultdict[tuple[str, str, str, str], float] = field(default_factory=lambda: defaultdict(float))
 
     def total(self, name: str, *, status: str = "", tenant: str = "") -> float:
         return sum(
@@ -34,7 +34,9 @@ class Window:
         )
 
     def quantile(self, family: str, q: float) -> float:
-        points = sorted((float(le), value) for (name, le, _, _), value in self.grown.items() if name == f"{family}_bucket")
+        points = sorted(
+            (float(le), value) for (name, le, _, _), value in self.grown.items() if name == f"{family}_bucket"
+        )
         wanted = q * points[-1][1]
         low, below = 0.0, 0.0
         for bound, count in points:
@@ -67,7 +69,9 @@ class Meter:
             target, one = key
             before = self._last.get((target, one), 0.0)
             grown = value - before if value >= before else value
-            window.grown[one.name, one.label("le") or "", one.label("status_code") or "", one.label("team_alias") or ""] += grown
+            window.grown[
+                one.name, one.label("le") or "", one.label("status_code") or "", one.label("team_alias") or ""
+            ] += grown
         self._last, self._at = now, self.fleet.now
         return window
 

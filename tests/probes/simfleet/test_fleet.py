@@ -20,11 +20,11 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_healthy_day_keeps_every_objective(seed: int) -> None:
-    fleet = Fleet(seed=seed, start=START + hours(30))
+def test_healthy_hours_keep_every_objective(seed: int) -> None:
+    fleet = Fleet(seed=seed, start=START + hours(36))
     meters = {service: Meter(fleet, service) for service in fleet.services}
     requests: Counter[str] = Counter()
-    for _ in range(3):  # afternoon, evening, night
+    for _ in range(2):
         for service, meter in meters.items():
             window = meter.after(1_200.0) if service == "chat" else meter.window()
             requests[service] += int(window.total(STATUS))
@@ -34,18 +34,15 @@ def test_a_healthy_day_keeps_every_objective(seed: int) -> None:
             assert window.share_within(ITL, "0.05") == 1.0
             assert window.total(STATUS) - window.total(STATUS, status="200") <= 1
             assert fleet.pool(service).waiting <= 2
-        fleet.advance(fleet.now + hours(3))
-        for meter in meters.values():
-            meter.window()
-    assert requests["chat"] > 12_000
-    assert requests["batch"] > 1_500
+    assert requests["chat"] > 8_000
+    assert requests["batch"] > 1_000
 
 
 def test_p95_of_a_minute_is_steady() -> None:
     fleet = Fleet(seed=4, start=START + hours(36))
     fleet.advance(fleet.now + 120.0)
     meter = Meter(fleet, "chat")
-    p95 = [meter.after(60.0).quantile(TTFT, 0.95) for _ in range(20)]
+    p95 = [meter.after(60.0).quantile(TTFT, 0.95) for _ in range(10)]
     assert max(p95) < 0.12
 
 
@@ -65,7 +62,7 @@ def test_every_arrival_is_somewhere() -> None:
 def test_the_same_seed_plays_the_same_and_another_does_not() -> None:
     def played(seed: int, step: float) -> list[Samples]:
         fleet = Fleet(seed=seed, start=START)
-        while fleet.now < START + 900.0:
+        while fleet.now < START + 450.0:
             fleet.advance(fleet.now + step)
         return [fleet.scrape(target.name) for target in fleet.targets if target.kind != "gpu"]
 

@@ -10,7 +10,7 @@ from probes.exposition import Series, series
 from sloengine.catalog.discovery import Seen, find
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.catalog.queries import changes_between, deployments_at, previous_version
-from sloengine.catalog.services import discover, record_change
+from sloengine.catalog.services import discover, record, record_change
 from tests import factories
 from tests.conftest import NOW
 
@@ -59,6 +59,21 @@ class TestDiscover:
         self.see(config("1"), now=NOW + 30 * MINUTE)
         assert self.changes() == [("deploy", "1", "2"), ("deploy", "2", "1")]
         assert Deployment.objects.count() == 3
+
+    def test_going_back_within_minutes_is_one_as_well_and_a_flapping_canary_none(self) -> None:
+        organisation = factories.make_organisation("acme")
+        one, two = find([config("1")]), find([config("2")])
+        record(found=one, organisation=organisation, now=NOW)
+        record(found=two, organisation=organisation, now=NOW + 4 * MINUTE, before=one, before_at=NOW + 3.5 * MINUTE)
+        record(found=one, organisation=organisation, now=NOW + 8 * MINUTE, before=two, before_at=NOW + 7.5 * MINUTE)
+        assert self.changes() == [("deploy", "1", "2"), ("deploy", "2", "1")]
+        both = find([config("1"), config("3")])
+        record(found=both, organisation=organisation, now=NOW + 9 * MINUTE, before=one, before_at=NOW + 8.5 * MINUTE)
+        record(found=one, organisation=organisation, now=NOW + 10 * MINUTE, before=both, before_at=NOW + 9.5 * MINUTE)
+        record(found=both, organisation=organisation, now=NOW + 11 * MINUTE, before=one, before_at=NOW + 10.5 * MINUTE)
+        assert self.changes()[2:] == [("deploy", "1", "3")]
+        spans = [(row.version, row.seen_from, row.seen_until) for row in Deployment.objects.order_by("seen_from", "pk")]
+        assert spans[:2] == [("1", NOW, NOW + 3.5 * MINUTE), ("2", NOW + 4 * MINUTE, NOW + 7.5 * MINUTE)]
 
     def test_a_restart_of_the_only_replica_is_none(self) -> None:
         self.see(config("1"))

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes.exposition import Series, series
@@ -148,6 +148,7 @@ def histories(draw: st.DrawFn) -> tuple[list[list[Life]], list[set[int]]]:
     return lives, missed
 
 
+@settings(deadline=None)  # machines are busy
 @given(histories())
 def test_against_an_oracle_that_saw_every_request(history: tuple[list[list[Life]], list[set[int]]]) -> None:
     lives, missed = history
@@ -192,6 +193,7 @@ def _process(lives: Sequence[Life], at: int, begin: int) -> tuple[int, int] | No
     return None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=40))
 def test_the_sum_telescopes(values: list[int]) -> None:
     steps = play(*({OK: float(value)} for value in values))

@@ -8,7 +8,7 @@ import pytest
 from probes.exposition import Samples, Series, series
 from sloengine.collect.increments import Readings, advance
 from sloengine.collect.slots import BLOCK_SIZE, Part, Scope, SlotKey, allocate, family_and_part, feeds
-from sloengine.collect.totals import SlotMap, State, add, extended, feeds_of, missing, plan
+from sloengine.collect.totals import SlotMap, State, add, extended, missing, placed, plan, strangers
 
 MINE = {"service": "chat", "model": "m", "version": "1", "region": "eu", "replica": "chat-0"}
 
@@ -95,11 +95,13 @@ def test_states_tell_zero_traffic_from_no_data() -> None:
     for at, samples in enumerate([first, {ok: 9.0, error: 1.0, temperature: float("nan")}, {ok: 9.5}]):
         step = advance(readings, samples, at=float(at))
         readings = step.readings
-        feeding = feeds_of(step.order, {})
-        new, blocks = allocate(missing(step.order, feeding, slots), blocks=slots.blocks)
+        new_series = strangers(step.order, {})
+        new, blocks = allocate(missing(new_series, slots), blocks=slots.blocks)
         slots = extended(slots, new, blocks)
         totals = np.append(totals, np.zeros(slots.size - len(totals)))
-        totals, states = add(totals, step, plan(step.order, feeding, slots), partial=at == 2)
+        totals, states = add(
+            totals, step, plan(step.order, placed(new_series, slots), size=slots.size), partial=at == 2
+        )
         for key, number in slots.numbers.items():
             if key.part is not Part.TICKS:
                 name = dict(key.labels).get("outcome", key.part.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,32 @@ def test_where_a_step_was_missed_the_row_before_it_stands_in(source: MetricSourc
     services.collect_due(now=NOW + TICK)
     services.collect_due(now=NOW + 13 * TICK)
     assert list(RollupFiveMinutes.objects.values_list("at", flat=True)) == [NOW + TICK]
+
+
+def test_replicas_that_are_gone_cost_no_rows_and_count_on_when_they_return(source: MetricSource) -> None:
+    one = Replica("chat-0")
+    one.serve(5)
+    for number in range(5):
+        one.serve(10)
+        here = [one] if number in (0, 1, 4) else []
+        services.collect_reading(source=source, reading=Reading(NOW + number * TICK, together(*here)))
+        services.forget()
+    assert RollupFinest.objects.filter(block__scope="service").count() == 5
+    assert RollupFinest.objects.filter(block__scope="replica").count() == 3
+    ask: dict[str, Any] = {"service": Service.objects.get(slug="chat"), "family": "e2e_seconds", "by": ("replica",)}
+    assert queries.increments(**ask, start=NOW, end=NOW + 4 * TICK) == {("chat-0",): 40}
+    assert queries.increments(**ask, start=NOW + TICK, end=NOW + 3 * TICK) == {}
+
+
+def test_a_label_that_runs_away_gets_no_more_slots(source: MetricSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sloengine.collect.services.ticks.MAX_SLOTS", 50)
+    one = Replica("chat-0")
+    for number in range(100):
+        one.serve(1, outcome=f"user-{number}")
+    recorded.register("fleet", recorded.Live(lambda: together(one)))
+    assert services.collect_due(now=NOW) == 1
+    assert services.collect_due(now=NOW + TICK) == 1
+    assert Slot.objects.count() == 50
 
 
 def test_slots_are_only_added(source: MetricSource) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sloengine.rollups.windows import (
@@ -53,6 +53,7 @@ def test_q_is_a_ratio() -> None:
         quantile(histogram((INF,), (1,)), 95)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 20), min_size=1, max_size=200), st.floats(0.01, 1))
 def test_the_true_quantile_lies_in_the_bracket(values: list[float], q: float) -> None:
     bounds = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, INF)
@@ -86,6 +87,7 @@ def test_mean_of_a_histogram() -> None:
     assert HistogramIncrement((), (), 0.0, 0.0).mean is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=50))
 def test_a_gauge_is_three_counters(values: list[float]) -> None:
     window = gauge_window(len(values), sum(values), sum(value * value for value in values))

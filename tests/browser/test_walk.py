@@ -1,0 +1,162 @@
+"""One walk in real Chromium: login, Now, incident, acknowledge, runbook, dashboard; wide and phone, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from observability.core import clock
+from tests import worlds
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+NOW = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
+WAIT_SECONDS = 20
+
+#: Every visible text against what lies behind it, by the WCAG formula; what is under 4.5 (3 for large letters) is returned.
+CONTRAST = """
+const channel = v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
+const light = c => .2126 * channel(c[0]) + .7152 * channel(c[1]) + .0722 * channel(c[2]);
+const parse = s => (s.match(/[\\d.]+/g) || []).map(Number);
+const behind = e => {
+  for (; e; e = e.parentElement) {
+    const c = parse(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > .99) return c.slice(0, 3);
+  }
+  return [255, 255, 255];
+};
+const bad = new Set();
+for (const e of document.querySelectorAll('main *, nav *')) {
+  if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.checkVisibility({checkOpacity: true})) continue;
+  const style = getComputedStyle(e), svg = e.closest('svg');
+  const ink = parse(svg ? style.fill : style.color).slice(0, 3);
+  if (ink.length < 3) continue;
+  const [a, b] = [light(ink), light(behind(svg ? svg.parentElement : e))].sort((x, y) => y - x);
+  const ratio = (a + .05) / (b + .05);
+  if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) bad.add(`${e.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
+}
+return [...bad];
+"""
+
+
+@pytest.fixture
+def site(live_server: Any) -> Iterator[str]:
+    with clock.frozen(NOW):
+        worlds.small_world(now=NOW)
+        yield live_server.url
+
+
+@pytest.fixture
+def at(browser: Any, site: str) -> Any:
+    """Open an address as bob, once logged in, and wait until something is there."""
+
+    def go(address: str, selector: str = "h1") -> Any:
+        browser.get(site + address)
+        return WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
+
+    go("/login/", "#id_username").send_keys("bob")
+    browser.find_element(By.ID, "id_password").send_keys(worlds.PASSWORD)
+    browser.find_element(By.CSS_SELECTOR, "button.primary").click()
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: "Log in" not in driver.title)
+    return go
+
+
+def wait(browser: Any, said: str) -> None:
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: said in driver.find_element(By.TAG_NAME, "main").text)
+
+
+def complaints(browser: Any) -> list[str]:
+    """What Chromium said against our pages: errors of scripts, refused resources, breaches of the content policy."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def show(browser: Any, theme: str, width: int) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+
+def test_from_login_to_the_dashboard(browser: Any, at: Any) -> None:
+    at("/")
+    wait(browser, "chat burns its TTFT budget 20.1 times too fast")
+    browser.find_element(By.PARTIAL_LINK_TEXT, "INC-2").click()
+    wait(browser, "SEV2, not acknowledged")
+    assert browser.find_elements(By.CSS_SELECTOR, ".tree svg g.on")
+    browser.find_element(By.TAG_NAME, "body").send_keys("a")  # the key, not the button
+    wait(browser, "SEV2, acknowledged")
+    wait(browser, "by bob")
+    browser.find_element(By.LINK_TEXT, "Whole runbook").click()
+    wait(browser, "Mitigate now")
+    browser.find_element(By.TAG_NAME, "body").send_keys("g")
+    browser.find_element(By.TAG_NAME, "body").send_keys("d")
+    wait(browser, "2 incidents this month")
+    browser.find_element(By.LINK_TEXT, "7 days").click()
+    wait(browser, "in the last 7 days")
+    assert browser.current_url.endswith("range=7d")
+    assert complaints(browser) == []
+
+
+def test_a_row_is_acknowledged_in_place(browser: Any, at: Any) -> None:
+    at("/")
+    browser.execute_script("window.same = true")
+    browser.find_element(By.ID, "ack-2").click()
+    wait(browser, "acknowledged by bob")
+    assert browser.execute_script("return window.same") is True  # the page was not loaded anew
+    assert complaints(browser) == []
+
+
+def test_what_someone_else_does_appears_by_itself(browser: Any, at: Any) -> None:
+    from incidents.response import services
+    from incidents.response.models import Incident
+    from observability.core import permissions
+
+    at("/incidents/2/")
+    incident = Incident.objects.select_related("organisation").get(number=2)
+    services.mitigate(incident=incident, actor=permissions.system(incident.organisation), now=NOW)
+    wait(browser, "SEV2, mitigated")
+
+
+def test_search_and_help_by_key(browser: Any, at: Any) -> None:
+    at("/runbooks/")
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.send_keys("?")
+    assert browser.find_element(By.ID, "keys").is_displayed()
+    browser.find_element(By.CSS_SELECTOR, "#keys button").click()
+    body.send_keys("/")
+    browser.switch_to.active_element.send_keys("INC-1" + Keys.ENTER)
+    wait(browser, "1 incident for")
+
+
+PAGES = [
+    "/",
+    "/incidents/?state=all",
+    "/incidents/2/",
+    "/slos/",
+    "/slos/chat/first-token-300ms/",
+    "/runbooks/traffic-spike/",
+    "/postmortems/1/",
+    "/pages/",
+    "/demo/pager/",
+    "/preferences/",
+]
+
+
+def test_every_page_fits_and_can_be_read(browser: Any, at: Any) -> None:
+    for theme, width in product(("light", "dark"), (1280, 390)):
+        show(browser, theme, width)
+        for address in PAGES:
+            at(address, "main")
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width, (
+                address,
+                theme,
+                width,
+            )
+            assert browser.execute_script(CONTRAST) == [], (address, theme, width)
+    assert complaints(browser) == []

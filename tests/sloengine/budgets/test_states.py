@@ -1,0 +1,132 @@
+"""No data, zero traffic and all bad, from readings to the budget page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sloengine.budgets import queries
+from sloengine.budgets.budget import BudgetState
+from sloengine.budgets.burnrate import Reason
+from sloengine.budgets.models import EvaluationCursor, Finding, Tally
+from sloengine.objectives.models import Objective
+from tests.sloengine.budgets.world import START, World
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.minutes(1, good=100)
+    world.apply_library()
+    return world
+
+
+def status(world: World, slug: str) -> queries.BudgetStatus:
+    (found,) = (one for one in queries.budget_status(service=world.service, now=world.now) if one.slug == slug)
+    return found
+
+
+def reasons(world: World, slug: str) -> list[Reason]:
+    objective = Objective.objects.get(service=world.service, slug=slug)
+    return [window.reason for window in queries.burn_windows(objective=objective, now=world.now)]
+
+
+def test_no_data_is_no_data(world):
+    world.minutes(10, good=100)
+    assert status(world, "answer-quality").state is BudgetState.NO_DATA
+    assert status(world, "answer-quality").remaining_ratio is None
+    assert reasons(world, "answer-quality")[0] is Reason.NO_DATA
+
+
+def test_zero_traffic_spends_nothing_and_is_not_no_data(world):
+    before = status(world, "first-token-300ms")
+    world.minutes(10)
+    after = status(world, "first-token-300ms")
+    assert (after.total, after.bad) == (before.total, before.bad)
+    assert reasons(world, "first-token-300ms")[0] is Reason.ZERO_TRAFFIC
+    assert Finding.objects.count() == 0
+
+
+def test_all_bad_exhausts_and_burns(world):
+    world.minutes(10, slow=100)
+    found = status(world, "first-token-300ms")
+    assert found.state is BudgetState.BURNING
+    assert found.remaining_ratio is not None
+    assert found.remaining_ratio < 0
+    assert found.firing == ("fast",)
+    assert found.notice == "Judged at 0.25 s: the engine has no 0.3 s bound."
+    assert reasons(world, "first-token-300ms")[0] is Reason.BURNING
+
+
+def test_bad_minutes_are_counted_of_the_whole_window(world):
+    world.minutes(20, good=100)
+    world.minutes(5, slow=100)
+    found = status(world, "first-token-p95")
+    assert found.unit == "minutes"
+    assert found.allowed == pytest.approx(216)
+    assert found.bad == pytest.approx(5, abs=1)
+    assert found.spent_ratio == pytest.approx(found.bad / 216)
+    assert found.partial
+
+
+def test_poor_answers_page_the_quality_objective_and_no_other(world):
+    world.minutes(20, good=100, similarity=0.97)
+    assert not world.firing()
+    taken = world.until(lambda: bool(world.firing()), good=100, similarity=0.80)
+    (finding,) = world.firing()
+    assert 2 <= taken <= 6
+    assert (finding.severity, finding.evidence["indicator"]) == ("page", "quality")
+    assert finding.evidence["mean"] == pytest.approx(0.8, abs=0.05)
+
+
+def test_five_bad_minutes_in_a_row_page_whatever_the_budget(world):
+    Objective.objects.filter(slug="first-token-p95").update(target="0.9", changed_at=START + timedelta(seconds=1))
+    world.minutes(40, good=100)
+    taken = world.until(lambda: bool(world.firing("first-token-p95/sustained")), slow=100)
+    assert 4 <= taken <= 6
+    assert not world.firing("first-token-p95/fast"), "14.4 x cannot fire at 90 %"
+    assert "14.4" in status(world, "first-token-p95").notice
+
+
+def test_a_burn_down_has_gaps_before_the_first_data_and_falls(world):
+    world.minutes(10, good=100)
+    world.minutes(5, slow=100)
+    objective = Objective.objects.get(slug="first-token-p95")
+    points = queries.burn_down(objective=objective, start=START - timedelta(minutes=30), end=world.now, points=60)
+    assert points[0].remaining_ratio is None
+    known = [point.remaining_ratio for point in points if point.remaining_ratio is not None]
+    assert known[0] == 1.0
+    assert known[-1] == pytest.approx(1 - status(world, "first-token-p95").bad / 216)
+    assert queries.budget_spent(objective=objective, start=START, end=world.now) == pytest.approx(1 - known[-1])
+
+
+def test_an_objective_applied_later_knows_the_past(world):
+    world.minutes(10, good=90, slow=10)
+    before = status(world, "first-token-300ms")
+    Tally.objects.all().delete()
+    EvaluationCursor.objects.update(tick=None)
+    world.tick(good=90, slow=10)
+    after = status(world, "first-token-300ms")
+    assert after.total == before.total + 100
+    assert after.bad == before.bad + 10
+
+
+def test_missed_ticks_are_caught_up(world):
+    world.minutes(5, good=100)
+    for _ in range(10):
+        world.tick(good=90, slow=10, evaluate=False)
+    world.tick(good=100)
+    ticks = list(Tally.objects.filter(objective__slug="first-token-p95").order_by("tick").values_list("tick", flat=True))
+    assert {(after - before).total_seconds() for before, after in zip(ticks, ticks[1:], strict=False)} == {30}
+    assert status(world, "first-token-p95").bad == pytest.approx(5, abs=1)
+
+
+def test_statements_do_not_grow_with_objectives(world, django_assert_max_num_queries):
+    world.minutes(2, good=100)
+    objectives = list(Objective.objects.select_related("service"))
+    for some in (objectives[:1], objectives):
+        with django_assert_max_num_queries(2):
+            queries.statuses(objectives=some, now=world.now)
