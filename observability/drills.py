@@ -18,6 +18,7 @@ from observability.core.models import Organisation, User
 from observability.core.permissions import Actor
 from observability.local_pager import LocalPager
 from observability.virtual import VirtualWorld
+from probes.simfleet.config import FleetConfig
 from probes.simfleet.faults import FAULTS
 
 WARM_UP = timedelta(minutes=25)  # a baseline for the tree's questions
@@ -52,9 +53,11 @@ class Drill:
         return asdict(self)
 
 
-def build_world(*, organisation: Organisation, start: datetime, seed: int, pager: LocalPager) -> VirtualWorld:
+def build_world(
+    *, organisation: Organisation, start: datetime, seed: int, pager: LocalPager, config: FleetConfig | None = None
+) -> VirtualWorld:
     """A fleet with its platform, people whose pagers end at `pager`, and nothing played yet."""
-    world = VirtualWorld(organisation=organisation, start=start, seed=seed)
+    world = VirtualWorld(organisation=organisation, start=start, seed=seed, config=config)
 
     def give_pager(person: User, actor: Actor, now: datetime) -> None:
         paging.add_endpoint(organisation=organisation, user=person, url=pager.url, actor=actor, now=now)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -82,9 +83,9 @@ def examine(*, now: datetime) -> list[Part]:
     else:
         parts += [Part(name, State.CANNOT_TELL, f"the {parts[-1].name} would know", parts[-1].fix) for name in WORKERS]
     parts.append(examine_broker())
-    parts += [examine_http("probe", f"{url.rstrip('/')}/healthz") for url in settings.TAILWATCH_PROBE_URLS]
+    parts += [examine_http("probe", urljoin(url, "/healthz")) for url in settings.TAILWATCH_PROBE_URLS]
     if settings.TAILWATCH_DEMO_FLEET_URL:
-        parts.append(examine_http("fleet", f"{settings.TAILWATCH_DEMO_FLEET_URL.rstrip('/')}/health"))
+        parts.append(examine_http("fleet", urljoin(settings.TAILWATCH_DEMO_FLEET_URL, "/health")))
     return parts
 
 

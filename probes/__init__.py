@@ -1,7 +1,9 @@
 """The agent that runs beside the GPUs: it reads, it measures, it exports canonical series. It imports nothing of ours.
 
 Bottom layer, pure, imported by everyone: `exposition` (parse and render), `signals` (vocabulary), `dialects` (engines as data).
-Decisions, pure: `config`, `replica`, `sse`, `embed`, `drift`, `assertions`, `gpu`, `inventory`.
-Edges: `http` (httpx), `nvml` (the only pynvml), `canary` and `agent` (the loop), `exporter` (the page), `__main__`.
+Configuration, pure: `config`, `shape` (documents read with path, found, expected), `assertions`.
+What is read and asked, pure: `replica` (raw to canonical), `inventory`, `latency` (p95 per token), `gpu` and `cards`, `canary`,
+`openai` and `sse` (streams), `embed` and `drift` (similarity), `tally` (own counters).
+Edges: `http` (httpx), `nvml` (the only pynvml), `agent` (the loop), `exporter` (the page), `report` and `__main__` (the command line).
 `simfleet` is a serving fleet without GPUs that speaks the same dialects.
 """

@@ -1,5 +1,7 @@
 """Signals become error budgets, cost and findings. It knows nothing of incidents or dashboards above it.
 
+Its nouns:
+
     catalog      services, what of them is deployed, what changed; discovered from labels
     sources      where readings come from: direct scrape, Prometheus, recorded ones
     collect      every tick: readings become exact increments, increments fill slots

@@ -17,16 +17,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from html import escape
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-Spot = TypeVar("Spot")
+from sloengine.strokes import colour, number, path, runs, svg
 
 WIDE, NARROW = 820, 400
-#: Colours by the name of what they stand for; anything else is the accent.
-COLOURS = {
-    "queue": "var(--queue)", "prefill": "var(--prefill)", "decode": "var(--decode)", "ok": "var(--ok)", "warn": "var(--warn)",
-    "burn": "var(--burn)", "nodata": "var(--nodata)", "maint": "var(--maint)", "muted": "var(--faint)",
-}  # fmt: skip
 LEFT, RIGHT, TOP, AXIS = 108, 52, 8, 22
 NARROW_LEFT, NARROW_RIGHT = 8, 44
 
@@ -104,7 +99,9 @@ class _Frame:
         return self.bottom - min(max(share, 0.0), 1.0) * (self.bottom - self.top)
 
 
-def line(panel: Panel, *, start: datetime, end: datetime, marks: Marks | None = None, width: int = WIDE, zone: tzinfo = UTC) -> str:
+def line(
+    panel: Panel, *, start: datetime, end: datetime, marks: Marks | None = None, width: int = WIDE, zone: tzinfo = UTC
+) -> str:
     """One strip with its time axis."""
     return aligned([panel], start=start, end=end, marks=marks, width=width, zone=zone)
 
@@ -119,7 +116,13 @@ def stacked(
 
 
 def aligned(
-    panels: Sequence[Panel], *, start: datetime, end: datetime, marks: Marks | None = None, width: int = WIDE, zone: tzinfo = UTC
+    panels: Sequence[Panel],
+    *,
+    start: datetime,
+    end: datetime,
+    marks: Marks | None = None,
+    width: int = WIDE,
+    zone: tzinfo = UTC,
 ) -> str:
     """Strips under each other on one time axis."""
     marks = marks or Marks()
@@ -131,16 +134,27 @@ def aligned(
         head = 18 if narrow else 0
         low, high = _range(panel)
         frame = _Frame(start, end, left, right, y + TOP + head, y + head + panel.height - 6, low, high)
-        body += [*_backdrop(frame, marks), *(_names(frame, marks) if not y else []), *_strip(panel, frame, narrow=narrow, y=y), *_scale(panel, frame)]
+        body += [
+            *_backdrop(frame, marks),
+            *(_names(frame, marks) if not y else []),
+            *_strip(panel, frame, narrow=narrow, y=y),
+            *_scale(panel, frame),
+        ]
         y += panel.height + head + 6
     frame = _Frame(start, end, left, right, y, y, 0, 1)
     body += _clock(frame, y, zone=zone, marks=marks)
     said = " ".join(sentence(panel, start=start, end=end) for panel in panels)
-    return _svg(body, width=width, height=y + AXIS, said=said + _said_marks(marks))
+    return svg(body, width=width, height=y + AXIS, said=said + _said_marks(marks))
 
 
 def burn_down(
-    points: Sequence[Sample], *, start: datetime, end: datetime, marks: Marks | None = None, width: int = WIDE, zone: tzinfo = UTC
+    points: Sequence[Sample],
+    *,
+    start: datetime,
+    end: datetime,
+    marks: Marks | None = None,
+    width: int = WIDE,
+    zone: tzinfo = UTC,
 ) -> str:
     """The budget left, 1 at the top; below 0 it is overspent. The zero line is the threshold."""
     known = [point.value for point in points if point.value is not None]
@@ -162,7 +176,7 @@ def sparkline(
     known = [value for value in values if value is not None]
     if not known:
         words = f'<text x="0" y="{height / 2 + 4:g}">no data</text>'
-        return _svg([words], width=width, height=height, said=f"{label}: no data.", fixed=True)
+        return svg([words], width=width, height=height, said=f"{label}: no data.", fixed=True)
     bottom = min(known) if low is None else low
     top = max(known) if high is None else high
     if top - bottom < 1e-12:
@@ -173,29 +187,42 @@ def sparkline(
         return 3 + index * step, 3 + (height - 6) * (1 - min(max((value - bottom) / (top - bottom), 0.0), 1.0))
 
     spots = [None if value is None else place(index, value) for index, value in enumerate(values)]
-    stroke = _colour(colour)
-    body = [_path(run, stroke) for run in _runs(spots)]
+    stroke = colour(colour)
+    body = [path(run, stroke) for run in runs(spots)]
     last = next(spot for spot in reversed(spots) if spot is not None)
     body.append(f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="2.2" fill="{stroke}"/>')
-    said = f"{label}: last {_number(known[-1])}, from {_number(min(known))} to {_number(max(known))}."
-    return _svg(body, width=width, height=height, said=said, fixed=True)
+    said = f"{label}: last {number(known[-1])}, from {number(min(known))} to {number(max(known))}."
+    return svg(body, width=width, height=height, said=said, fixed=True)
 
 
 def sentence(panel: Panel, *, start: datetime, end: datetime) -> str:
     """What a panel shows, in words: "p95 first token: last 391 ms, highest 402 ms, goal 250 ms." """
     minutes = (end - start).total_seconds() / 60
-    over = f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h" if minutes < 2880 else f"{minutes / 1440:.0f} d"
+    over = (
+        f"{minutes:.0f} min"
+        if minutes < 120
+        else f"{minutes / 60:.0f} h"
+        if minutes < 2880
+        else f"{minutes / 1440:.0f} d"
+    )
     parts = []
     for series in panel.series:
         known = [point.value * panel.scale for point in series.points if point.value is not None]
         name = f"{series.name} " if len(panel.series) > 1 else ""
-        parts.append(f"{name}last {_number(known[-1])} {panel.unit}, highest {_number(max(known))} {panel.unit}" if known else f"{name}no data")
-    goal = f", goal {_number(panel.threshold * panel.scale)} {panel.unit}" if panel.threshold is not None else ""
+        said = (
+            f"last {number(known[-1])} {panel.unit}, highest {number(max(known))} {panel.unit}" if known else "no data"
+        )
+        parts.append(name + said)
+    goal = f", goal {number(panel.threshold * panel.scale)} {panel.unit}" if panel.threshold is not None else ""
     return f"{panel.title} over {over}: {'; '.join(parts)}{goal}."
 
 
 def _said_marks(marks: Marks) -> str:
-    changes = f" {len(marks.changes)} changes marked: {', '.join(mark.label for mark in marks.changes)}." if marks.changes else ""
+    changes = (
+        f" {len(marks.changes)} changes marked: {', '.join(mark.label for mark in marks.changes)}."
+        if marks.changes
+        else ""
+    )
     return (" The incident is shaded." if marks.incident else "") + changes
 
 
@@ -208,7 +235,8 @@ def _range(panel: Panel) -> tuple[float, float]:
     for series in panel.series:
         for point in series.points:
             if point.value is not None:
-                sums[point.at] = sums.get(point.at, 0.0) + point.value if panel.stack else max(sums.get(point.at, 0.0), point.value)
+                before = sums.get(point.at, 0.0)
+                sums[point.at] = before + point.value if panel.stack else max(before, point.value)
     return panel.bottom, _round_up(max([highest, *sums.values()]) * panel.scale * 1.03) / panel.scale
 
 
@@ -221,12 +249,14 @@ def _round_up(value: float) -> float:
 
 
 def _backdrop(frame: _Frame, marks: Marks) -> list[str]:
-    body = [f'<line class="axis" x1="{frame.left:g}" x2="{frame.right:g}" y1="{frame.bottom:g}" y2="{frame.bottom:g}"/>']
+    body = [
+        f'<line class="axis" x1="{frame.left:g}" x2="{frame.right:g}" y1="{frame.bottom:g}" y2="{frame.bottom:g}"/>'
+    ]
     if marks.incident is not None:
         began, ended = frame.x(marks.incident[0]), frame.x(marks.incident[1] or frame.end)
         body.append(
-            f'<rect class="incident" x="{began:.1f}" y="{frame.top:g}" width="{max(ended - began, 1):.1f}" height="{frame.bottom - frame.top:g}"'
-            ' fill="var(--burn)" opacity=".08"/>'
+            f'<rect class="incident" x="{began:.1f}" y="{frame.top:g}" width="{max(ended - began, 1):.1f}"'
+            f' height="{frame.bottom - frame.top:g}" fill="var(--burn)" opacity=".08"/>'
         )
     for mark in marks.changes:
         if frame.start <= mark.at <= frame.end:
@@ -245,7 +275,9 @@ def _names(frame: _Frame, marks: Marks) -> list[str]:
         if frame.start <= mark.at <= frame.end:
             x = frame.x(mark.at)
             side, shift = ("end", -4) if x > (frame.left + frame.right) / 2 else ("start", 4)
-            body.append(f'<text x="{x + shift:.1f}" y="{frame.top + 8:g}" text-anchor="{side}" class="mark">{escape(mark.label)}</text>')
+            body.append(
+                f'<text x="{x + shift:.1f}" y="{frame.top + 8:g}" text-anchor="{side}" class="mark">{escape(mark.label)}</text>'
+            )
     return body
 
 
@@ -256,34 +288,39 @@ def _strip(panel: Panel, frame: _Frame, *, narrow: bool, y: float) -> list[str]:
         body.append(f'<line class="goal" x1="{frame.left:g}" x2="{frame.right:g}" y1="{goal:.1f}" y2="{goal:.1f}"/>')
     if narrow:
         legend = "".join(_tspan(series) for series in panel.series) if len(panel.series) > 1 else ""
-        body.append(f'<text class="name" x="{frame.left:g}" y="{y + 14:g}">{escape(panel.title)} <tspan class="unit">{escape(panel.unit)}</tspan>{legend}</text>')
+        unit = f'<tspan class="unit">{escape(panel.unit)}</tspan>'
+        body.append(f'<text class="name" x="{frame.left:g}" y="{y + 14:g}">{escape(panel.title)} {unit}{legend}</text>')
         return body
-    body.append(f'<text class="name" x="0" y="{y + 18:g}">{escape(panel.title)}</text><text x="0" y="{y + 33:g}">{escape(panel.unit)}</text>')
+    body.append(f'<text class="name" x="0" y="{y + 18:g}">{escape(panel.title)}</text>')
+    body.append(f'<text x="0" y="{y + 33:g}">{escape(panel.unit)}</text>')
     if len(panel.series) > 1:
         for row, series in enumerate(reversed(panel.series) if panel.stack else panel.series):
             top = y + 47 + 13 * row
-            body.append(f'<rect x="0" y="{top - 8:g}" width="8" height="8" fill="{_colour(series.colour)}"/><text x="13" y="{top:g}">{escape(series.name)}</text>')
+            body.append(f'<rect x="0" y="{top - 8:g}" width="8" height="8" fill="{colour(series.colour)}"/>')
+            body.append(f'<text x="13" y="{top:g}">{escape(series.name)}</text>')
     return body
 
 
 def _tspan(series: Series) -> str:
-    return f'<tspan dx="8" fill="{_colour(series.colour)}">■</tspan><tspan dx="3" font-weight="400">{escape(series.name)}</tspan>'
+    return f'<tspan dx="8" fill="{colour(series.colour)}">■</tspan><tspan dx="3" font-weight="400">{escape(series.name)}</tspan>'
 
 
 def _lines(panel: Panel, frame: _Frame) -> list[str]:
     body = []
     for series in panel.series:
         spots = [None if point.value is None else (frame.x(point.at), frame.y(point.value)) for point in series.points]
-        body += [_path(run, _colour(series.colour)) for run in _runs(spots)]
+        body += [path(run, colour(series.colour)) for run in runs(spots)]
     if not any(point.value is not None for series in panel.series for point in series.points):
         middle = (frame.left + frame.right) / 2
-        body.append(f'<text x="{middle:g}" y="{(frame.top + frame.bottom) / 2 + 4:g}" text-anchor="middle">no data</text>')
+        body.append(
+            f'<text x="{middle:g}" y="{(frame.top + frame.bottom) / 2 + 4:g}" text-anchor="middle">no data</text>'
+        )
     return body
 
 
 def _areas(panel: Panel, frame: _Frame) -> list[str]:
     """Each series on the sum of those below it; where one of them is unknown the whole stack has a gap."""
-    known = [dict((point.at, point.value) for point in series.points) for series in panel.series]
+    known = [{point.at: point.value for point in series.points} for series in panel.series]
     instants = sorted({at for points in known for at in points})
     floor = dict.fromkeys(instants, 0.0)
     body = []
@@ -296,9 +333,12 @@ def _areas(panel: Panel, frame: _Frame) -> list[str]:
                 continue
             spots.append((frame.x(at), frame.y(floor[at]), frame.y(floor[at] + value)))
             floor[at] += value
-        for run in _runs(spots):
+        for run in runs(spots):
             edge = [f"{x:.1f},{top:.1f}" for x, _, top in run] + [f"{x:.1f},{base:.1f}" for x, base, _ in reversed(run)]
-            body.append(f'<polygon points="{" ".join(edge)}" fill="{_colour(series.colour)}" opacity=".85"><title>{escape(series.name)}</title></polygon>')
+            title = f"<title>{escape(series.name)}</title>"
+            body.append(
+                f'<polygon points="{" ".join(edge)}" fill="{colour(series.colour)}" opacity=".85">{title}</polygon>'
+            )
     return body or _lines(panel, frame)
 
 
@@ -308,10 +348,12 @@ def _scale(panel: Panel, frame: _Frame) -> list[str]:
         return []
     marks = {frame.high: 0, frame.low: 0}
     if panel.threshold is not None:
-        marks = {value: 0 for value in marks if abs(frame.y(value) - frame.y(panel.threshold)) > 11} | {panel.threshold: 1}
+        marks = {value: 0 for value in marks if abs(frame.y(value) - frame.y(panel.threshold)) > 11} | {
+            panel.threshold: 1
+        }
     return [
         f'<text class="{"goal-value" if goal else "end"}" x="{frame.right + 6:g}" y="{frame.y(value) + 4:.1f}">'
-        f"{_number(value * panel.scale)}</text>"
+        f"{number(value * panel.scale)}</text>"
         for value, goal in marks.items()
     ]
 
@@ -334,37 +376,3 @@ def _clock(frame: _Frame, y: float, *, zone: tzinfo, marks: Marks) -> list[str]:
         body.append(f'<text x="{x:.1f}" y="{y + 14:g}" text-anchor="{anchor}">{words}</text>')
         at += step
     return body
-
-
-def _path(run: Sequence[tuple[float, float]], stroke: str) -> str:
-    if len(run) == 1:
-        return f'<circle cx="{run[0][0]:.1f}" cy="{run[0][1]:.1f}" r="1.4" fill="{stroke}"/>'
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in run)
-    return f'<polyline fill="none" stroke="{stroke}" stroke-width="1.6" stroke-linejoin="round" points="{points}"/>'
-
-
-def _runs(spots: Iterable[Spot | None]) -> list[list[Spot]]:
-    """Stretches without a gap."""
-    runs: list[list[Spot]] = [[]]
-    for spot in spots:
-        if spot is not None:
-            runs[-1].append(spot)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
-
-
-def _colour(name: str) -> str:
-    return COLOURS.get(name, "var(--accent)")
-
-
-def _number(value: float) -> str:
-    """At most three significant digits, thousands with a comma: 391.4 is 391, 0.0374 is 0.0374, 12345 is 12,345."""
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def _svg(body: Sequence[str], *, width: int, height: float, said: str, fixed: bool = False) -> str:
-    size = f'width="{width}" height="{height:g}"' if fixed else 'width="100%"'
-    return f'<svg class="chart" viewBox="0 0 {width} {height:g}" {size} role="img" aria-label="{escape(said, quote=True)}">{"".join(body)}</svg>'

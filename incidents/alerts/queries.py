@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from incidents.alerts.grouping import REOPEN_WITHIN, RESOLVE_AFTER, Candidate, Signal, group_key
-from incidents.alerts.models import Alert, AlertCursor
+from incidents.alerts.models import Alert
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
@@ -24,8 +24,10 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 def read_from() -> datetime:
     """Where reading begins: a little before the cursor. As a value of its own, so that the planner knows how little it is."""
-    position = AlertCursor.objects.filter(name=CURSOR).values_list("position", flat=True).first()
-    return BEGINNING if position is None else position - OVERLAP
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT position FROM incidents_alertcursor WHERE name = %s", [CURSOR])
+        row = cursor.fetchone()
+    return BEGINNING if row is None else row[0] - OVERLAP
 
 
 def new_findings() -> QuerySet[Finding]:

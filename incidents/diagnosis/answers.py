@@ -41,7 +41,7 @@ READERS: Mapping[str, Reader] = {
     "prefill_growth": speed.stage_growth("prefill"),
     "queue_growth_share": speed.stage_growth_share("queue"),
     "prefill_growth_share": speed.stage_growth_share("prefill"),
-    "traffic_factor": readings.rate_factor("requests_total"),
+    "traffic_factor": speed.traffic_factor,
     "request_rate": speed.request_rate,
     "prompt_length_factor": speed.per_request("prompt_tokens_total"),
     "output_length_factor": speed.per_request("generated_tokens_total"),

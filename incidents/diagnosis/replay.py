@@ -3,7 +3,8 @@ judged in pairs per slice.
 
 A Replayer is the port to a fleet, registered once at start: the virtual driver registers its own, a real one speaks the
 OpenAI API. Previous answers come from the previous version's endpoint, else from the stored answers of the suite (the
-shadow log). Under 20 pairs a slice the verdict is "insufficient data"; that is a verdict, not a gap. All slices together are judged as well.
+shadow log). Under 20 pairs a slice the verdict is "insufficient data"; that is a verdict, not a gap. All slices
+together are judged as well.
 
 A slice is worse when its paired mean cosine to the reference fell by more than 0.05 with t < -3
 (mean difference / (standard deviation / sqrt(n))), or when assertions newly fail on more than 5 % of its prompts.

@@ -100,6 +100,26 @@ def error_share(view: View) -> Answer:
     )
 
 
+def backlog(view: View, when: When) -> float | None:
+    """Requests inside the service, running or waiting, over all replicas."""
+    inside = [view.gauge(family, when, ("replica",)) for family in ("requests_running", "requests_waiting")]
+    told = [one.mean for groups in inside for one in groups.values() if one.mean is not None]
+    return sum(told) if told else None
+
+
+def traffic_factor(view: View) -> Answer:
+    """Arrivals now against before. What ended is counted; what arrived and still waits is what the backlog gained.
+
+    A full service ends no more than it can: 40/s ended before, 52/s now while the backlog gains 8,000 in 180 s: 96/s arrive,
+    2.4 times as many.
+    """
+    ended, before = rate(view, "requests_total", When.NOW), rate(view, "requests_total", When.BEFORE)
+    covered = view.covered_seconds("requests_total", When.NOW)
+    gained = measures.growth(backlog(view, When.LATEST), backlog(view, When.BEFORE))
+    arrived = ended if ended is None or gained is None or not covered else max(ended + gained / covered, 0.0)
+    return against(view, "requests_total", arrived, before, "per_s")
+
+
 def request_rate(view: View) -> Answer:
     return answer(view, rate(view, "requests_total", When.NOW), "requests_total")
 

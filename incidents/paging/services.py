@@ -241,7 +241,7 @@ def _note_the_end(incident: Incident, reason: EscalationReason, now: datetime) -
 
 def deliver_due(*, now: datetime, transport: base.Transport | None = None) -> int:
     """Send up to 50 due pages and write the answers down; how many were tried."""
-    copies = outbox.claim(now=now)
+    copies = outbox.claim(now=now) if queries.any_page_due(now=now) else []
     for copy, outcome, seconds in outbox.send_all(copies, transport=transport or outbound.post):
         try:
             page = outbox.record(copy=copy, outcome=outcome, seconds=seconds, now=now)
@@ -255,6 +255,8 @@ def deliver_due(*, now: datetime, transport: base.Transport | None = None) -> in
 
 def escalate_due(*, now: datetime) -> int:
     """Take the escalation steps that are due; how many were."""
+    if not queries.any_step_due(now=now):
+        return 0
     pending = EscalationStep.objects.filter(state=EscalationStep.State.PENDING)
     claimed = claims.claim(pending, now=now, lease=STEP_LEASE, limit=STEPS_AT_ONCE)
     for step in claimed:

@@ -60,7 +60,7 @@ def incident(request: Request, number: int) -> HttpResponse:
 def incident_part(request: Request, number: int, part: str) -> HttpResponse:
     if part not in PARTS:
         raise Http404
-    return etag.unless_same(request, render_to_string(PARTS[part], _sheet(request, number), request))
+    return etag.unless_same(request, render_to_string(PARTS[part], _sheet(request, number, part), request))
 
 
 @require_POST
@@ -106,6 +106,6 @@ def _now(request: Request) -> dict[str, Any]:
     return {"here": "now", "board": now_queries.board(organisation=request.organisation, now=request.moment)}
 
 
-def _sheet(request: Request, number: int) -> dict[str, Any]:
-    sheet = incident_queries.load(incident=_load(request, number), actor=request.actor, now=request.moment)
+def _sheet(request: Request, number: int, part: str = "") -> dict[str, Any]:
+    sheet = incident_queries.load(incident=_load(request, number), actor=request.actor, now=request.moment, part=part)
     return {"here": "incidents", "sheet": sheet}

@@ -15,5 +15,7 @@ def describe(*, kind: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
         f"{name.replace('_', ' ')} {before.get(name, 'nothing')} to {after.get(name, 'nothing')}" for name in fields
     ]
     if not parts and before.get("config_hash") != after.get("config_hash"):
+        if kind == "config":
+            return "configuration changed"
         parts = ["configuration only"]
     return ", ".join([kind.replace("config", "configuration"), *parts])

@@ -119,7 +119,7 @@ def _harm(harm: Harm) -> list[Fact]:
     found = []
     if harm.bad is not None:
         share = f"{words.percent(harm.bad / harm.total)} of {words.count(harm.total)}" if harm.total else ""
-        found.append(Fact("Requests over goal", words.count(round(harm.bad)), note=share))
+        found.append(Fact("Over goal", words.count(round(harm.bad)), note=share))
     if harm.budget_left is not None:
         lasts = (
             f"lasts {words.duration(harm.exhausted_in.total_seconds())} at this rate"

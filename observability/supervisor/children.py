@@ -77,15 +77,22 @@ class Children:
         return process
 
     def run(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], idle: Callable[[], None]
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        idle: Callable[[], None],
+        heard: Callable[[str], None],
     ) -> tuple[int, list[str]]:
-        """A command that ends by itself: its exit code and what it said. `idle` is called while it works."""
+        """A command that ends by itself: its exit code and what it said; `idle` is called while it works, `heard` for each line."""
         process = processes.start(argv=argv, environment=environment, folder=self._folder)
         lines, said = Lines(process), []
         try:
             while process.poll() is None:
                 idle()
-                said += lines.new()
+                for line in lines.new():
+                    heard(line)
+                    said.append(line)
         finally:
             processes.stop(process, grace_seconds=2, close=False)
         return process.returncode, said + lines.new()
@@ -102,8 +109,8 @@ class Children:
             elif now >= running.restart_at:
                 self._again(running, now)
 
-    def stop(self) -> None:
-        """All of them, work before servers, each rank within its grace; then whatever is left of their groups ends."""
+    def stop(self) -> int:
+        """How many there were. All of them, work before servers, each rank within its grace; then whatever is left of their groups ends."""
         everyone = [running.child for running in self._running.values()]
         for group in plan.stop_order(everyone):
             members = [self._running[child.name] for child in group]
@@ -120,6 +127,7 @@ class Children:
                 processes.send(running.process, signal.SIGKILL)
                 running.process.wait(5)
                 self._forget(running)
+        return len(everyone)
 
     def kill(self) -> None:
         """At once, without asking: a second Ctrl-C."""

@@ -11,11 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -84,9 +85,10 @@ class Platform:
             self.say("up", "stopped during set-up; the next start continues where this one left off")
         finally:
             began = time.monotonic()
-            self.children.stop()
+            stopped = self.children.stop()
             homes.close_home(lock)
-            self.say("up", f"everything stopped in {time.monotonic() - began:.1f} s")
+            if stopped:
+                self.say("up", f"everything stopped in {time.monotonic() - began:.1f} s")
 
     def set_up(self) -> None:
         options, ports = self.options, self.options.ports
@@ -121,8 +123,7 @@ class Platform:
             if options.demo:
                 with self.step("the demo's past"):
                     if setup.has_command("seed_demo"):
-                        for line in self.manage("seed_demo"):
-                            self.say("up", line)
+                        self.manage("seed_demo", "--skip-checks", heard=self.show)
             with self.step("parts"):
                 for child in setup.workers(options, folders):
                     self.children.start(child)
@@ -150,15 +151,21 @@ class Platform:
         if not processes.wait_until(ready, timeout_seconds=30):
             raise SetupError("Redis did not become ready within 30 s; its last words are above.")
 
-    def manage(self, *words: str, **extra: str) -> list[str]:
+    def manage(self, *words: str, heard: Callable[[str], None] = lambda line: None, **extra: str) -> list[str]:
         """Runs a management command to its end and gives the lines that it printed."""
         environment = {**self.children.environment, **extra}
-        code, lines = self.children.run(setup.manage(*words), environment=environment, idle=lambda: self.pump(0.05))
+        code, lines = self.children.run(
+            setup.manage(*words), environment=environment, idle=lambda: self.pump(0.05), heard=heard
+        )
         if code:
             for line in lines:
                 self.say(words[0], line)
             raise SetupError(f"`manage.py {words[0]}` failed: {lines[-1] if lines else f'it ended with code {code}'}")
         return lines
+
+    def show(self, line: str) -> None:
+        """What a command says goes beside the spinner while it works."""
+        self.progress.update(self.task, description=escape(line))
 
     def wait_ready(self) -> None:
         """Until /readyz says 200; what is not ready in the end is named, and the platform runs on."""

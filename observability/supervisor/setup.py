@@ -155,7 +155,7 @@ def environment(options: Options, where: Addresses) -> dict[str, str]:
         "PORT": str(options.ports.web),
         "TAILWATCH_HOME": str(options.home),
         "TAILWATCH_BASE_URL": f"http://127.0.0.1:{options.ports.web}",
-        "TAILWATCH_PROBE_URLS": f"http://127.0.0.1:{options.ports.probe}",
+        "TAILWATCH_PROBE_URLS": f"http://127.0.0.1:{options.ports.probe}/metrics",
         "DJANGO_SETTINGS_MODULE": "observability.settings",
         "PYTHONUNBUFFERED": "1",
         # One machine, small processes: no thread pools inside numpy, no memory arena for each thread.

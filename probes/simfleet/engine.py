@@ -4,7 +4,7 @@ All running sequences gain one token a step, so a sequence that starts at step s
 whatever happens between: a heap of end steps is the whole decode state. A *phase* is a run of equal steps (same batch,
 same prefill); its k steps of b sequences are one weighted add of k * b inter-token latencies. A phase ends when a
 sequence ends, a prefill ends, the KV cache is full, or an arrival wants to be scheduled at the next step boundary.
-Three phases a request, about 8 microseconds.
+Three phases a request; 12 microseconds a request with its arrival, routing and accounting.
 
 Prefill is chunked and in order of arrival: each step carries at most `chunk_tokens` of prompts beside the decodes.
 A full KV cache preempts the newest sequence, which is prefilled again with what it had generated (vLLM's recompute).

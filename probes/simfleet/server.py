@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,6 +166,11 @@ class _Http(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     owner: FleetServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up between two requests is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

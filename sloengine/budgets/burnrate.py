@@ -70,7 +70,8 @@ class Verdict:
 def burn_rates(*, bad: Matrix, total: Matrix, budget: Vector) -> Matrix:
     """Burn rates, NaN where total is 0: 15 bad of 1,000 at a budget of 0.001 is 15."""
     ratio = np.divide(bad, total, out=np.full(bad.shape, np.nan), where=total > 0)
-    return ratio / budget[:, None]
+    rates: Matrix = ratio / budget[:, None]
+    return rates
 
 
 def can_fire(*, factor: float, budget: float) -> bool:

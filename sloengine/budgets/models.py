@@ -82,7 +82,9 @@ class Finding(models.Model):
     severity = models.CharField(max_length=10, choices=FindingSeverity.choices)
     state = models.CharField(max_length=10, choices=FindingState.choices, default=FindingState.FIRING)
     since = models.DateTimeField()
-    quiet_since = models.DateTimeField(null=True, help_text="below its threshold since; it clears after five minutes of it")
+    quiet_since = models.DateTimeField(
+        null=True, help_text="below its threshold since; it clears after five minutes of it"
+    )
     cleared_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     reason = models.CharField(max_length=300)
@@ -97,7 +99,8 @@ class Finding(models.Model):
                 fields=["organisation", "fingerprint"], condition=models.Q(state="firing"), name="finding_fires_once"
             ),
             models.CheckConstraint(
-                condition=models.Q(state="firing", cleared_at=None) | models.Q(state="cleared", cleared_at__isnull=False),
+                condition=models.Q(state="firing", cleared_at=None)
+                | models.Q(state="cleared", cleared_at__isnull=False),
                 name="finding_cleared_has_a_time",
             ),
         ]

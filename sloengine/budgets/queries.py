@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 from django.db.models import Q
@@ -80,7 +81,9 @@ class BurnWindow:
     reason: Reason
 
 
-def budget_status(*, service: Service | None = None, organisation: Organisation | None = None, now: datetime) -> list[BudgetStatus]:
+def budget_status(
+    *, service: Service | None = None, organisation: Organisation | None = None, now: datetime
+) -> list[BudgetStatus]:
     """The budget of every enabled objective of a service, or of an organisation, by service and slug."""
     rows = Objective.objects.enabled().select_related("service").order_by("service__slug", "slug")
     if service is not None:
@@ -104,12 +107,20 @@ def statuses(*, objectives: Sequence[Objective], now: datetime) -> list[BudgetSt
         last, first = values[24], values[25 + spans.index(objective.window)]
         names = firing.get((objective.service_id, objective.slug), ())
         rate = _burn_rate(values[23], last, objective)
-        left = _budget(objective, first, last, burn_rate=rate, firing=any(severity == FindingSeverity.PAGE for _, severity in names))
+        left = _budget(
+            objective,
+            first,
+            last,
+            burn_rate=rate,
+            firing=any(severity == FindingSeverity.PAGE for _, severity in names),
+        )
         result.append(_status(objective, left, rate, tuple(name for name, _ in names), _sparkline(values[:25])))
     return result
 
 
-def _budget(objective: Objective, first: tallies.Row, last: tallies.Row, *, burn_rate: float | None, firing: bool) -> Budget:
+def _budget(
+    objective: Objective, first: tallies.Row, last: tallies.Row, *, burn_rate: float | None, firing: bool
+) -> Budget:
     total = max(float(last[tallies.TOTAL] - first[tallies.TOTAL]), 0.0)
     bad = min(max(total - float(last[tallies.GOOD] - first[tallies.GOOD]), 0.0), total)
     return budget(
@@ -170,7 +181,7 @@ def _bad_ratio(before: tallies.Row, after: tallies.Row) -> float | None:
 
 
 def _sparkline(values: tallies.Rows) -> tuple[float | None, ...]:
-    ratios = (_bad_ratio(before, after) for before, after in zip(values[:-1], values[1:], strict=True))
+    ratios = (_bad_ratio(before, after) for before, after in pairwise(values))
     return tuple(None if ratio is None else 1 - ratio for ratio in ratios)
 
 
@@ -251,7 +262,9 @@ def budget_spent(*, objective: Objective, start: datetime, end: datetime) -> flo
     whole = _budget(objective, first, after, burn_rate=None, firing=False)
     if whole.allowed is None:
         return None
-    return (float(after[tallies.TOTAL] - before[tallies.TOTAL]) - float(after[tallies.GOOD] - before[tallies.GOOD])) / whole.allowed
+    return (
+        float(after[tallies.TOTAL] - before[tallies.TOTAL]) - float(after[tallies.GOOD] - before[tallies.GOOD])
+    ) / whole.allowed
 
 
 def firing_findings(*, organisation: Organisation, service: Service | None = None) -> list[Finding]:

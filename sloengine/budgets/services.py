@@ -33,12 +33,17 @@ def evaluate_due(*, now: datetime) -> int:
     for source in MetricSource.objects.filter(enabled=True):
         by_organisation[source.organisation_id].append(source)
     cursors = dict(EvaluationCursor.objects.values_list("organisation_id", "tick"))
-    missing = [EvaluationCursor(organisation_id=organisation) for organisation in by_organisation if organisation not in cursors]
+    missing = [
+        EvaluationCursor(organisation_id=organisation)
+        for organisation in by_organisation
+        if organisation not in cursors
+    ]
     EvaluationCursor.objects.bulk_create(missing, ignore_conflicts=True)
     due = [
         (organisation, sources)
         for organisation, sources in by_organisation.items()
-        if _newest(sources) is not None and (_is_new(_newest(sources), cursors.get(organisation)) or _any_failing(sources))
+        if _newest(sources) is not None
+        and (_is_new(_newest(sources), cursors.get(organisation)) or _any_failing(sources))
     ]
     return sum(_evaluate(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
 

@@ -1,7 +1,7 @@
 """The alert table, read and rescaled. Pure.
 
-    >>> [round(tier.factor, 2) for tier in tiers(period=timedelta(days=30))]
-    [14.4, 6.0, 3.0, 1.0]
+>>> [round(tier.factor, 2) for tier in tiers(period=timedelta(days=30))]
+[14.4, 6.0, 3.0, 1.0]
 """
 
 from __future__ import annotations
@@ -54,13 +54,21 @@ def parse(text: str) -> Table:
     if data["compare"] != ">":
         raise ValueError(f"compare: found {data['compare']!r}, expected '>'")
     rows = tuple(
-        (str(row["name"]), _severity(row["severity"]), seconds(row["long"]), seconds(row["short"]), Decimal(row["spends"]))
+        (
+            str(row["name"]),
+            _severity(row["severity"]),
+            seconds(row["long"]),
+            seconds(row["short"]),
+            Decimal(row["spends"]),
+        )
         for row in data["tiers"]
     )
     sustained = data["sustained"]
     return Table(
         rows=rows,
-        sustained=Sustained(name=sustained["name"], severity=_severity(sustained["severity"]), slices=int(sustained["slices"])),
+        sustained=Sustained(
+            name=sustained["name"], severity=_severity(sustained["severity"]), slices=int(sustained["slices"])
+        ),
         minimum_failures={str(method): int(count) for method, count in data["minimum_failures"].items()},
         clear_after=timedelta(seconds=seconds(data["clear_after"])),
     )

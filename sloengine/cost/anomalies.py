@@ -114,7 +114,9 @@ def _figures(
     tokens_now = now.tokens * per_hour
     tokens_before = tokens_now / factor
     before_price = usd_per_1k_before if usd_per_1k_before is not None else usd_per_1k
-    size_before = float(np.median([bucket.tokens / bucket.requests for bucket in history if bucket.requests > 0] or [math.nan]))
+    size_before = float(
+        np.median([bucket.tokens / bucket.requests for bucket in history if bucket.requests > 0] or [math.nan])
+    )
     size_now = now.tokens / now.requests if now.requests > 0 else math.nan
     size_ratio = size_now / size_before if size_before > 0 else None
     price_ratio = usd_per_1k / before_price if usd_per_1k is not None and before_price else None
@@ -177,7 +179,9 @@ LEAST_DISTANCE = 0.2
 LEAST_REQUESTS = 200.0
 
 
-def mix_shift(*, before: Mapping[str, float], now: Mapping[str, float], least_distance: float = LEAST_DISTANCE) -> MixShift:
+def mix_shift(
+    *, before: Mapping[str, float], now: Mapping[str, float], least_distance: float = LEAST_DISTANCE
+) -> MixShift:
     """Total variation distance between two mixes of requests by tenant: (0.5, 0.5) to (0.8, 0.2) is 0.3."""
     total_before, total_now = sum(before.values()), sum(now.values())
     if total_before < LEAST_REQUESTS or total_now < LEAST_REQUESTS:

@@ -15,7 +15,12 @@ class Price(models.Model):
 
     organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="prices")
     service = models.ForeignKey(
-        "sloengine.Service", on_delete=models.CASCADE, null=True, blank=True, related_name="prices", help_text="none: every service"
+        "sloengine.Service",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="prices",
+        help_text="none: every service",
     )
     unit = models.CharField(max_length=12, choices=PriceUnit.choices)
     token_class = models.CharField(max_length=20, default="any", help_text="any, prompt, generated; any for GPU-hours")
@@ -25,7 +30,9 @@ class Price(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "service", "unit", "token_class", "effective_from"], name="price_once", nulls_distinct=False
+                fields=["organisation", "service", "unit", "token_class", "effective_from"],
+                name="price_once",
+                nulls_distinct=False,
             ),
             models.CheckConstraint(condition=models.Q(usd__gte=0), name="price_is_not_negative"),
         ]

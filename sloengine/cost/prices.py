@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 ANY = "any"
 PER_TOKENS = 1000
@@ -34,7 +35,9 @@ class Segment:
     usd: Decimal | None
 
 
-def price_at(rows: Iterable[PriceRow], *, service: str, at: datetime, unit: str = "1k_tokens", token_class: str = ANY) -> Decimal | None:
+def price_at(
+    rows: Iterable[PriceRow], *, service: str, at: datetime, unit: str = "1k_tokens", token_class: str = ANY
+) -> Decimal | None:
     """The most particular price in force: of the service before of all, of the class before of any, then the latest."""
     chosen = max(
         (row for row in rows if _fits(row, service, unit, token_class) and row.effective_from <= at),
@@ -45,14 +48,20 @@ def price_at(rows: Iterable[PriceRow], *, service: str, at: datetime, unit: str 
 
 
 def segments(
-    rows: Sequence[PriceRow], *, service: str, start: datetime, end: datetime, unit: str = "1k_tokens", token_class: str = ANY
+    rows: Sequence[PriceRow],
+    *,
+    service: str,
+    start: datetime,
+    end: datetime,
+    unit: str = "1k_tokens",
+    token_class: str = ANY,
 ) -> list[Segment]:
     """start..end cut wherever a price takes effect, so that each part is priced at what it cost then."""
     fitting = [row for row in rows if _fits(row, service, unit, token_class)]
     cuts = sorted({start, end, *(row.effective_from for row in fitting if start < row.effective_from < end)})
     return [
         Segment(left, right, price_at(fitting, service=service, at=left, unit=unit, token_class=token_class))
-        for left, right in zip(cuts[:-1], cuts[1:], strict=True)
+        for left, right in pairwise(cuts)
     ]
 
 

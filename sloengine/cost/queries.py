@@ -50,7 +50,13 @@ def price_rows(*, organisation_id: int) -> list[PriceRow]:
     """All prices of an organisation, for the pure functions."""
     rows = Price.objects.filter(organisation=organisation_id).select_related("service")
     return [
-        PriceRow(row.usd, row.effective_from, row.unit, row.token_class, row.service.slug if row.service is not None else None)
+        PriceRow(
+            row.usd,
+            row.effective_from,
+            row.unit,
+            row.token_class,
+            row.service.slug if row.service is not None else None,
+        )
         for row in rows
     ]
 
@@ -62,7 +68,9 @@ def spend(*, service: Service, start: datetime, end: datetime) -> Spend:
     costs: dict[str, list[Decimal | None]] = defaultdict(list)
     read = False
     for part in segments(prices, service=service.slug, start=start, end=end):
-        used = rollups.increments(service=service, family="tenant_tokens_total", start=part.start, end=part.end, by=("tenant",))
+        used = rollups.increments(
+            service=service, family="tenant_tokens_total", start=part.start, end=part.end, by=("tenant",)
+        )
         read = read or bool(used)
         for (tenant,), amount in used.items():
             tokens[tenant or UNKNOWN_TENANT] += amount

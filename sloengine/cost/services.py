@@ -22,7 +22,7 @@ from sloengine.catalog.models import Service
 from sloengine.cost import anomalies
 from sloengine.cost.anomalies import Bucket, CostReason, Departure
 from sloengine.cost.models import Price, PriceUnit, UsageBucket, UsageCursor
-from sloengine.cost.prices import price_at
+from sloengine.cost.prices import ANY, price_at
 from sloengine.cost.queries import UNKNOWN_TENANT, price_rows
 from sloengine.rollups import queries as rollups
 
@@ -135,14 +135,17 @@ def _cost_claims(service: Service, usage: Usage, until: datetime, open_findings:
     now_usd = price_at(prices, service=service.slug, at=until)
     before_usd = price_at(prices, service=service.slug, at=until - HISTORY / 2)
     return [
-        _cost_claim(service, usage, tenant, until, open_findings.get(f"cost/{service.slug}/{tenant}"), now_usd, before_usd)
+        _cost_claim(
+            service, usage, tenant, until, open_findings.get(f"cost/{service.slug}/{tenant}"), now_usd, before_usd
+        )
         for tenant in usage.tenants
     ]
 
 
 def _cost_claim(
-    service: Service, usage: Usage, tenant: str, until: datetime, standing: Finding | None, now_usd: Decimal | None, before_usd: Decimal | None
-) -> Claim:
+    service: Service, usage: Usage, tenant: str, until: datetime, standing: Finding | None, now_usd: Decimal | None,
+    before_usd: Decimal | None,
+) -> Claim:  # fmt: skip
     recent_from = until - RECENT * BUCKET
     began = datetime.fromisoformat(standing.evidence["impact_start"]) if standing is not None else recent_from
     usual_until = min(recent_from, began) if until - began < HISTORY else recent_from
@@ -218,7 +221,8 @@ def _shift_claim(service: Service, usage: Usage, until: datetime) -> Claim:
         severity=FindingSeverity.INFO,
         service_id=service.pk,
         condition=Condition.TRUE if shift.shifted else Condition.FALSE if known else Condition.UNKNOWN,
-        reason=f"{(shift.distance or 0.0):.0%} of the requests of {service.slug} come from other tenants than an hour ago, most from {shift.gained}.",
+        reason=f"{shift.distance or 0.0:.0%} of the requests of {service.slug} come from other tenants than before,"
+        f" most from {shift.gained}.",
         evidence=lambda: {
             "distance": shift.distance,
             "tenant": shift.gained,
@@ -233,13 +237,20 @@ def _shift_claim(service: Service, usage: Usage, until: datetime) -> Claim:
 @transaction.atomic
 def set_price(
     *, organisation: Organisation, usd: Decimal, effective_from: datetime, actor: Actor, now: datetime,
-    unit: PriceUnit = PriceUnit.TOKENS_1K, token_class: str = "any", service: Service | None = None,
+    unit: PriceUnit = PriceUnit.TOKENS_1K, token_class: str = ANY, service: Service | None = None,
 ) -> Price:  # fmt: skip
     """A price from an instant on; the same key and instant again replaces the amount."""
     permissions.require(actor, Verb.APPLY_OBJECTIVES, service or organisation)
     if usd < 0:
         raise ValueError(f"a price of {usd} USD, expected 0 or more")
-    key = {"organisation": organisation, "service": service, "unit": unit, "token_class": token_class, "effective_from": effective_from}
-    price, _ = Price.objects.update_or_create(**key, defaults={"usd": usd})
-    audit.record(actor=actor, verb="set_price", obj=price, now=now, payload={"usd": str(usd), "unit": unit, "service": service and service.slug})
+    price, _ = Price.objects.update_or_create(
+        organisation=organisation,
+        service=service,
+        unit=unit,
+        token_class=token_class,
+        effective_from=effective_from,
+        defaults={"usd": usd},
+    )
+    payload = {"usd": str(usd), "unit": str(unit), "service": service.slug if service is not None else None}
+    audit.record(actor=actor, verb="set_price", obj=price, now=now, payload=payload)
     return price

@@ -49,7 +49,9 @@ class Objective(models.Model):
     where = models.JSONField(default=dict, blank=True, help_text="labels that narrow the series")
     enabled = models.BooleanField(default=True)
     document = models.JSONField(default=dict)
-    bound = models.FloatField(null=True, help_text="the bucket bound that stands for the threshold, once a histogram was seen")
+    bound = models.FloatField(
+        null=True, help_text="the bucket bound that stands for the threshold, once a histogram was seen"
+    )
     notice = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()

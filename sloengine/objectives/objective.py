@@ -58,14 +58,20 @@ class Measure:
 COUNTED_OUTCOMES = frozenset({"ok", "error", "timeout", "rejected"})
 
 MEASURES: Mapping[Indicator, Measure] = {
-    Indicator.AVAILABILITY: Measure(Reading.OUTCOMES, "requests_total", good=frozenset({"ok"}), counted=COUNTED_OUTCOMES, promise="answered"),
+    Indicator.AVAILABILITY: Measure(
+        Reading.OUTCOMES, "requests_total", good=frozenset({"ok"}), counted=COUNTED_OUTCOMES, promise="answered"
+    ),
     Indicator.LATENCY: Measure(Reading.WITHIN, "e2e_seconds", promise="end within"),
     Indicator.TTFT: Measure(Reading.WITHIN, "ttft_seconds", promise="get their first token within"),
     Indicator.INTER_TOKEN: Measure(Reading.WITHIN, "inter_token_seconds", noun="tokens", promise="follow within"),
     Indicator.PER_TOKEN: Measure(Reading.WITHIN, "per_token_seconds", promise="take per token at most"),
     Indicator.QUEUE: Measure(Reading.WITHIN, "queue_seconds", promise="queue for at most"),
-    Indicator.QUALITY: Measure(Reading.MEAN, "answer_similarity_sum_total", over="answer_similarity_samples_total", noun="answers"),
-    Indicator.SAFETY: Measure(Reading.UNBROKEN, "safety_violations_total", over="canary_requests_total", noun="answers"),
+    Indicator.QUALITY: Measure(
+        Reading.MEAN, "answer_similarity_sum_total", over="answer_similarity_samples_total", noun="answers"
+    ),
+    Indicator.SAFETY: Measure(
+        Reading.UNBROKEN, "safety_violations_total", over="canary_requests_total", noun="answers"
+    ),
 }
 #: Indicators whose threshold is an upper bound in seconds.
 TIMED = frozenset(one for one, measure in MEASURES.items() if measure.reading is Reading.WITHIN)

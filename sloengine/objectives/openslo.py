@@ -70,9 +70,8 @@ def parse(*, documents: Iterable[Document], services: Iterable[str]) -> list[Obj
         for node, raw in _loaded(document, problems):
             for objective, line in _objectives(document, node, raw, known, problems):
                 if objective.key in seen:
-                    problems.append(
-                        Problem(document.file, line, "metadata.name", repr(objective.slug), f"a name of its own; {seen[objective.key]} has it")
-                    )
+                    expected = f"a name of its own; {seen[objective.key]} has it"
+                    problems.append(Problem(document.file, line, "metadata.name", repr(objective.slug), expected))
                 seen.setdefault(objective.key, f"{document.file}:{line}")
                 objectives.append(objective)
     if problems:
@@ -99,7 +98,11 @@ def _objectives(
     document: Document, node: yaml.Node, raw: Any, services: tuple[str, ...], problems: list[Problem]
 ) -> list[tuple[Objective, int]]:
     def problem(path: str, found: object, expected: str) -> None:
-        keys = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)] if path != "(document)" else []
+        keys = (
+            [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
+            if path != "(document)"
+            else []
+        )
         problems.append(Problem(document.file, _line(node, keys), path, _shown(found), expected))
 
     try:
@@ -114,7 +117,11 @@ def _objectives(
     wanted = services if slo.spec.service == EVERY_SERVICE else (slo.spec.service,)
     for service in wanted:
         if service not in services:
-            problem("spec.service", service, f"one of {', '.join(sorted(services)) or 'the services found so far (none)'}, or \"*\"")
+            problem(
+                "spec.service",
+                service,
+                f'one of {", ".join(sorted(services)) or "the services found so far (none)"}, or "*"',
+            )
     if indicator is not None:
         _check_goal(slo, indicator, problem)
     if len(problems) > before or indicator is None:
@@ -140,7 +147,11 @@ def _where(slo: SloDocument, problem: Any) -> tuple[tuple[str, str], ...]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         label, equals, value = part.partition("=")
         if not equals or label.strip() not in LABELS or not value.strip():
-            problem("metadata.annotations.tailwatch/where", text, f"label=value pairs with labels of {', '.join(sorted(LABELS))}")
+            problem(
+                "metadata.annotations.tailwatch/where",
+                text,
+                f"label=value pairs with labels of {', '.join(sorted(LABELS))}",
+            )
             break
         pairs.append((label.strip(), value.strip()))
     for name in slo.annotations():
@@ -161,20 +172,32 @@ def _check_goal(slo: SloDocument, indicator: Indicator, problem: Any) -> None:
             problem(f"{base}.op", goal.op or "nothing", "lte")
     elif measure.reading is Reading.MEAN:
         if goal.value is None or not 0 < goal.value <= 1:
-            problem(f"{base}.value", "nothing" if goal.value is None else goal.value, "a similarity above 0 and at most 1")
+            problem(
+                f"{base}.value", "nothing" if goal.value is None else goal.value, "a similarity above 0 and at most 1"
+            )
         if goal.op not in {"gte", "gt"}:
             problem(f"{base}.op", goal.op or "nothing", "gte")
         if not timeslices:
-            problem("spec.budgetingMethod", slo.spec.budgetingMethod, "Timeslices, since a mean has no single good requests")
+            problem(
+                "spec.budgetingMethod", slo.spec.budgetingMethod, "Timeslices, since a mean has no single good requests"
+            )
     elif goal.value is not None or goal.op is not None:
         problem(f"{base}.value", goal.op if goal.value is None else goal.value, f"no op and no value for {indicator}")
     needs_share = timeslices and measure.reading is not Reading.MEAN
     if needs_share and goal.timeSliceTarget is None:
         problem(f"{base}.timeSliceTarget", "nothing", 'the share of a good slice, for instance "0.95"')
     if not timeslices and (goal.timeSliceTarget is not None or goal.timeSliceWindow is not None):
-        problem(f"{base}.timeSliceTarget", goal.timeSliceTarget or goal.timeSliceWindow, "no slices with budgetingMethod Occurrences")
+        problem(
+            f"{base}.timeSliceTarget",
+            goal.timeSliceTarget or goal.timeSliceWindow,
+            "no slices with budgetingMethod Occurrences",
+        )
     if timeslices and measure.reading is Reading.MEAN and goal.timeSliceTarget is not None:
-        problem(f"{base}.timeSliceTarget", goal.timeSliceTarget, f"none for {indicator}: a slice is good when its mean reaches value")
+        problem(
+            f"{base}.timeSliceTarget",
+            goal.timeSliceTarget,
+            f"none for {indicator}: a slice is good when its mean reaches value",
+        )
 
 
 def _built(slo: SloDocument, indicator: Indicator, where: tuple[tuple[str, str], ...], service: str) -> Objective:
@@ -226,7 +249,9 @@ def dump(objective: Objective) -> dict[str, Any]:
 
 def render(objectives: Iterable[Objective]) -> str:
     """The YAML text of objectives, one document each."""
-    return yaml.safe_dump_all([dump(objective) for objective in objectives], sort_keys=False, allow_unicode=True, explicit_start=True)
+    return yaml.safe_dump_all(
+        [dump(objective) for objective in objectives], sort_keys=False, allow_unicode=True, explicit_start=True
+    )
 
 
 def _duration(window: timedelta) -> str:
@@ -257,7 +282,8 @@ def _path(location: Sequence[int | str]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) and value.startswith(("nothing", "no ", "key ")) else repr(str(value)) if isinstance(value, Decimal) else repr(value)
+    said = isinstance(value, str) and value.startswith(("nothing", "no ", "key "))
+    text = str(value) if said else repr(str(value)) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -82,7 +82,9 @@ def _read_slots(version: tuple[tuple[int, int], ...]) -> Slots:
     places: dict[tuple[int, str], list[Place]] = defaultdict(list)
     for slot in Slot.objects.filter(block__in=blocks):
         column = index[slot.block_id] * BLOCK_SIZE + slot.position
-        place = Place(column, slot.service_id, slot.source_id, slot.family, slot.part, slot.le, slot.layout, dict(slot.labels))
+        place = Place(
+            column, slot.service_id, slot.source_id, slot.family, slot.part, slot.le, slot.layout, dict(slot.labels)
+        )
         places[slot.service_id, slot.family].append(place)
     services = Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk")
     return Slots(version=version, blocks=blocks, places=dict(places), services=tuple(services))
@@ -159,7 +161,10 @@ def _few(slots: SlotMap, used: Sequence[int], edges: Sequence[datetime]) -> dict
 
 def _many(slots: SlotMap, used: Sequence[int], edges: Sequence[datetime]) -> dict[int, list[Vector]]:
     """Every row of the range, of whichever tier has it; the first edge is looked up, since its row may lie before it."""
-    rows: dict[int, dict[float, Vector]] = {index: {edges[0].timestamp(): first[0]} for index, first in _few(slots, used, edges[:1]).items()}
+    began = edges[0].timestamp()
+    rows: dict[int, dict[float, Vector]] = {
+        index: {began: found[0]} for index, found in _few(slots, used, edges[:1]).items()
+    }
     index_of = {slots.blocks[index].pk: index for index in used}
     with connection.cursor() as cursor:
         for table in TABLES.values():

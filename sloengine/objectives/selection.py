@@ -90,7 +90,11 @@ def _within(places: Sequence[Place], threshold: float, ticks: tuple[int, ...]) -
 
 def _narrowed(places: Iterable[Place], where: tuple[tuple[str, str], ...]) -> list[Place]:
     """Tick counters have no labels but the service's, so a narrowed want is covered where its family is."""
-    return [place for place in places if place.part == "ticks" or all(place.labels.get(label) == value for label, value in where)]
+    return [
+        place
+        for place in places
+        if place.part == "ticks" or all(place.labels.get(label) == value for label, value in where)
+    ]
 
 
 def _columns(places: Iterable[Place]) -> tuple[int, ...]:

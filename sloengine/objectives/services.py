@@ -60,7 +60,10 @@ def apply(
     promises = validate(organisation=organisation, documents=documents)
     rows = {str(row): row for row in _rows(organisation).select_for_update(of=("self",))}
     services = {service.slug: service for service in Service.objects.filter(organisation=organisation)}
-    added, changed, unchanged, diff = [], [], [], []
+    added: list[str] = []
+    changed: list[str] = []
+    unchanged: list[str] = []
+    diff: list[str] = []
     for promise in promises:
         row = rows.get(promise.key)
         before = openslo.dump(row.as_objective()) if row is not None and row.enabled else None
@@ -69,7 +72,9 @@ def apply(
             unchanged.append(promise.key)
             continue
         lines = _difference(row.as_objective() if row is not None and before else None, promise)
-        row = _write(row, promise, organisation=organisation, service=services[promise.service], document=after, now=now)
+        row = _write(
+            row, promise, organisation=organisation, service=services[promise.service], document=after, now=now
+        )
         _keep(row, "changed" if before else "added", before=before, after=after, actor=actor, now=now)
         (changed if before else added).append(promise.key)
         diff += lines
@@ -96,11 +101,19 @@ def export(*, organisation: Organisation) -> str:
 
 
 def _rows(organisation: Organisation) -> QuerySet[Objective]:
-    return Objective.objects.filter(organisation=organisation).select_related("service").order_by("service__slug", "slug")
+    return (
+        Objective.objects.filter(organisation=organisation).select_related("service").order_by("service__slug", "slug")
+    )
 
 
 def _write(
-    row: Objective | None, promise: Promise, *, organisation: Organisation, service: Service, document: dict[str, object], now: datetime
+    row: Objective | None,
+    promise: Promise,
+    *,
+    organisation: Organisation,
+    service: Service,
+    document: dict[str, object],
+    now: datetime,
 ) -> Objective:
     if row is None:
         row = Objective(organisation=organisation, service=service, slug=promise.slug, created_at=now)
@@ -134,7 +147,13 @@ def _switch_off(row: Objective, *, actor: Actor, now: datetime) -> None:
 
 
 def _keep(
-    row: Objective, kind: str, *, before: dict[str, object] | None, after: dict[str, object] | None, actor: Actor, now: datetime
+    row: Objective,
+    kind: str,
+    *,
+    before: dict[str, object] | None,
+    after: dict[str, object] | None,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     ObjectiveChange.objects.create(
         organisation_id=row.organisation_id,

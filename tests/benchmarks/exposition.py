@@ -42,15 +42,23 @@ def text() -> str:
     lines: list[str] = []
     for at in range(17):
         family = f"vllm:request_phase_{at}_time_seconds"
-        lines += [f"# HELP {family} Histogram of time that a request spends in phase {at}.", f"# TYPE {family} histogram"]
+        lines += [
+            f"# HELP {family} Histogram of time that a request spends in phase {at}.",
+            f"# TYPE {family} histogram",
+        ]
         for count, upper in enumerate((*BOUNDS, float("inf"))):
-            lines.append(f'{family}_bucket{{engine="0",le="{bound(upper)}",model_name="llama-8b-instruct"}} {count * 17.0}')
+            lines.append(
+                f'{family}_bucket{{engine="0",le="{bound(upper)}",model_name="llama-8b-instruct"}} {count * 17.0}'
+            )
         lines.append(f'{family}_count{{engine="0",model_name="llama-8b-instruct"}} 340.0')
         lines.append(f'{family}_sum{{engine="0",model_name="llama-8b-instruct"}} {at + 0.8284}')
     for at in range(18):
         family = f"vllm:something_counted_{at}"
         for part, kind, value in (("total", "counter", 61236.0), ("created", "gauge", 1.7953226890400147e09)):
-            lines += [f"# HELP {family}_{part} Number of things counted, in terms of tokens.", f"# TYPE {family}_{part} {kind}"]
+            lines += [
+                f"# HELP {family}_{part} Number of things counted, in terms of tokens.",
+                f"# TYPE {family}_{part} {kind}",
+            ]
             lines.append(f'{family}_{part}{{engine="0",model_name="llama-8b-instruct"}} {value!r}')
     return "\n".join(lines) + "\n"
 

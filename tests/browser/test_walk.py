@@ -45,6 +45,12 @@ return [...bad];
 """
 
 
+#: How the browser's own requests for parts of the page were answered.
+STATUSES = (
+    "return performance.getEntriesByType('resource').filter(e => e.name.includes('/part/')).map(e => e.responseStatus)"
+)
+
+
 @pytest.fixture
 def site(live_server: Any) -> Iterator[str]:
     with clock.frozen(NOW):
@@ -118,6 +124,8 @@ def test_what_someone_else_does_appears_by_itself(browser: Any, at: Any) -> None
     from observability.core import permissions
 
     at("/incidents/2/")
+    # Nothing happens: the second question is answered 304, and nothing on the page is touched.
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: 304 in driver.execute_script(STATUSES))
     incident = Incident.objects.select_related("organisation").get(number=2)
     services.mitigate(incident=incident, actor=permissions.system(incident.organisation), now=NOW)
     wait(browser, "SEV2, mitigated")

@@ -91,10 +91,10 @@ def test_without_the_database_the_rest_cannot_tell(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_probe_that_does_not_answer_is_named_with_its_address(settings) -> None:
-    settings.TAILWATCH_PROBE_URLS = [f"http://127.0.0.1:{free_port()}"]
+    settings.TAILWATCH_PROBE_URLS = [f"http://127.0.0.1:{free_port()}/metrics"]
     probe = by_name(health.examine(now=NOW))["probe"]
     assert probe.state is State.FAILING
-    assert settings.TAILWATCH_PROBE_URLS[0] in probe.seen
+    assert settings.TAILWATCH_PROBE_URLS[0].replace("/metrics", "/healthz") in probe.seen
 
 
 def test_metrics_leave_out_the_age_of_what_is_not_there(frozen_now: datetime) -> None:

@@ -107,7 +107,13 @@ def test_grandchildren_do_not_survive(children: Children, said: Said) -> None:
 
 def test_a_command_runs_to_its_end(children: Children) -> None:
     argv = [sys.executable, "-S", "-c", "print('a'); print('b'); raise SystemExit(3)"]
-    code, lines = children.run(argv, environment=children.environment, idle=lambda: children.pump(0.02))
+    heard: Said = []
+    code, lines = children.run(
+        argv,
+        environment=children.environment,
+        idle=lambda: children.pump(0.02),
+        heard=lambda line: heard.append(("command", line)),
+    )
     assert (code, lines) == (3, ["a", "b"])
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sloengine import charts
 from sloengine.charts import Mark, Marks, Panel, Series, Value
+from sloengine.strokes import number
 
 START = datetime(2026, 11, 17, 12, 0, tzinfo=UTC)
 END = START + timedelta(hours=1)
@@ -36,7 +37,8 @@ def test_it_is_a_picture_with_a_sentence():
     assert root.get("role") == "img"
     assert root.get("class") == "chart"
     assert root.get("aria-label") == "p95 over 60 min: last 391 ms, highest 391 ms, goal 250 ms."
-    assert "width" in root.keys() and root.get("viewBox", "").startswith("0 0 820 ")
+    assert root.get("width") == "100%"
+    assert root.get("viewBox", "").startswith("0 0 820 ")
 
 
 def test_missing_values_are_gaps_and_no_zeros():
@@ -69,13 +71,19 @@ def test_a_stack_has_a_gap_where_one_part_is_unknown():
 
 def test_the_stack_reaches_the_sum():
     svg = charts.stacked(
-        [Series("queue", points(1, 1), "queue"), Series("decode", points(2, 2), "decode")], title="Where", unit="s", start=START, end=END
+        [Series("queue", points(1, 1), "queue"), Series("decode", points(2, 2), "decode")],
+        title="Where",
+        unit="s",
+        start=START,
+        end=END,
     )
     assert ">4</text>" in svg, "the axis ends at the round number above 3"
 
 
 def test_incident_and_deploys_are_marked_and_said():
-    marks = Marks(incident=(START + timedelta(minutes=30), None), changes=[Mark(START + timedelta(minutes=10), "v2 <rc>")])
+    marks = Marks(
+        incident=(START + timedelta(minutes=30), None), changes=[Mark(START + timedelta(minutes=10), "v2 <rc>")]
+    )
     svg, root = draw(p95(0.1, 0.2), p95(0.1, 0.2), marks=marks)
     assert len([one for one in root.findall("rect") if one.get("class") == "incident"]) == 2
     assert "The incident is shaded. 1 changes marked: v2 <rc>." in root.get("aria-label", "")
@@ -104,7 +112,9 @@ def test_a_phone_gets_the_same_letters_on_a_shorter_axis():
 
 
 @pytest.mark.parametrize(
-    ("values", "colour"), [((1, 0.9), "--ok"), ((1, 0.4), "--warn"), ((1, -0.2), "--burn"), ((None,), "--nodata")], ids=str
+    ("values", "colour"),
+    [((1, 0.9), "--ok"), ((1, 0.4), "--warn"), ((1, -0.2), "--burn"), ((None,), "--nodata")],
+    ids=str,
 )
 def test_a_burn_down_has_the_colour_of_what_is_left(values, colour):
     svg = charts.burn_down(points(*values), start=START, end=END)
@@ -126,13 +136,17 @@ def test_a_sparkline_says_what_it_shows():
     ("value", "text"), [(0.391, "0.391"), (391.4, "391"), (12345, "12,345"), (0.0374, "0.0374"), (-28.2, "-28.2")]
 )
 def test_numbers_for_people(value, text):
-    assert charts._number(value) == text
+    assert number(value) == text
 
 
 NUMBERS = st.one_of(st.none(), st.floats(-1e6, 1e9, allow_nan=False))
 
 
-@given(st.lists(NUMBERS, max_size=40), st.one_of(st.none(), st.floats(0, 1e6)), st.sampled_from([charts.WIDE, charts.NARROW]))
+@given(
+    st.lists(NUMBERS, max_size=40),
+    st.one_of(st.none(), st.floats(0, 1e6)),
+    st.sampled_from([charts.WIDE, charts.NARROW]),
+)
 def test_whatever_comes_it_is_valid_and_inside_its_box(values, threshold, width):
     svg, root = draw(p95(*values, threshold=threshold), width=width)
     _, _, _, height = (float(part) for part in root.get("viewBox", "").split())

@@ -77,36 +77,37 @@ class Sheet:
     postmortem: Postmortem | None
 
 
-def load(*, incident: Incident, actor: Actor, now: datetime) -> Sheet:
-    """The page of `incident` as `actor` sees it at `now`."""
+def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> Sheet:
+    """The page of `incident` as `actor` sees it at `now`; of a part (top, body, side) only what that part shows."""
+    top, body, side = (part in {"", name} for name in ("top", "body", "side"))
     diagnosis: Mapping[str, Any] = incident.diagnosis if isinstance(incident.diagnosis, dict) else {}
     leaf: Mapping[str, Any] = next((leaf for leaf in diagnosis.get("leaves", ()) if leaf.get("on_path")), {})
     pages = tuple(_pages(incident))
-    similar = tuple(incident_row(row) for row in _similar(incident))
+    similar = tuple(incident_row(row) for row in _similar(incident)) if side else ()
     may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
     policy = policy_for(organisation=incident.organisation, service=incident.service)
     return Sheet(
         incident=incident,
         standing=sheet.standing(severity=incident.severity, state=State(incident.state)),
         leaf_title=leaf_title(incident),
-        facts=sheet.facts(moments=_moments(incident), harm=_harm(incident, now)),
+        facts=sheet.facts(moments=_moments(incident), harm=_harm(incident, now) if top else None),
         moves=sheet.buttons(
             state=State(incident.state), may=may, blast=incident.service.name if incident.service else "it"
         ),
         paging=_paging_said(incident, pages),
         diagnosis=diagnosis,
         decided_at=parse_datetime(str(diagnosis["decided_at"])) if diagnosis.get("decided_at") else None,
-        tree=tree_svg.draw(diagnosis),
+        tree=tree_svg.draw(diagnosis) if body else "",
         steps=tree_svg.steps(diagnosis),
         untaken=tree_svg.untaken(diagnosis),
         rivals=tuple(diagnosis.get("rivals") or ()),
         first_action=str(leaf.get("first_action") or ""),
         refuted_by=str(leaf.get("refuted_by") or ""),
-        charts=evidence.charts_of(incident=incident, now=now),
-        runbook=checklist(incident=incident),
+        charts=evidence.charts_of(incident=incident, now=now) if body else "",
+        runbook=checklist(incident=incident) if not part else None,
         watch=watch_of(policy.name, [person.name for person in policy.people]),
         pages=pages,
-        timeline=_timeline(incident),
+        timeline=_timeline(incident) if side else (),
         similar=similar,
         similar_said=_similar_said(similar),
         postmortem=Postmortem.objects.filter(incident=incident).first(),

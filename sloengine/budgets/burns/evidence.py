@@ -39,7 +39,9 @@ def sustained_sentence(objective: Objective, slices: int) -> str:
 def evidence(objective: Objective, verdict: Verdict, *, impact_start: datetime, bound: float | None) -> dict[str, Any]:
     """What is kept with the finding; `bad` and `total` are of the long window, in requests or slices as `unit` says."""
     return {
-        **_common(objective, tier=verdict.tier.severity, tier_name=verdict.tier.name, impact_start=impact_start, bound=bound),
+        **_common(
+            objective, tier=verdict.tier.severity, tier_name=verdict.tier.name, impact_start=impact_start, bound=bound
+        ),
         "long_window_seconds": verdict.tier.long_seconds,
         "short_window_seconds": verdict.tier.short_seconds,
         "burn_rate_long": verdict.burn_long,
@@ -69,7 +71,9 @@ def sustained_evidence(
     }
 
 
-def _common(objective: Objective, *, tier: str, tier_name: str, impact_start: datetime, bound: float | None) -> dict[str, Any]:
+def _common(
+    objective: Objective, *, tier: str, tier_name: str, impact_start: datetime, bound: float | None
+) -> dict[str, Any]:
     return {
         "objective": objective.slug,
         "title": objective.title,

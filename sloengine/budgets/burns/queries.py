@@ -24,7 +24,10 @@ def windows(
 ) -> Windows:
     """The sums of each objective over the last `seconds` before `end`, for each of several lengths."""
     starts = [end - timedelta(seconds=length) for length in seconds]
-    table = tallies.at(objectives=[objective.pk for objective in objectives], edges=[end, *starts, datetime.fromtimestamp(0, end.tzinfo)])
+    table = tallies.at(
+        objectives=[objective.pk for objective in objectives],
+        edges=[end, *starts, datetime.fromtimestamp(0, end.tzinfo)],
+    )
     delta = table.values[:, :1] - table.values[:, 1:-1]
     total = np.maximum(delta[:, :, tallies.TOTAL], 0.0)
     bad = np.clip(total - delta[:, :, tallies.GOOD], 0.0, total)

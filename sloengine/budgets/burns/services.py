@@ -22,7 +22,6 @@ from sloengine.objectives.models import Objective
 from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Reading
 from sloengine.objectives.objective import Objective as Promise
 
-
 #: Episodes that ended longer ago lie outside every window.
 PAGED_WITHIN = timedelta(days=3)
 
@@ -61,7 +60,12 @@ def claims(
 
 
 def _of_objective(
-    objective: Objective, judged: Sequence[Verdict], sums: Windows, index: int, tick: datetime, open_findings: Mapping[str, Finding]
+    objective: Objective,
+    judged: Sequence[Verdict],
+    sums: Windows,
+    index: int,
+    tick: datetime,
+    open_findings: Mapping[str, Finding],
 ) -> list[Claim]:
     """Fastest first: while a faster tier fires, or is about to, slower ones do not open."""
     promise = objective.promise
@@ -89,7 +93,9 @@ def _burn(objective: Objective, promise: Promise, verdict: Verdict, tick: dateti
 
     def evidence() -> dict[str, Any]:
         start = _impact_start(objective, tick, bad_ratio=ratio)
-        return words.evidence(promise, verdict, impact_start=start, bound=objective.bound) | _events(objective, start, tick)
+        return words.evidence(promise, verdict, impact_start=start, bound=objective.bound) | _events(
+            objective, start, tick
+        )
 
     return Claim(
         fingerprint=words.fingerprint(promise, verdict.tier.name),
@@ -113,7 +119,9 @@ def _all_bad(objective: Objective, sums: Windows, index: int) -> bool:
     return bool(sums.total[index, column] >= slices and sums.bad[index, column] >= sums.total[index, column])
 
 
-def _sustained(objective: Objective, promise: Promise, rule: Sustained, sums: Windows, index: int, tick: datetime) -> Claim:
+def _sustained(
+    objective: Objective, promise: Promise, rule: Sustained, sums: Windows, index: int, tick: datetime
+) -> Claim:
     column = sums.column(rule.slices * objective.slice_seconds)
     condition = Condition.UNKNOWN if sums.covered[index, column] <= 0 else Condition.FALSE
     if _all_bad(objective, sums, index):
@@ -122,7 +130,12 @@ def _sustained(objective: Objective, promise: Promise, rule: Sustained, sums: Wi
     def evidence() -> dict[str, Any]:
         start = _impact_start(objective, tick, bad_ratio=0.0)
         known = words.sustained_evidence(
-            promise, name=rule.name, severity=rule.severity, slices=rule.slices, impact_start=start, bound=objective.bound
+            promise,
+            name=rule.name,
+            severity=rule.severity,
+            slices=rule.slices,
+            impact_start=start,
+            bound=objective.bound,
         )
         return known | _events(objective, start, tick)
 
@@ -166,5 +179,5 @@ def _closing(objective: Objective, finding: Finding, tick: datetime) -> dict[str
     """The figures of the whole episode, from its first bad minute to its end."""
     start = datetime.fromisoformat(finding.evidence["impact_start"])
     bad, total, _bad_events, _events_all = queries.bad_between(objective=objective, start=start, end=tick)
-    return {"episode_bad": bad, "episode_total": total, "impact_end": (finding.quiet_since or tick).isoformat()} | _events(objective, start, tick)
-
+    end = (finding.quiet_since or tick).isoformat()
+    return {"episode_bad": bad, "episode_total": total, "impact_end": end} | _events(objective, start, tick)

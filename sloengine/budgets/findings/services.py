@@ -38,10 +38,15 @@ class Settled:
 
 def standing(*, organisation_id: int, kinds: Iterable[str]) -> dict[str, Finding]:
     """The firing findings of these kinds by fingerprint."""
-    return {row.fingerprint: row for row in Finding.objects.firing().filter(organisation=organisation_id, kind__in=list(kinds))}
+    return {
+        row.fingerprint: row
+        for row in Finding.objects.firing().filter(organisation=organisation_id, kind__in=list(kinds))
+    }
 
 
-def standing_and_paged(*, organisation_id: int, kinds: Iterable[str], since: datetime) -> tuple[dict[str, Finding], list[Finding]]:
+def standing_and_paged(
+    *, organisation_id: int, kinds: Iterable[str], since: datetime
+) -> tuple[dict[str, Finding], list[Finding]]:
     """The same, and the burns of page severity that cleared after `since`, in one statement."""
     firing = Q(state=FindingState.FIRING, kind__in=list(kinds))
     paged = Q(state=FindingState.CLEARED, kind=FindingKind.BURN, severity=FindingSeverity.PAGE, changed_at__gt=since)
@@ -52,7 +57,9 @@ def standing_and_paged(*, organisation_id: int, kinds: Iterable[str], since: dat
     )
 
 
-def settle(*, organisation_id: int, claims: Iterable[Claim], open_findings: Mapping[str, Finding], now: datetime) -> Settled:
+def settle(
+    *, organisation_id: int, claims: Iterable[Claim], open_findings: Mapping[str, Finding], now: datetime
+) -> Settled:
     """Open what newly holds, clear what no longer does. Findings that no claim names any more are cleared as unwatched."""
     opened, cleared = [], []
     named = set()

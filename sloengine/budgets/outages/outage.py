@@ -61,7 +61,9 @@ def total_outage(history: Sequence[ServiceTotals]) -> Outage:
         return Outage(Condition.UNKNOWN, OutageReason.UNKNOWN, None)
     if _all_fail(history[-2], history[-1], MANY) or (len(history) > 2 and _all_fail(history[-3], history[-1], FEW)):
         return Outage(Condition.TRUE, OutageReason.ALL_FAIL, _since(history, _failing))
-    if _down(history[-2], history[-1]) and (_traffic(history) or (len(history) > 2 and _down(history[-3], history[-2]))):
+    if _down(history[-2], history[-1]) and (
+        _traffic(history) or (len(history) > 2 and _down(history[-3], history[-2]))
+    ):
         return Outage(Condition.TRUE, OutageReason.ALL_DOWN, _since(history, _down))
     if len(history) > 2 and _gone(history[-3], history[-1]):
         if _traffic(history):

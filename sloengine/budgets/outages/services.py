@@ -27,7 +27,11 @@ BLIND_CLEARS_AFTER = timedelta(seconds=60)
 
 def wants(services: Sequence[Service]) -> list[Want]:
     """Requests and replicas up of each service, in this order."""
-    return [want for service in services for want in (Want(service.pk, MEASURES[Indicator.AVAILABILITY]), Want(service.pk, UP))]
+    return [
+        want
+        for service in services
+        for want in (Want(service.pk, MEASURES[Indicator.AVAILABILITY]), Want(service.pk, UP))
+    ]
 
 
 def totals(services: Sequence[Service], readings: Readings) -> dict[int, ServiceTotals]:
@@ -47,7 +51,9 @@ def totals(services: Sequence[Service], readings: Readings) -> dict[int, Service
     }
 
 
-def outage_claims(*, services: Sequence[Service], histories: Mapping[int, Sequence[ServiceTotals]], blind: bool) -> list[Claim]:
+def outage_claims(
+    *, services: Sequence[Service], histories: Mapping[int, Sequence[ServiceTotals]], blind: bool
+) -> list[Claim]:
     """Two claims a service: it is out altogether, or a replica is out and users feel it. A blind source silences both."""
     return [claim for service in services for claim in _of_service(service, histories.get(service.pk, ()), blind)]
 
@@ -86,7 +92,9 @@ def _of_service(service: Service, history: Sequence[ServiceTotals], blind: bool)
             service_id=service.pk,
             condition=whole.condition,
             reason=f"{service.slug} is out: {whole.reason}.",
-            evidence=lambda: evidence("service", whole.since, all_counted, all_counted) | {"signal": whole.reason.name.lower()},
+            evidence=lambda: (
+                evidence("service", whole.since, all_counted, all_counted) | {"signal": whole.reason.name.lower()}
+            ),
             clear_after=table().clear_after,
         ),
         Claim(
@@ -103,7 +111,9 @@ def _of_service(service: Service, history: Sequence[ServiceTotals], blind: bool)
 
 
 def _down_names(service: Service, start: datetime, end: datetime) -> list[str]:
-    up = rollups.gauge(service=service, family="target_up", start=min(start, end - timedelta(seconds=60)), end=end, by=("replica",))
+    up = rollups.gauge(
+        service=service, family="target_up", start=min(start, end - timedelta(seconds=60)), end=end, by=("replica",)
+    )
     return sorted(replica for (replica,), window in up.items() if window.mean is not None and window.mean < 1)
 
 
@@ -120,7 +130,8 @@ def _blind(source: MetricSource, now: datetime) -> Claim:
     def evidence() -> dict[str, Any]:
         since = source.failing_since or now
         last = source.last_tick.isoformat() if source.last_tick else None
-        return {"source": source.name, "kind": source.kind, "error": source.last_error, "last_tick": last, "impact_start": since.isoformat()}
+        known = {"source": source.name, "kind": source.kind, "error": source.last_error, "last_tick": last}
+        return known | {"impact_start": since.isoformat()}
 
     error = f": {source.last_error}" if source.last_error else ""
     return Claim(
@@ -128,7 +139,11 @@ def _blind(source: MetricSource, now: datetime) -> Claim:
         kind=FindingKind.BLIND,
         severity=FindingSeverity.PAGE,
         service_id=None,
-        condition=Condition.TRUE if is_blind(source, now=now) else Condition.FALSE if source.failing_since is None else Condition.UNKNOWN,
+        condition=Condition.TRUE
+        if is_blind(source, now=now)
+        else Condition.FALSE
+        if source.failing_since is None
+        else Condition.UNKNOWN,
         reason=f"{source.name} cannot be read{error}.",
         evidence=evidence,
         clear_after=BLIND_CLEARS_AFTER,

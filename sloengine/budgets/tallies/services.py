@@ -47,7 +47,9 @@ def advance(
         _note_bound(objective, readings.selections[index].bound)
     _insert(rows)
     _remember(objectives, rows, known, tick)
-    last = Readings(edges=readings.edges[-1:], values=readings.values[-1:, len(old) :], selections=readings.selections[len(old) :])
+    last = Readings(
+        edges=readings.edges[-1:], values=readings.values[-1:, len(old) :], selections=readings.selections[len(old) :]
+    )
     return Advanced(extra=last, rows=len(rows))
 
 
@@ -73,7 +75,9 @@ def _recalled(objectives: Sequence[Objective], until: datetime) -> dict[int, Anc
     return known | (_known(unknown, until) if unknown else {})
 
 
-def _remember(objectives: Sequence[Objective], rows: Sequence[Tally], known: Mapping[int, Anchor], tick: datetime) -> None:
+def _remember(
+    objectives: Sequence[Objective], rows: Sequence[Tally], known: Mapping[int, Anchor], tick: datetime
+) -> None:
     """Kept once the transaction is committed; the counters at the last boundary are among the rows, or those of before."""
     by_objective: dict[int, list[Tally]] = defaultdict(list)
     for row in rows:
@@ -91,13 +95,18 @@ def _remember(objectives: Sequence[Objective], rows: Sequence[Tally], known: Map
             counters = known[objective.pk].boundary
         else:
             continue
-        anchors[connection.settings_dict["NAME"], objective.pk] = tick, Anchor(counters, last.good, last.total, _coverage(last))
+        anchors[connection.settings_dict["NAME"], objective.pk] = (
+            tick,
+            Anchor(counters, last.good, last.total, _coverage(last)),
+        )
     transaction.on_commit(lambda: _anchors.update(anchors))
 
 
 def _known(objectives: Sequence[Objective], until: datetime) -> dict[int, Anchor]:
     """For each objective with rows: its counters at the last slice boundary, and its good and total at the last row."""
-    edges = sorted({until, *(slices.boundary(until, slice_seconds=objective.slice_seconds) for objective in objectives)})
+    edges = sorted(
+        {until, *(slices.boundary(until, slice_seconds=objective.slice_seconds) for objective in objectives)}
+    )
     table = queries.at(objectives=[objective.pk for objective in objectives], edges=edges)
     known = {}
     for row, objective in enumerate(objectives):
@@ -180,7 +189,17 @@ ON CONFLICT (objective_id, tick) DO NOTHING
 
 
 def _insert(rows: Sequence[Tally]) -> None:
-    columns = ("objective_id", "tick", "numerator", "denominator", "good", "total", "covered_seconds", "readings", "seen_at")
+    columns = (
+        "objective_id",
+        "tick",
+        "numerator",
+        "denominator",
+        "good",
+        "total",
+        "covered_seconds",
+        "readings",
+        "seen_at",
+    )
     with connection.cursor() as cursor:
         for begin in range(0, len(rows), 5000):
             part = rows[begin : begin + 5000]
@@ -198,7 +217,11 @@ WHERE o.id = objective_id AND o.organisation_id = %(organisation)s AND (
 
 def prune(*, organisation_id: int, now: datetime) -> int:
     """Thin the tallies as rollups are thinned. Rows are prefix sums, so what remains loses resolution and no events."""
-    ages: Mapping[str, timedelta] = {"fine": timedelta(hours=7), "middle": timedelta(days=4), "coarse": timedelta(days=400)}
+    ages: Mapping[str, timedelta] = {
+        "fine": timedelta(hours=7),
+        "middle": timedelta(days=4),
+        "coarse": timedelta(days=400),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_PRUNE, {"organisation": organisation_id, **{name: now - age for name, age in ages.items()}})
         return int(cursor.rowcount)

@@ -27,7 +27,9 @@ class Command(BaseCommand):
         report.add_argument("--hours", type=int, default=24)
         price = actions.add_parser("price", help="set a price from now on")
         price.add_argument("usd", help="for instance 0.11")
-        price.add_argument("--unit", choices=[str(unit) for unit in PriceUnit.values], default=PriceUnit.TOKENS_1K.value)
+        price.add_argument(
+            "--unit", choices=[str(unit) for unit in PriceUnit.values], default=PriceUnit.TOKENS_1K.value
+        )
         price.add_argument("--service", help="slug; every service where left out")
         actions.add_parser("anomalies", help="tenants whose use departs from the usual")
 
@@ -44,7 +46,9 @@ class Command(BaseCommand):
                     f"{service:<16}{tenant.tenant:<20}{tenant.tokens:>16,.0f}{tenant.requests:>12,.0f}"
                     f"{tenant.share_ratio:>8.1%}{money(tenant.usd):>14}"
                 )
-            self.stdout.write(f"{service:<16}{'':<20}{spend.tokens:>16,.0f}{spend.requests:>12,.0f}{'':>8}{money(spend.usd):>14}")
+            self.stdout.write(
+                f"{service:<16}{'':<20}{spend.tokens:>16,.0f}{spend.requests:>12,.0f}{'':>8}{money(spend.usd):>14}"
+            )
         if not spends:
             self.stdout.write("Nothing was read in that time.")
 
@@ -62,14 +66,22 @@ class Command(BaseCommand):
         actor = permissions.system(organisation, name="cost price")
         try:
             price = set_price(
-                organisation=organisation, usd=usd, effective_from=now, actor=actor, now=now, unit=PriceUnit(options["unit"]), service=service
+                organisation=organisation,
+                usd=usd,
+                effective_from=now,
+                actor=actor,
+                now=now,
+                service=service,
+                unit=PriceUnit(options["unit"]),
             )
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{price} from now on for {service.slug if service else 'every service'}.")
 
     def _anomalies(self, organisation: Organisation, options: dict[str, Any]) -> None:
-        rows = Finding.objects.firing().filter(organisation=organisation, kind__in=[FindingKind.COST, FindingKind.SHIFT])
+        rows = Finding.objects.firing().filter(
+            organisation=organisation, kind__in=[FindingKind.COST, FindingKind.SHIFT]
+        )
         for row in rows.order_by("since"):
             self.stdout.write(f"{row.since:%Y-%m-%d %H:%M} UTC  {row.severity:<7} {row.reason}")
         if not rows:

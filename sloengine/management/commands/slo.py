@@ -23,11 +23,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organisation", help="slug; the default organisation where left out")
         actions = parser.add_subparsers(dest="action", required=True)
-        for name, words in (("validate", "check files and print what they promise"), ("apply", "make the objectives what the files say")):
+        for name, words in (
+            ("validate", "check files and print what they promise"),
+            ("apply", "make the objectives what the files say"),
+        ):
             action = actions.add_parser(name, help=words)
-            action.add_argument("paths", nargs="*", type=Path, help="YAML files or folders of them; the shipped library where left out")
+            action.add_argument(
+                "paths", nargs="*", type=Path, help="YAML files or folders of them; the shipped library where left out"
+            )
             if name == "apply":
-                action.add_argument("--prune", action="store_true", help="switch off objectives that the files do not name")
+                action.add_argument(
+                    "--prune", action="store_true", help="switch off objectives that the files do not name"
+                )
                 action.add_argument("--yes", action="store_true", help="do not ask before pruning")
         actions.add_parser("export", help="print the objectives as OpenSLO v1")
         report = actions.add_parser("report", help="print every budget")
@@ -42,7 +49,8 @@ class Command(BaseCommand):
             return default_organisation()
         found = Organisation.objects.filter(slug=slug).first()
         if found is None:
-            raise CommandError(f"There is no organisation {slug!r}; there are: {', '.join(Organisation.objects.values_list('slug', flat=True))}.")
+            there = ", ".join(Organisation.objects.values_list("slug", flat=True))
+            raise CommandError(f"There is no organisation {slug!r}; there are: {there}.")
         return found
 
     def _validate(self, organisation: Organisation, options: dict[str, Any]) -> None:
@@ -55,7 +63,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(objectives)} objectives, all valid.")
 
     def _apply(self, organisation: Organisation, options: dict[str, Any]) -> None:
-        if options["prune"] and not options["yes"] and input("Switch off every objective that the files do not name? [y/N] ").lower() != "y":
+        question = "Switch off every objective that the files do not name? [y/N] "
+        if options["prune"] and not options["yes"] and input(question).lower() != "y":
             raise CommandError("Nothing was changed.")
         try:
             applied = services.apply(
@@ -70,7 +79,8 @@ class Command(BaseCommand):
         for line in applied.diff:
             self.stdout.write(line)
         self.stdout.write(
-            f"{len(applied.added)} added, {len(applied.changed)} changed, {len(applied.removed)} switched off, {len(applied.unchanged)} as before."
+            f"{len(applied.added)} added, {len(applied.changed)} changed, {len(applied.removed)} switched off,"
+            f" {len(applied.unchanged)} as before."
         )
 
     def _export(self, organisation: Organisation, options: dict[str, Any]) -> None:
@@ -81,11 +91,14 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([as_json(status) for status in statuses], indent=2))
             return
-        self.stdout.write(f"{'service':<16}{'objective':<22}{'state':<14}{'target':>8}{'attained':>10}{'left':>9}{'burn 1 h':>10}  note")
+        self.stdout.write(
+            f"{'service':<16}{'objective':<22}{'state':<14}{'target':>8}{'attained':>10}{'left':>9}{'burn 1 h':>10}  note"
+        )
         for status in statuses:
+            burn = "-" if status.burn_rate is None else f"{status.burn_rate:.2f} x"
             self.stdout.write(
-                f"{status.service:<16}{status.slug:<22}{status.state:<14}{percent(float(status.target)):>8}{percent(status.attained_ratio):>10}"
-                f"{percent(status.remaining_ratio, 1):>9}{'-' if status.burn_rate is None else f'{status.burn_rate:.2f} x':>10}  {status.notice}"
+                f"{status.service:<16}{status.slug:<22}{status.state:<14}{percent(float(status.target)):>8}"
+                f"{percent(status.attained_ratio):>10}{percent(status.remaining_ratio, 1):>9}{burn:>10}  {status.notice}"
             )
 
 

@@ -133,6 +133,19 @@ def test_traffic_is_compared_as_rates_though_the_windows_differ() -> None:
     assert said == "Requests arrive 2.31 times as often as before (from 42 per second to 97 per second)"
 
 
+def test_a_full_service_ends_no_more_than_it_can_so_its_growing_backlog_counts_as_arrivals() -> None:
+    counters = both("requests_total", {("ok",): 52 * 300}, {("ok",): 40 * 3600})
+    gauges = {
+        ("requests_running", When.BEFORE): {("r1",): 30.0, ("r2",): 30.0},
+        ("requests_waiting", When.BEFORE): {("r1",): 0.0, ("r2",): 0.0},
+        ("requests_running", When.LATEST): {("r1",): 36.0, ("r2",): 36.0},
+        ("requests_waiting", When.LATEST): {("r1",): 6600.0, ("r2",): 6588.0},
+    }
+    value, said = ask("traffic_factor", counters=counters, gauges=gauges)
+    assert value == pytest.approx((52 + 13200 / 300) / 40)
+    assert "from 40 per second to 96 per second" in said
+
+
 def test_queue_share_is_of_the_mean_time_to_first_token() -> None:
     stages = {("queue_seconds", When.NOW): {(): (710, 1000)}, ("prefill_seconds", When.NOW): {(): (290, 1000)}}
     assert ask("queue_share", histograms=stages) == (

@@ -77,7 +77,11 @@ def test_a_connection_that_is_cut_after_the_request_may_have_brought_it() -> Non
 
 def test_a_receiver_that_hangs_may_have_it() -> None:
     released = threading.Event()
-    with receiver(lambda connection: bool(released.wait(5)) and None) as url:
+
+    def hang(connection: socket.socket) -> None:
+        released.wait(5)
+
+    with receiver(hang) as url:
         outcome = base.post(transport=outbound.post, url=url, body=b"", headers={}, timeout_seconds=0.2)
         released.set()
     assert (outcome.status_code, outcome.permanent, outcome.arrived) == (None, False, None)

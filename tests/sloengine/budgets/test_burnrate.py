@@ -19,13 +19,21 @@ FAST, SLOW, DAY, DRIP = tiers(period=MONTH)
 def one(*, bad, total, covered=None, answered=0.0, age=30 * 86400.0, lengths=(300, 3600)):
     """Windows of one objective: the same figures in each window, or one a window."""
     row = [np.broadcast_to(np.array(value, dtype=float), (1, len(lengths))).copy() for value in (bad, total)]
-    cover = np.array([lengths], dtype=float) if covered is None else np.broadcast_to(np.array(covered, float), (1, len(lengths)))
+    cover = (
+        np.array([lengths], dtype=float)
+        if covered is None
+        else np.broadcast_to(np.array(covered, float), (1, len(lengths)))
+    )
     return Windows(tuple(lengths), row[0], row[1], cover, np.full((1, len(lengths)), float(answered)), np.array([age]))
 
 
 def judge(windows, *, target=0.999, tier=FAST, least=1.0):
     ((verdict,),) = verdicts(
-        windows=windows, budget=np.array([1 - target]), tiers=[tier], minimum_failures=np.array([least]), tick_seconds=30
+        windows=windows,
+        budget=np.array([1 - target]),
+        tiers=[tier],
+        minimum_failures=np.array([least]),
+        tick_seconds=30,
     )
     return verdict
 
@@ -58,7 +66,8 @@ def test_a_window_as_long_as_the_period_is_left_out():
     ids=["15 of 1,000 at 99.9 %", "exactly the allowed pace", "the 5th bad minute of an hour at 99.5 %", "nothing bad"],
 )
 def test_burn_rate(bad, total, budget, rate):
-    assert burn_rates(bad=np.array([[float(bad)]]), total=np.array([[float(total)]]), budget=np.array([budget]))[0, 0] == pytest.approx(rate)
+    rates = burn_rates(bad=np.array([[float(bad)]]), total=np.array([[float(total)]]), budget=np.array([budget]))
+    assert rates[0, 0] == pytest.approx(rate)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +145,18 @@ def test_more_failures_never_burn_slower(bad, more):
 
 
 def test_many_objectives_are_judged_at_once():
-    lengths = tuple(sorted({length for tier in tiers(period=MONTH) for length in (tier.long_seconds, tier.short_seconds)}))
+    lengths = tuple(
+        sorted({length for tier in tiers(period=MONTH) for length in (tier.long_seconds, tier.short_seconds)})
+    )
     rng = np.random.default_rng(1)
     total = rng.integers(1, 1000, (1000, len(lengths))).astype(float)
     sums = Windows(lengths, total * 0.5, total, np.full(total.shape, 1e6), np.zeros(total.shape), np.full(1000, 1e7))
     result = verdicts(
-        windows=sums, budget=np.full(1000, 0.001), tiers=tiers(period=MONTH), minimum_failures=np.zeros(1000), tick_seconds=30
+        windows=sums,
+        budget=np.full(1000, 0.001),
+        tiers=tiers(period=MONTH),
+        minimum_failures=np.zeros(1000),
+        tick_seconds=30,
     )
     assert len(result) == 1000
     assert all(verdict.burning for row in result for verdict in row)

@@ -23,7 +23,7 @@ def ticks(*amounts: tuple[float, float, float, float]) -> list[ServiceTotals]:
         result.append(
             ServiceTotals(
                 last.at + 30, last.ok + ok, last.counted + counted, last.up + up, last.replicas + replicas,
-                last.request_seconds + seen, last.target_seconds + seen,
+                last.request_readings + seen, last.target_readings + seen,
             )
         )  # fmt: skip
     return result
@@ -72,7 +72,12 @@ def test_it_began_at_the_end_of_the_last_good_tick():
         ([WELL, (50, 50, 2, 3), (50, 50, 2, 3)], Condition.FALSE),
         ([WELL, (45, 50, 3, 3), (45, 50, 3, 3)], Condition.FALSE),
     ],
-    ids=["down and felt", "down for one tick only", "a rolling restart that nobody feels", "failures without a dead replica"],
+    ids=[
+        "down and felt",
+        "down for one tick only",
+        "a rolling restart that nobody feels",
+        "failures without a dead replica",
+    ],
 )
 def test_replica_outage(played, condition):
     assert replica_outage(ticks(*played))[0] is condition

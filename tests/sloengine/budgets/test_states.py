@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from observability.core import permissions
+from probes.exposition import series
 from sloengine.budgets import queries
 from sloengine.budgets.budget import BudgetState
 from sloengine.budgets.burnrate import Reason
 from sloengine.budgets.models import EvaluationCursor, Finding, Tally
+from sloengine.budgets.services import evaluate_due
+from sloengine.collect.models import MetricSource
+from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
+from sloengine.rollups.services import Chunk, backfill
+from tests import factories
 from tests.sloengine.budgets.world import START, World
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +51,7 @@ def test_no_data_is_no_data(world):
 
 
 def test_zero_traffic_spends_nothing_and_is_not_no_data(world):
+    world.tick(good=100)
     before = status(world, "first-token-300ms")
     world.minutes(10)
     after = status(world, "first-token-300ms")
@@ -119,14 +129,44 @@ def test_missed_ticks_are_caught_up(world):
     for _ in range(10):
         world.tick(good=90, slow=10, evaluate=False)
     world.tick(good=100)
-    ticks = list(Tally.objects.filter(objective__slug="first-token-p95").order_by("tick").values_list("tick", flat=True))
-    assert {(after - before).total_seconds() for before, after in zip(ticks, ticks[1:], strict=False)} == {30}
+    ticks = list(
+        Tally.objects.filter(objective__slug="first-token-p95").order_by("tick").values_list("tick", flat=True)
+    )
+    assert {(after - before).total_seconds() for before, after in pairwise(ticks)} == {30}
     assert status(world, "first-token-p95").bad == pytest.approx(5, abs=1)
+
+
+def test_a_past_in_steps_of_five_minutes_counts_every_minute(world):
+    """History written straight into the tiers has a row every five minutes: each is five slices, and nothing is partial."""
+    source = MetricSource.objects.create(
+        organisation=factories.make_organisation(), name="past", kind="memory", url="memory:past"
+    )
+    labels = {"service": "chat", "model": "m", "version": "1", "region": "eu", "replica": "a"}
+    within, every = ({**labels, "le": bound} for bound in ("0.25", "+Inf"))
+    names = [
+        ("ttft_seconds_bucket", within),
+        ("ttft_seconds_bucket", every),
+        ("ttft_seconds_sum", labels),
+        ("ttft_seconds_count", labels),
+    ]
+    keys = [series(f"tailwatch_{name}", **known) for name, known in names]
+    ticks = [START - timedelta(days=2) + timedelta(minutes=5 * index) for index in range(1, 577)]
+    amounts = np.tile([100.0, 100.0, 5.0, 100.0], (576, 1))
+    amounts[100:103, 0] = 50.0
+    backfill(source=source, chunks=[Chunk(ticks=ticks, series=keys, amounts=amounts)], now=START)
+    objectives.apply_library(organisation=source.organisation, actor=permissions.system(source.organisation), now=START)
+    evaluate_due(now=START)
+    objective = Objective.objects.get(organisation=source.organisation, slug="first-token-p95")
+    (found,) = queries.statuses(objectives=[objective], now=START)
+    assert found.bad == 15
+    assert found.total == pytest.approx(2880, abs=5), "the first row is where counting begins"
+    assert Tally.objects.filter(objective=objective).latest("tick").covered_seconds == pytest.approx(2 * 86400, abs=600)
+    assert Finding.objects.count() == 0, "what is long over wakes nobody"
 
 
 def test_statements_do_not_grow_with_objectives(world, django_assert_max_num_queries):
     world.minutes(2, good=100)
-    objectives = list(Objective.objects.select_related("service"))
-    for some in (objectives[:1], objectives):
+    rows = list(Objective.objects.select_related("service"))
+    for some in (rows[:1], rows):
         with django_assert_max_num_queries(2):
             queries.statuses(objectives=some, now=world.now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from observability.core import permissions
 from observability.core.models import Organisation
@@ -46,7 +47,9 @@ class World:
         actor = permissions.system(self.organisation)
         objectives.apply_library(organisation=self.organisation, actor=actor, now=self.now)
 
-    def tick(self, *, good: int = 0, slow: int = 0, failed: int = 0, similarity: float | None = None, evaluate: bool = True) -> None:
+    def tick(
+        self, *, good: int = 0, slow: int = 0, failed: int = 0, similarity: float | None = None, evaluate: bool = True
+    ) -> None:
         self.replicas[0].serve(good, seconds=0.05)
         self.replicas[0].serve(slow, seconds=0.4)
         self.replicas[0]._add("requests_total", failed, outcome="error")
@@ -58,11 +61,13 @@ class World:
         if evaluate:
             evaluate_due(now=self.now)
 
-    def minutes(self, number: float, *, good: int = 0, slow: int = 0, failed: int = 0, similarity: float | None = None) -> None:
+    def minutes(
+        self, number: float, *, good: int = 0, slow: int = 0, failed: int = 0, similarity: float | None = None
+    ) -> None:
         for _ in range(round(number * 2)):
             self.tick(good=good, slow=slow, failed=failed, similarity=similarity)
 
-    def until(self, holds: Callable[[], bool], *, most: float = 60, **traffic: int) -> float:
+    def until(self, holds: Callable[[], bool], *, most: float = 60, **traffic: Any) -> float:
         """Minutes played until it holds."""
         for half in range(round(most * 2)):
             if holds():

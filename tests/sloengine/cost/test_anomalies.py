@@ -31,7 +31,10 @@ def verdict(history, recent, *, usd=PRICE, before=None):
 
 def test_longer_generations_are_named():
     *history, last, latest = day()
-    recent = [Bucket(8 * bucket.tokens, bucket.requests, bucket.others_tokens, bucket.others_requests) for bucket in (last, latest)]
+    recent = [
+        Bucket(8 * bucket.tokens, bucket.requests, bucket.others_tokens, bucket.others_requests)
+        for bucket in (last, latest)
+    ]
     found = verdict(history, recent)
     assert found.reason is CostReason.DEPARTED
     assert found.factor == pytest.approx(8, rel=0.2)
@@ -42,7 +45,10 @@ def test_longer_generations_are_named():
 
 def test_more_requests_are_named():
     *history, last, latest = day()
-    recent = [Bucket(5 * bucket.tokens, 5 * bucket.requests, bucket.others_tokens, bucket.others_requests) for bucket in (last, latest)]
+    recent = [
+        Bucket(5 * bucket.tokens, 5 * bucket.requests, bucket.others_tokens, bucket.others_requests)
+        for bucket in (last, latest)
+    ]
     found = verdict(history, recent)
     assert (found.reason, found.driver) == (CostReason.DEPARTED, Driver.REQUESTS)
 

@@ -32,7 +32,14 @@ ROWS = [
         ({"service": "chat", "at": MARCH, "token_class": "generated"}, "0.30"),
         ({"service": "chat", "at": MARCH, "unit": "gpu_hour"}, "2.50"),
     ],
-    ids=["on its first day", "a second before the new one", "from the new one on", "of the service", "of the class", "of a GPU-hour"],
+    ids=[
+        "on its first day",
+        "a second before the new one",
+        "from the new one on",
+        "of the service",
+        "of the class",
+        "of a GPU-hour",
+    ],
 )
 def test_price_in_force(given, usd):
     assert price_at(ROWS, **given) == Decimal(usd)

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from observability.core import clock, permissions
-from observability.core.models import AuditEntry
+from observability.core.models import AuditEntry, Role
 from observability.core.permissions import NotAllowed
 from observability.core.services import default_organisation
 from probes.exposition import series
@@ -54,7 +54,12 @@ def world() -> Spending:
 
 
 def price(world, usd="0.11", **given):
-    fields = {"effective_from": START - timedelta(days=1), "now": START, "actor": permissions.system(world.organisation), **given}
+    fields = {
+        "effective_from": START - timedelta(days=1),
+        "now": START,
+        "actor": permissions.system(world.organisation),
+        **given,
+    }
     return set_price(organisation=world.organisation, usd=Decimal(usd), **fields)
 
 
@@ -127,7 +132,7 @@ def test_hardware_cost_counts_replica_hours(world):
 
 
 def test_prices_are_guarded_and_audited(world):
-    viewer = factories.make_user(world.organisation, role="viewer")
+    viewer = factories.make_user(world.organisation, role=Role.VIEWER)
     with pytest.raises(NotAllowed):
         price(world, actor=permissions.of(viewer, world.organisation))
     with pytest.raises(ValueError, match="expected 0 or more"):

@@ -31,13 +31,17 @@ def service():
 def apply(service, text=DOCUMENT, *, prune=False, actor=None, now=NOW):
     organisation = service.organisation
     actor = actor or permissions.system(organisation)
-    return services.apply(organisation=organisation, documents=[Document("f.yaml", text)], actor=actor, now=now, prune=prune)
+    return services.apply(
+        organisation=organisation, documents=[Document("f.yaml", text)], actor=actor, now=now, prune=prune
+    )
 
 
 def test_added_then_unchanged_then_changed(service):
     first = apply(service)
     assert first.added == ("chat/first-token",)
-    assert first.diff == ("+ chat/first-token: 95 % of requests get their first token within 250 ms in 99.5 % of minutes, over 30 days",)
+    assert first.diff == (
+        "+ chat/first-token: 95 % of requests get their first token within 250 ms in 99.5 % of minutes, over 30 days",
+    )
     assert apply(service).unchanged == ("chat/first-token",)
     changed = apply(service, DOCUMENT.replace('"0.995"', '"0.999"'))
     assert changed.diff == ("~ chat/first-token target: 0.995 -> 0.999",)
@@ -123,4 +127,9 @@ def test_history_keeps_both_versions(service):
     apply(service, DOCUMENT.replace("0.25", "0.1"), now=NOW + timedelta(hours=1))
     change = ObjectiveChange.objects.first()
     assert change is not None
-    assert (change.before["spec"]["objectives"][0]["value"], change.after["spec"]["objectives"][0]["value"]) == (0.25, 0.1)
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.before["spec"]["objectives"][0]["value"], change.after["spec"]["objectives"][0]["value"]) == (
+        0.25,
+        0.1,
+    )

@@ -36,6 +36,10 @@ spec:
 """
 
 
+TTFT = "indicator: ttft\n    tailwatch/"
+INLINE = "  indicator:\n    metadata:\n      name: i\n      annotations:\n        tailwatch/indicator: ttft\n"
+
+
 def read(text=DOCUMENT, services=("chat", "code")):
     return parse(documents=[Document("slos.yaml", text)], services=services)
 
@@ -68,10 +72,16 @@ def test_the_budget_is_exact():
         ("duration: 30d", "duration: 30y", 11, "spec.timeWindow[0].duration", "a duration such as 30d"),
         ("duration: 30d", "duration: 30m", 11, "spec.timeWindow[0].duration", "from 1h to 366d"),
         ("isRolling: true", "isRolling: false", 12, "spec.timeWindow[0].isRolling", "True"),
-        ("indicator: ttft", "indicator: speed", 7, "metadata.annotations.tailwatch/indicator", "one of availability, latency"),
+        (
+            "indicator: ttft",
+            "indicator: speed",
+            7,
+            "metadata.annotations.tailwatch/indicator",
+            "one of availability, latency",
+        ),
         ("tailwatch/indicator: ttft", "owner: me", 7, "metadata.annotations", "no tailwatch/indicator"),
-        ("indicator: ttft", "indicator: ttft\n    tailwatch/where: planet=mars", 8, "metadata.annotations.tailwatch/where", "labels of model"),
-        ("indicator: ttft", "indicator: ttft\n    tailwatch/colour: red", 8, "metadata.annotations.tailwatch/colour", "tailwatch/where"),
+        ("indicator: ttft", f"{TTFT}where: planet=mars", 8, "metadata.annotations.tailwatch/where", "labels of model"),
+        ("indicator: ttft", f"{TTFT}colour: red", 8, "metadata.annotations.tailwatch/colour", "tailwatch/where"),
         ("service: chat", "service: shop", 9, "spec.service", "one of chat, code"),
         ("value: 0.25", "value: -1", 16, "spec.objectives[0].value", "seconds above 0"),
         ("op: lte", "op: gte", 15, "spec.objectives[0].op", "expected lte"),
@@ -122,7 +132,7 @@ def test_a_percentage_will_do():
 
 def test_an_inline_indicator_may_carry_the_annotation():
     inline = DOCUMENT.replace("  annotations:\n    tailwatch/indicator: ttft\n", "").replace(
-        "  service: chat\n", "  service: chat\n  indicator:\n    metadata:\n      name: i\n      annotations:\n        tailwatch/indicator: ttft\n"
+        "  service: chat\n", "  service: chat\n" + INLINE
     )
     assert read(inline) == read()
 
