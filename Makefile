@@ -13,6 +13,7 @@ help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make .venv with everything, pinned; quick when nothing changed
+	@:
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and $(PYTHON) is not here: install it, or say which with make PYTHON=/path/to/python3.11."; exit 2; }

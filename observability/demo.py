@@ -70,13 +70,26 @@ def seed_past(*, organisation: Organisation, now: datetime, probe_url: str, prog
     )
     if fresh:
         with LocalPager() as pager:
-            _seed(organisation=organisation, source=source, config=config, now=aligned(now), pager=pager, progress=progress)
+            _seed(
+                organisation=organisation,
+                source=source,
+                config=config,
+                now=aligned(now),
+                pager=pager,
+                progress=progress,
+            )
     source.kind, source.url = MetricSource.Kind.SCRAPE, probe_url
     source.save(update_fields=["kind", "url"])
 
 
 def _seed(
-    *, organisation: Organisation, source: MetricSource, config: FleetConfig, now: datetime, pager: LocalPager, progress: Progress
+    *,
+    organisation: Organisation,
+    source: MetricSource,
+    config: FleetConfig,
+    now: datetime,
+    pager: LocalPager,
+    progress: Progress,
 ) -> None:
     began = now - PAST
     pagers: list[PagerEndpoint] = []
@@ -143,7 +156,9 @@ def _chunks(config: FleetConfig, start: datetime, end: datetime, step_seconds: i
         )
 
 
-def _play(organisation: Organisation, source: MetricSource, story: Story, *, start: datetime, pager: LocalPager) -> datetime:
+def _play(
+    organisation: Organisation, source: MetricSource, story: Story, *, start: datetime, pager: LocalPager
+) -> datetime:
     """Break, page, acknowledge, mend, resolve, publish what was learnt; the instant at which the quiet goes on."""
     world = VirtualWorld(organisation=organisation, start=start, seed=SEED, source_name=SOURCE)
     told = len(pager.messages)
@@ -171,4 +186,3 @@ def _acknowledge(url: str, now: datetime) -> None:
 def _publish(organisation: Organisation, now: datetime) -> None:
     for draft in Postmortem.objects.filter(incident__organisation=organisation, state="draft"):
         learning.publish_postmortem(postmortem=draft, actor=permissions.system(organisation), now=now)
-

@@ -1,7 +1,7 @@
 """One fault played through the whole path in virtual time, and what came of it.
 
-    drill = play(fault="traffic-spike", seed=1, organisation=organisation, start=start)
-    drill.leaf == drill.expected_leaf
+drill = play(fault="traffic-spike", seed=1, organisation=organisation, start=start)
+drill.leaf == drill.expected_leaf
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Drill:
 
     @property
     def passed(self) -> bool:
-        return self.incidents == 1 and self.leaf == self.expected_leaf and None not in (self.paged_after_seconds, self.resolved_after_seconds)
+        happened = None not in (self.paged_after_seconds, self.resolved_after_seconds)
+        return happened and self.incidents == 1 and self.leaf == self.expected_leaf
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -81,7 +82,9 @@ def play(*, fault: str, world: VirtualWorld, pager: LocalPager, seed: int, ackno
     world.advance(max(began + FAULT_LASTS - world.now, timedelta(minutes=2)))
     world.fleet.stop_fault(fault)
     opened = Incident.objects.filter(organisation=world.organisation, opened_at__gte=began)
-    world.advance_until(lambda: opened.exists() and not opened.exclude(state="resolved").exists(), within=LONGEST_TO_RESOLVE)
+    world.advance_until(
+        lambda: opened.exists() and not opened.exclude(state="resolved").exists(), within=LONGEST_TO_RESOLVE
+    )
     incidents = list(opened.order_by("number"))
     first = incidents[0] if incidents else None
     return Drill(

@@ -77,7 +77,9 @@ def env_url(name: str, *, default: str = "", schemes: tuple[str, ...]) -> str:
 
 def env_database(name: str) -> dict[str, object]:
     """A Django DATABASES entry from the address in NAME."""
-    return parse_database_url(name, os.environ.get(name, "").strip() or "postgresql://tailwatch_app@127.0.0.1:5432/tailwatch")
+    return parse_database_url(
+        name, os.environ.get(name, "").strip() or "postgresql://tailwatch_app@127.0.0.1:5432/tailwatch"
+    )
 
 
 def parse_database_url(name: str, text: str) -> dict[str, object]:

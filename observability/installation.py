@@ -38,14 +38,21 @@ class Installed:
     services: tuple[Service, ...]
 
 
-def install(*, organisation: Organisation, config: FleetConfig, now: datetime, give_pager: GivePager, after_seconds: int = 300) -> Installed:
+def install(
+    *, organisation: Organisation, config: FleetConfig, now: datetime, give_pager: GivePager, after_seconds: int = 300
+) -> Installed:
     """People on call with the pagers that `give_pager` gives them, the fleet's services, the shipped objectives. Twice is once."""
     actor = permissions.system(organisation)
     people = tuple(_person(organisation, username, name, role, zone, now) for username, name, role, zone in PEOPLE)
     for person in people:
         give_pager(person, actor, now)
     oncall.set_policy(
-        organisation=organisation, people=people, actor=actor, now=now, name="Inference on call", after_seconds=after_seconds
+        organisation=organisation,
+        people=people,
+        actor=actor,
+        now=now,
+        name="Inference on call",
+        after_seconds=after_seconds,
     )
     services = tuple(
         Service.objects.get_or_create(
@@ -66,7 +73,12 @@ def _person(organisation: Organisation, username: str, name: str, role: Role, zo
     known = User.objects.filter(username=username).first()
     if known is None:
         known, _ = create_user(
-            organisation=organisation, username=username, role=role, now=now, display_name=name, email=f"{username}@example.com"
+            organisation=organisation,
+            username=username,
+            role=role,
+            now=now,
+            display_name=name,
+            email=f"{username}@example.com",
         )
         known.time_zone = zone
         known.save(update_fields=["time_zone"])

@@ -1,8 +1,8 @@
 """A pager on this machine, for drills and scenarios: a real HTTP receiver that keeps what it was sent.
 
-    with LocalPager() as pager:
-        ...                     # deliveries go to pager.url
-        pager.messages          # parsed bodies, in order of arrival
+with LocalPager() as pager:
+    ...                     # deliveries go to pager.url
+    pager.messages          # parsed bodies, in order of arrival
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LocalPager:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *args: object) -> None:
                 """What came is kept in `received`; nothing is printed."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -65,7 +65,9 @@ class LocalPager:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

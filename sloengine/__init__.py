@@ -9,5 +9,5 @@ Its nouns:
     objectives   what was promised: YAML files to objectives
     budgets      burn rates, error budgets, and the Finding rows that incidents read
     cost         spend and its shifts
-    charts.py    inline SVG
+    charts.py    inline SVG (strokes.py: its lines and letters)
 """

@@ -13,13 +13,13 @@ what it shows in its label. `width` is the viewBox's: a phone asks for 400 and g
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Protocol
 
-from sloengine.strokes import colour, number, path, runs, svg
+from sloengine.strokes import ink, number, path, runs, svg
 
 WIDE, NARROW = 820, 400
 LEFT, RIGHT, TOP, AXIS = 108, 52, 8, 22
@@ -187,7 +187,7 @@ def sparkline(
         return 3 + index * step, 3 + (height - 6) * (1 - min(max((value - bottom) / (top - bottom), 0.0), 1.0))
 
     spots = [None if value is None else place(index, value) for index, value in enumerate(values)]
-    stroke = colour(colour)
+    stroke = ink(colour)
     body = [path(run, stroke) for run in runs(spots)]
     last = next(spot for spot in reversed(spots) if spot is not None)
     body.append(f'<circle cx="{last[0]:.1f}" cy="{last[1]:.1f}" r="2.2" fill="{stroke}"/>')
@@ -296,20 +296,20 @@ def _strip(panel: Panel, frame: _Frame, *, narrow: bool, y: float) -> list[str]:
     if len(panel.series) > 1:
         for row, series in enumerate(reversed(panel.series) if panel.stack else panel.series):
             top = y + 47 + 13 * row
-            body.append(f'<rect x="0" y="{top - 8:g}" width="8" height="8" fill="{colour(series.colour)}"/>')
+            body.append(f'<rect x="0" y="{top - 8:g}" width="8" height="8" fill="{ink(series.colour)}"/>')
             body.append(f'<text x="13" y="{top:g}">{escape(series.name)}</text>')
     return body
 
 
 def _tspan(series: Series) -> str:
-    return f'<tspan dx="8" fill="{colour(series.colour)}">■</tspan><tspan dx="3" font-weight="400">{escape(series.name)}</tspan>'
+    return f'<tspan dx="8" fill="{ink(series.colour)}">■</tspan><tspan dx="3" font-weight="400">{escape(series.name)}</tspan>'
 
 
 def _lines(panel: Panel, frame: _Frame) -> list[str]:
     body = []
     for series in panel.series:
         spots = [None if point.value is None else (frame.x(point.at), frame.y(point.value)) for point in series.points]
-        body += [path(run, colour(series.colour)) for run in runs(spots)]
+        body += [path(run, ink(series.colour)) for run in runs(spots)]
     if not any(point.value is not None for series in panel.series for point in series.points):
         middle = (frame.left + frame.right) / 2
         body.append(
@@ -337,7 +337,7 @@ def _areas(panel: Panel, frame: _Frame) -> list[str]:
             edge = [f"{x:.1f},{top:.1f}" for x, _, top in run] + [f"{x:.1f},{base:.1f}" for x, base, _ in reversed(run)]
             title = f"<title>{escape(series.name)}</title>"
             body.append(
-                f'<polygon points="{" ".join(edge)}" fill="{colour(series.colour)}" opacity=".85">{title}</polygon>'
+                f'<polygon points="{" ".join(edge)}" fill="{ink(series.colour)}" opacity=".85">{title}</polygon>'
             )
     return body or _lines(panel, frame)
 

@@ -33,7 +33,7 @@ def runs(spots: Iterable[Spot | None]) -> list[list[Spot]]:
     return [run for run in runs if run]
 
 
-def colour(name: str) -> str:
+def ink(name: str) -> str:
     return COLOURS.get(name, "var(--accent)")
 
 

@@ -23,7 +23,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from observability.supervisor import postgres, processes, wheels
+from observability.supervisor import postgres, processes, setup, wheels
 
 if TYPE_CHECKING:
     from selenium import webdriver
@@ -47,6 +47,7 @@ class Database:
 
     @classmethod
     def start(cls, *, settings: Mapping[str, str] | None = None) -> Database:
+        sweep()
         folder = Path(tempfile.mkdtemp(prefix="tailwatch-test-", dir=reachable_temporary_folder()))
         folder.chmod(0o711)
         database = cls(folder, settings=settings)
@@ -98,6 +99,14 @@ class Database:
 
     def url(self, name: str, *, role: str = postgres.APP) -> str:
         return self.server.url(role=role, database=name)
+
+
+def sweep() -> None:
+    """Removes what runs that were killed left behind: folders whose server is dead."""
+    for pid_file in reachable_temporary_folder().glob("tailwatch-test-*/pg/data/postmaster.pid"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if not setup.is_alive(int(pid_file.read_text(encoding="utf-8").split()[0])):
+                shutil.rmtree(pid_file.parents[2], ignore_errors=True)
 
 
 def reachable_temporary_folder() -> Path:

@@ -28,7 +28,9 @@ def test_every_fault_has_its_story():
 
 
 @pytest.mark.parametrize("fault", sorted(BRANCH))
-def test_a_fault_becomes_one_diagnosed_incident_that_someone_answers_and_learns_from(world, pager, press_the_button, fault):
+def test_a_fault_becomes_one_diagnosed_incident_that_someone_answers_and_learns_from(
+    world, pager, press_the_button, fault
+):
     drill = drills.play(fault=fault, world=world, pager=pager, seed=1, acknowledge=press_the_button)
 
     assert (drill.incidents, drill.leaf) == (1, FAULTS[fault].expected_leaf), drill
@@ -48,7 +50,13 @@ def test_a_fault_becomes_one_diagnosed_incident_that_someone_answers_and_learns_
     assert not Page.objects.filter(state="pending").exists()
 
     kinds = list(TimelineEntry.objects.filter(incident=incident).order_by("at", "pk").values_list("kind", flat=True))
-    story = [TimelineKind.OPENED, TimelineKind.DECIDED, TimelineKind.PAGED, TimelineKind.ACKNOWLEDGED, TimelineKind.RESOLVED]
+    story = [
+        TimelineKind.OPENED,
+        TimelineKind.DECIDED,
+        TimelineKind.PAGED,
+        TimelineKind.ACKNOWLEDGED,
+        TimelineKind.RESOLVED,
+    ]
     assert [kind for kind in kinds if kind in story][: len(story)] == story
 
     postmortem = Postmortem.objects.get(incident=incident)

@@ -30,11 +30,16 @@ def test_two_healthy_hours_open_nothing_and_wake_nobody(world, pager):
     expect_silence(world, pager)
 
 
-@pytest.mark.skipif(not TRACES.exists(), reason="needs ../shared/traces: the Azure LLM inference traces are not part of the project")
+@pytest.mark.skipif(
+    not TRACES.exists(), reason="needs ../shared/traces: the Azure LLM inference traces are not part of the project"
+)
 def test_two_hours_of_real_traffic_open_nothing_and_wake_nobody(db, pager):
     """The traces' own 1-minute blocks, resampled under the diurnal curve: bursts as real clients make them."""
     fleet = default_config()
-    trace = {"chat": str(TRACES / "AzureLLMInferenceTrace_conv.csv"), "code": str(TRACES / "AzureLLMInferenceTrace_code.csv")}
+    trace = {
+        "chat": str(TRACES / "AzureLLMInferenceTrace_conv.csv"),
+        "code": str(TRACES / "AzureLLMInferenceTrace_code.csv"),
+    }
     real = replace(fleet, services=tuple(replace(service, trace=trace.get(service.name)) for service in fleet.services))
     world = drills.build_world(organisation=default_organisation(), start=START, seed=1, pager=pager, config=real)
     try:

@@ -1,7 +1,7 @@
 """Drills: a fault played through the whole path, from simulated engine to acknowledged page.
 
-    manage.py gameday list
-    manage.py gameday run FAULT --virtual [--seed N] [--json]
+manage.py gameday list
+manage.py gameday run FAULT --virtual [--seed N] [--json]
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Command(BaseCommand):
         run = actions.add_parser("run", help="break one thing and watch what the platform makes of it")
         run.add_argument("fault", choices=sorted(FAULTS), metavar="FAULT")
         run.add_argument("--seed", type=int, default=1, help="another seed, other traffic (default 1)")
-        run.add_argument("--virtual", action="store_true", help="in virtual time, in a database of its own that is thrown away")
+        run.add_argument(
+            "--virtual", action="store_true", help="in virtual time, in a database of its own that is thrown away"
+        )
         run.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 
     def handle(self, *, action: str, **options: Any) -> None:
@@ -60,10 +62,13 @@ class Command(BaseCommand):
 
     def _run(self, *, fault: str, seed: int, as_json: bool) -> None:
         progress = Console(stderr=True, quiet=as_json)
-        with tempfile.TemporaryDirectory(prefix="tailwatch-drill-") as folder, progress.status("starting a database for this drill"):
-            with throwaway_database(Path(folder)):
-                call_command("migrate", verbosity=0)
-                drill = _play(fault, seed)
+        with (
+            tempfile.TemporaryDirectory(prefix="tailwatch-drill-") as folder,
+            progress.status(f"playing {fault} through the whole path, in a database of its own"),
+            throwaway_database(Path(folder)),
+        ):
+            call_command("migrate", verbosity=0)
+            drill = _play(fault, seed)
         if as_json:
             print(json.dumps(drill.as_json()))
         else:
@@ -73,10 +78,15 @@ class Command(BaseCommand):
 
 
 def _play(fault: str, seed: int) -> drills.Drill:
-    settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND = [*settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND, "127.0.0.1"]  # the pager is here
+    settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND = [
+        *settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND,
+        "127.0.0.1",
+    ]  # the pager is here
     organisation = default_organisation()
     with LocalPager() as pager:
-        world = drills.build_world(organisation=organisation, start=aligned(START + timedelta(hours=seed % 8)), seed=seed, pager=pager)
+        world = drills.build_world(
+            organisation=organisation, start=aligned(START + timedelta(hours=seed % 8)), seed=seed, pager=pager
+        )
         try:
             return drills.play(fault=fault, world=world, pager=pager, seed=seed, acknowledge=_acknowledge)
         finally:

@@ -18,8 +18,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.TAILWATCH_PROBE_URLS:
-            raise CommandError("TAILWATCH_PROBE_URLS is empty: name the probe's /metrics whose series the demo goes on with.")
-        settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND = [*settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND, "127.0.0.1"]  # its pagers are here
+            raise CommandError(
+                "TAILWATCH_PROBE_URLS is empty: name the probe's /metrics whose series the demo goes on with."
+            )
+        settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND = [
+            *settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND,
+            "127.0.0.1",
+        ]  # its pagers are here
         began = time.perf_counter()
         demo.seed_past(
             organisation=default_organisation(),

@@ -64,15 +64,24 @@ class Anchor:
 
 
 #: By objective, with the tick they belong to. A tick that another process wrote, or that was rolled back, is read again.
-_anchors: dict[tuple[object, int], tuple[datetime, Anchor]] = {}
+#: A change of the objective makes them void, since it may have begun to count anew.
+_anchors: dict[tuple[object, int, datetime], tuple[datetime, Anchor]] = {}
 
 
 def _recalled(objectives: Sequence[Objective], until: datetime) -> dict[int, Anchor]:
-    database = connection.settings_dict["NAME"]
-    kept = {objective.pk: _anchors.get((database, objective.pk)) for objective in objectives}
+    kept = {objective.pk: _anchors.get(_key(objective)) for objective in objectives}
     known = {pk: found[1] for pk, found in kept.items() if found is not None and found[0] == until}
     unknown = [objective for objective in objectives if objective.pk not in known]
     return known | (_known(unknown, until) if unknown else {})
+
+
+def _key(objective: Objective) -> tuple[object, int, datetime]:
+    return connection.settings_dict["NAME"], objective.pk, objective.changed_at
+
+
+def forget() -> None:
+    """Drop what this process remembers; the next tick reads the rows."""
+    _anchors.clear()
 
 
 def _remember(
@@ -82,7 +91,7 @@ def _remember(
     by_objective: dict[int, list[Tally]] = defaultdict(list)
     for row in rows:
         by_objective[row.objective_id].append(row)
-    anchors: dict[tuple[object, int], tuple[datetime, Anchor]] = {}
+    anchors: dict[tuple[object, int, datetime], tuple[datetime, Anchor]] = {}
     for objective in objectives:
         last = by_objective[objective.pk][-1] if by_objective[objective.pk] else None
         if last is None or last.tick != tick:
@@ -95,7 +104,7 @@ def _remember(
             counters = known[objective.pk].boundary
         else:
             continue
-        anchors[connection.settings_dict["NAME"], objective.pk] = (
+        anchors[_key(objective)] = (
             tick,
             Anchor(counters, last.good, last.total, _coverage(last)),
         )

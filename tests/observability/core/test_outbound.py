@@ -10,12 +10,16 @@ import pytest
 from observability.core import outbound
 
 
+class Server(ThreadingHTTPServer):
+    seen: list[tuple[str, str, bytes]] = []
+
+
 class Receiver(BaseHTTPRequestHandler):
     """Answers by path: /ok, /moved (a redirect to /ok), /hang (closes without an answer), /long (more than may be read)."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.seen.append((self.path, self.headers["Host"], body))
+        Server.seen.append((self.path, self.headers["Host"], body))
         if self.path == "/hang":
             self.close_connection = True
             return
@@ -30,8 +34,8 @@ class Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.seen = []
+    server = Server(("127.0.0.1", 0), Receiver)
+    Server.seen = []
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -55,13 +59,13 @@ def _allowed(settings):
 def test_a_post_arrives_under_the_name_that_was_typed(receiver):
     answer = post(receiver, "/ok")
     assert (answer.status_code, json.loads(answer.body)) == (200, {"got": 2})
-    assert receiver.seen == [("/ok", f"127.0.0.1:{receiver.server_port}", b"{}")]
+    assert Server.seen == [("/ok", f"127.0.0.1:{receiver.server_port}", b"{}")]
 
 
 @pytest.mark.usefixtures("_allowed")
 def test_a_redirect_is_reported_and_not_followed(receiver):
     assert post(receiver, "/moved").status_code == 302
-    assert len(receiver.seen) == 1
+    assert len(Server.seen) == 1
 
 
 @pytest.mark.usefixtures("_allowed")
