@@ -25,6 +25,7 @@ MOVES: dict[str, Callable[..., Incident]] = {
     "mitigate": services.mitigate,
     "resolve": services.resolve,
     "reopen": services.reopen,
+    "command": services.take_command,
 }
 LONGEST_NOTE = 4000
 
@@ -98,7 +99,9 @@ def pages(request: Request) -> HttpResponse:
 
 def _load(request: Request, number: int) -> Incident:
     return get_object_or_404(
-        Incident.objects.select_related("service", "organisation"), organisation=request.organisation, number=number
+        Incident.objects.select_related("service", "organisation", "commander", "acknowledged_by"),
+        organisation=request.organisation,
+        number=number,
     )
 
 

@@ -130,8 +130,8 @@ def _harm(harm: Harm) -> list[Fact]:
     return found
 
 
-def buttons(*, state: State, may: frozenset[str], blast: str) -> tuple[MoveButton, ...]:
-    """The moves that would change something now and that this person may make, the next one first."""
+def buttons(*, state: State, may: frozenset[str], blast: str, commands: bool = False) -> tuple[MoveButton, ...]:
+    """The moves that would change something now and that this person may make, the next one first; then command, unless held."""
     labels = {
         Move.ACKNOWLEDGE: "Acknowledge",
         Move.MITIGATE: "Mitigated",
@@ -140,12 +140,15 @@ def buttons(*, state: State, may: frozenset[str], blast: str) -> tuple[MoveButto
     }
     questions = {Move.RESOLVE: f"Resolve this incident? Paging for {blast} stops and the postmortem is drafted."}
     found = [move for move in moves(state) if move.value in may]
-    return tuple(
+    listed = [
         MoveButton(
             move.value, labels[move], primary=index == 0 and move is not Move.REOPEN, confirm=questions.get(move, "")
         )
         for index, move in enumerate(found)
-    )
+    ]
+    if state is not State.RESOLVED and not commands and "take_role" in may:
+        listed.append(MoveButton("command", "Take command", primary=False, confirm=""))
+    return tuple(listed)
 
 
 def paging_said(

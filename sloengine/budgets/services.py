@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 
 from sloengine.budgets.burns import services as burn_services
 from sloengine.budgets.findings.services import settle, standing_and_paged
@@ -20,6 +21,7 @@ from sloengine.objectives.queries import enabled_objectives, slot_map
 
 KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND)
 PRUNE_EVERY = timedelta(hours=1)
+_CURSOR, _EVALUATED = F("organisation__evaluation_cursor__pk"), F("organisation__evaluation_cursor__tick")
 #: Ticks of service totals kept for outages: four minutes at 30 s.
 RECENT = 9
 
@@ -30,20 +32,21 @@ def evaluate_due(*, now: datetime) -> int:
     Safe to call at any rate from any number of workers: a repeated call finds nothing new and changes nothing.
     """
     by_organisation: dict[int, list[MetricSource]] = defaultdict(list)
-    for source in MetricSource.objects.filter(enabled=True):
+    cursors: dict[int, tuple[int | None, datetime | None]] = {}
+    for source in MetricSource.objects.filter(enabled=True).annotate(cursor=_CURSOR, evaluated=_EVALUATED):
         by_organisation[source.organisation_id].append(source)
-    cursors = dict(EvaluationCursor.objects.values_list("organisation_id", "tick"))
+        cursors[source.organisation_id] = source.cursor, source.evaluated
     missing = [
         EvaluationCursor(organisation_id=organisation)
-        for organisation in by_organisation
-        if organisation not in cursors
+        for organisation, (cursor, _) in cursors.items()
+        if cursor is None
     ]
     EvaluationCursor.objects.bulk_create(missing, ignore_conflicts=True)
     due = [
         (organisation, sources)
         for organisation, sources in by_organisation.items()
-        if _newest(sources) is not None
-        and (_is_new(_newest(sources), cursors.get(organisation)) or _any_failing(sources))
+        if _is_new(_newest(sources), cursors[organisation][1])
+        or (_newest(sources) is not None and _any_failing(sources))
     ]
     return sum(_evaluate(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
 

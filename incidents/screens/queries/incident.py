@@ -92,7 +92,10 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
         leaf_title=leaf_title(incident),
         facts=sheet.facts(moments=_moments(incident), harm=_harm(incident, now) if top else None),
         moves=sheet.buttons(
-            state=State(incident.state), may=may, blast=incident.service.name if incident.service else "it"
+            state=State(incident.state),
+            may=may,
+            blast=incident.service.name if incident.service else "it",
+            commands=incident.commander_id == actor.user_id,
         ),
         paging=_paging_said(incident, pages),
         diagnosis=diagnosis,

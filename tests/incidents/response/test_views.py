@@ -159,6 +159,13 @@ def test_the_whole_life_by_hand(as_role: Any, world: worlds.World) -> None:
         assert world.incident.state == state
 
 
+def test_command_is_taken_and_shown(as_role: Any, world: worlds.World) -> None:
+    text = as_role(Role.COMMANDER).post("/incidents/2/command/", follow=True).content.decode()
+    world.incident.refresh_from_db()
+    assert world.incident.commander == world.people[Role.COMMANDER]
+    assert "Take command" not in text
+
+
 def test_a_refused_move_is_said(as_role: Any) -> None:
     text = as_role(Role.COMMANDER).post("/incidents/1/acknowledge/", follow=True).content.decode()
     assert "INC-1 cannot be changed" in text

@@ -149,6 +149,13 @@ def test_the_buttons_are_those_that_would_do_something_and_are_allowed() -> None
     assert sheet.buttons(state=State.OPEN, may=frozenset(), blast="chat") == ()
 
 
+def test_command_is_offered_to_who_may_hold_it_and_does_not() -> None:
+    may = frozenset({"take_role"})
+    assert [move.verb for move in sheet.buttons(state=State.OPEN, may=may, blast="chat")] == ["command"]
+    assert sheet.buttons(state=State.OPEN, may=may, blast="chat", commands=True) == ()
+    assert sheet.buttons(state=State.RESOLVED, may=may, blast="chat") == ()
+
+
 def test_a_slip_is_asked_about_with_its_reach() -> None:
     (resolve,) = sheet.buttons(state=State.MITIGATED, may=frozenset({"resolve"}), blast="chat")
     assert "Paging for chat stops" in resolve.confirm

@@ -30,7 +30,9 @@ def test_a_process_that_forgets_counts_the_same(forgetful):
             tallies.forget()
     world.tick(good=10, evaluate=False)
     world.tick(good=10)
-    by_objective = {slug: [row for row in rows() if row[0] == slug] for slug in ("first-token-p95", "first-token-300ms")}
+    by_objective = {
+        slug: [row for row in rows() if row[0] == slug] for slug in ("first-token-p95", "first-token-300ms")
+    }
     assert [row[5] for row in by_objective["first-token-p95"]][-1] == 5
     assert [row[4] for row in by_objective["first-token-p95"]][-1] == 2
     assert by_objective["first-token-300ms"][-1][3] == 100 * 2 + 600 + 150 + 20
