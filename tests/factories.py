@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from incidents.oncall.models import EscalationPolicy
@@ -21,6 +22,7 @@ from observability.core.models import Membership, Organisation, Role, Team, User
 from sloengine.budgets.models import Finding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import MetricSource
+from sloengine.objectives.models import Objective
 
 NOW = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -49,14 +51,18 @@ def make_team(organisation: Organisation, *, slug: str = "") -> Team:
 # ---- sloengine ----------------------------------------------------------------------------------------------------
 
 
-def make_service(organisation: Organisation, *, slug: str = "", team: Team | None = None, simulated: bool = False) -> Service:
+def make_service(
+    organisation: Organisation, *, slug: str = "", team: Team | None = None, simulated: bool = False
+) -> Service:
     slug = slug or f"service-{next(_numbers)}"
     return Service.objects.create(
         organisation=organisation, slug=slug, name=slug.capitalize(), team=team, simulated=simulated
     )
 
 
-def make_source(organisation: Organisation, *, name: str = "", url: str = "", kind: str = "memory", **given: Any) -> MetricSource:
+def make_source(
+    organisation: Organisation, *, name: str = "", url: str = "", kind: str = "memory", **given: Any
+) -> MetricSource:
     """A source of readings; of kind memory it reads what `recorded.register(name, ...)` was given."""
     name = name or f"source-{next(_numbers)}"
     return MetricSource.objects.create(
@@ -76,7 +82,9 @@ def make_change(service: Service, *, kind: str = "deploy", now: datetime = NOW, 
     return Change.objects.create(service=service, kind=kind, at=now, **{**fields, **given})
 
 
-def make_finding(service: Service | None, *, organisation: Organisation | None = None, now: datetime = NOW, **given: Any) -> Finding:
+def make_finding(
+    service: Service | None, *, organisation: Organisation | None = None, now: datetime = NOW, **given: Any
+) -> Finding:
     """A firing burn that asks for a page, since `now`."""
     owner = organisation or (service.organisation if service is not None else make_organisation())
     number = next(_numbers)
@@ -91,6 +99,24 @@ def make_finding(service: Service | None, *, organisation: Organisation | None =
         "evidence": {"objective": "ttft", "impact_start": (now - timedelta(minutes=3)).isoformat()},
     }
     return Finding.objects.create(organisation=owner, service=service, **{**fields, **given})
+
+
+def make_objective(service: Service, *, slug: str = "", now: datetime = NOW, **given: Any) -> Objective:
+    """First tokens within 250 ms for 95 % of a minute's requests, in 99.5 % of minutes."""
+    fields: dict[str, Any] = {
+        "title": "First token",
+        "indicator": "ttft",
+        "method": "timeslices",
+        "threshold": 0.25,
+        "target": Decimal("0.995"),
+        "slice_target": 0.95,
+        "created_at": now,
+        "changed_at": now,
+    }
+    slug = slug or f"objective-{next(_numbers)}"
+    return Objective.objects.create(
+        organisation=service.organisation, service=service, slug=slug, **{**fields, **given}
+    )
 
 
 def clear_finding(finding: Finding, *, now: datetime) -> Finding:
@@ -126,7 +152,9 @@ def make_incident(
     )
 
 
-def make_pager(user: User, organisation: Organisation, *, url: str, name: str = "Phone", now: datetime = NOW) -> PagerEndpoint:
+def make_pager(
+    user: User, organisation: Organisation, *, url: str, name: str = "Phone", now: datetime = NOW
+) -> PagerEndpoint:
     """A webhook that reaches `user` at `url`."""
     actor = permissions.system(organisation)
     return paging.add_endpoint(organisation=organisation, user=user, url=url, name=name, actor=actor, now=now)[0]

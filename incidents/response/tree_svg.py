@@ -18,6 +18,7 @@ LETTER = 6.9  # mean width in px of a 13 px letter of the system fonts
 GAP, SPACE, LINE = 56, 7, 16
 NARROWEST, WIDEST = 96, 152
 TELLING = 2
+OBVIOUS = {"count", "cosine"}  # units that a box leaves out: the question says them
 
 
 @dataclass(slots=True)
@@ -166,7 +167,7 @@ def _telling(node: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _said(piece: Mapping[str, Any]) -> str:
     unit = str(piece.get("unit") or "")
-    return words.quantity(value=piece.get("value"), unit="" if unit == "count" else unit)
+    return words.quantity(value=piece.get("value"), unit="" if unit in OBVIOUS else unit)
 
 
 def _number(node: Mapping[str, Any]) -> str:
@@ -183,7 +184,11 @@ def _sub(entry: Mapping[str, Any], *, leaf: bool) -> str:
     piece = _telling(entry)
     if piece is None:
         return str(entry.get("answer") or "")
-    limit = piece.get("threshold")
+    limit = (
+        str(piece.get("threshold") or "")
+        .removesuffix(str(piece.get("unit") if piece.get("unit") in OBVIOUS else ""))
+        .strip()
+    )
     return f"{_said(piece)}, asked {limit}" if limit else _said(piece)
 
 

@@ -122,8 +122,10 @@ class Platform:
                 account = setup.first_account(self.manage("first_admin", "--skip-checks"))
             if options.demo:
                 with self.step("the demo's past"):
-                    if setup.has_command("seed_demo"):
-                        self.manage("seed_demo", "--skip-checks", heard=self.show)
+                    self.manage("seed_demo", "--skip-checks", heard=self.show)
+            else:
+                with self.step("sources"):
+                    self.manage("connect", "--skip-checks")
             with self.step("parts"):
                 for child in setup.workers(options, folders):
                     self.children.start(child)

@@ -209,11 +209,6 @@ def manage(*words: str) -> tuple[str, ...]:
     return (sys.executable, str(PROJECT / "manage.py"), *words)
 
 
-def has_command(name: str) -> bool:
-    """Whether this build has the management command `name`."""
-    return importlib.util.find_spec(f"observability.management.commands.{name}") is not None
-
-
 def first_account(lines: Sequence[str]) -> Account | None:
     """What `manage.py first_admin` printed: one JSON object when it made the account, nothing when there was one."""
     line = next((line for line in lines if line.startswith("{")), None)

@@ -45,8 +45,7 @@ def evaluate_due(*, now: datetime) -> int:
     due = [
         (organisation, sources)
         for organisation, sources in by_organisation.items()
-        if _is_new(_newest(sources), cursors[organisation][1])
-        or (_newest(sources) is not None and _any_failing(sources))
+        if _is_new(_newest(sources), cursors[organisation][1]) or _any_failing(sources)
     ]
     return sum(_evaluate(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
 

@@ -17,6 +17,8 @@ from incidents.response import services as response
 from observability.core import permissions
 from observability.core.models import AuditEntry, Organisation, Role
 from observability.core.permissions import NotAllowed
+from probes.simfleet.fleet import default_config
+from probes.simfleet.server import FleetServer
 from tests import worlds
 
 FLEET = "http://127.0.0.1:9850"
@@ -131,3 +133,17 @@ def test_the_phone_shows_its_button_only_while_someone_is_needed(
     text = client.get("/demo/pager/").content.decode()
     assert "/ack/some-token/" not in text
     assert "The incident is acknowledged." in text
+
+
+def test_a_real_fleet_breaks_once_and_only_once(world: worlds.World, client: Client, settings: Any) -> None:
+    server = FleetServer(default_config(), host="127.0.0.1", port=0)
+    server.start()
+    settings.TAILWATCH_DEMO_FLEET_URL = server.url
+    client.force_login(world.people[Role.RESPONDER])
+    try:
+        for _ in range(3):
+            assert "Something is broken now" in client.post("/demo/break/", follow=True).content.decode()
+            newest = AuditEntry.objects.filter(verb="start_fault").latest("pk")
+            assert server.faults()["active"] == [newest.payload["fault"]]
+    finally:
+        server.stop()

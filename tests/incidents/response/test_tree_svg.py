@@ -129,3 +129,27 @@ def test_long_names_are_wrapped_then_cut_and_whole_in_the_title() -> None:
     svg = tree_svg.draw({"nodes": [node], "leaves": []})
     assert f"<title>{name}" in svg
     assert "…</text>" in svg
+
+
+def test_a_unit_that_the_question_says_is_left_out() -> None:
+    evidence = [
+        {
+            "signal": "s",
+            "value": 0.801,
+            "unit": "cosine",
+            "threshold": "< 0.92 cosine",
+            "met": True,
+            "sentence": "it fell",
+        }
+    ]
+    node = {
+        "id": "q",
+        "question": "Quality drop?",
+        "asked": True,
+        "answer": "yes",
+        "on_path": True,
+        "parent": None,
+        "edge": None,
+        "evidence": evidence,
+    }
+    assert ">0.801, asked &lt; 0.92</text>" in tree_svg.draw({"nodes": [node], "leaves": []})

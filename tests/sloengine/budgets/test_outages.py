@@ -11,7 +11,8 @@ from sloengine.budgets.models import Finding
 from sloengine.budgets.outages.outage import OutageReason, ServiceTotals, replica_outage, total_outage
 from sloengine.budgets.services import evaluate_due
 from sloengine.collect.models import MetricSource
-from tests.sloengine.budgets.world import TICK, World
+from tests import factories
+from tests.sloengine.budgets.world import START, TICK, World
 
 
 def ticks(*amounts: tuple[float, float, float, float]) -> list[ServiceTotals]:
@@ -126,6 +127,16 @@ def test_a_blind_source_is_one_finding_and_silences_absence(world):
     world.minutes(3, good=100)
     assert not world.firing()
     assert Finding.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_source_that_was_never_read_is_blind_too():
+    since = START - timedelta(minutes=2)
+    organisation = factories.make_organisation()
+    fields = {"organisation": organisation, "name": "new", "kind": "scrape", "url": "http://127.0.0.1:1/metrics"}
+    MetricSource.objects.create(**fields, failing_since=since, last_error="connection refused")
+    evaluate_due(now=START)
+    assert Finding.objects.get().fingerprint == "blind/new"
 
 
 @pytest.mark.django_db
