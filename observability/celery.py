@@ -15,7 +15,7 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "observability.settings")
 
 FAST = "fast"  # collect, evaluate, incidents, pages: seconds matter
-SLOW = "slow"  # upkeep, forecasting, scikit-learn: niced, and never in a page's way
+SLOW = "slow"  # upkeep, replays, forecasting, scikit-learn: niced, and never in a page's way
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ BEAT = (
     Beat("incidents.paging", "escalate_due", 1, FAST),
     Beat("incidents.paging", "deliver_due", 1, FAST),
     Beat("incidents.paging", "audit_pages", 60, FAST),
+    Beat("incidents.diagnosis", "replay_due", 15, SLOW),
     Beat("sloengine.rollups", "ensure_partitions", 3600, SLOW),
     Beat("sloengine.rollups", "thin_and_prune", 3600, SLOW),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from decimal import Decimal
 
 from incidents.oncall import services as oncall
 from observability.core import permissions
@@ -16,18 +16,20 @@ from observability.core.models import Membership, Organisation, Role, User
 from observability.core.permissions import Actor
 from observability.core.services import create_user
 from probes.simfleet.config import FleetConfig
-from sloengine import objectives as objectives_package
 from sloengine.catalog.models import Service
+from sloengine.cost import services as cost
 from sloengine.objectives import services as objectives
-from sloengine.objectives.openslo import Document
 
-LIBRARY = Path(objectives_package.__file__).parent / "library"
 #: In the order in which they are paged.
 PEOPLE = (
     ("alice", "Alice Moreau", Role.COMMANDER, "Europe/Paris"),
     ("bob", "Bob Okafor", Role.RESPONDER, "Africa/Lagos"),
     ("carol", "Carol Lindqvist", Role.RESPONDER, "Europe/Stockholm"),
 )
+
+#: REQUIREMENTS R13: 8-bit 0.065, 16-bit 0.11 a thousand tokens. The simulated `code` runs in 8 bit.
+USD_PER_1K_TOKENS = {"code": Decimal("0.065")}
+DEFAULT_USD_PER_1K_TOKENS = Decimal("0.11")
 
 GivePager = Callable[[User, Actor, datetime], object]
 
@@ -41,7 +43,7 @@ class Installed:
 def install(
     *, organisation: Organisation, config: FleetConfig, now: datetime, give_pager: GivePager, after_seconds: int = 300
 ) -> Installed:
-    """People on call with the pagers that `give_pager` gives them, the fleet's services, the shipped objectives. Twice is once."""
+    """People on call with the pagers that `give_pager` gives them, the fleet's services, the shipped objectives, prices. Twice is once."""
     actor = permissions.system(organisation)
     people = tuple(_person(organisation, username, name, role, zone, now) for username, name, role, zone in PEOPLE)
     for person in people:
@@ -60,13 +62,11 @@ def install(
         )[0]
         for service in config.services
     )
-    objectives.apply(organisation=organisation, documents=library(), actor=actor, now=now)
+    objectives.apply_library(organisation=organisation, actor=actor, now=now)
+    for service in services:
+        usd = USD_PER_1K_TOKENS.get(service.slug, DEFAULT_USD_PER_1K_TOKENS)
+        cost.set_price(organisation=organisation, service=service, usd=usd, effective_from=now, actor=actor, now=now)
     return Installed(people, services)
-
-
-def library() -> list[Document]:
-    """The shipped objectives: each applies to every service of the catalogue."""
-    return [Document(path.name, path.read_text(encoding="utf-8")) for path in sorted(LIBRARY.glob("*.yaml"))]
 
 
 def _person(organisation: Organisation, username: str, name: str, role: Role, zone: str, now: datetime) -> User:

@@ -17,20 +17,21 @@ from datetime import UTC, datetime, timedelta
 from django.utils.module_loading import import_string
 
 from incidents.diagnosis import replay
+from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
 from observability.celery import BEAT, Beat
 from observability.core import clock
 from observability.core.models import Organisation
-from observability.replays import FleetReplayer
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Prompt, Target, load
 from probes.exposition import Samples
-from probes.simfleet import probing
-from probes.simfleet.fleet import Fleet, FleetConfig, TargetDown, default_config
+from probes.simfleet import answers, probing
+from probes.simfleet.fleet import Fleet, FleetConfig, TargetDown, UnknownName, default_config
 from sloengine.collect.models import MetricSource
 from sloengine.sources import recorded
 from sloengine.sources.base import Reading
 
+LONGEST_ANSWER_TOKENS = 64
 STEP = timedelta(seconds=10)  # a third of a tick: what is due at once waits 10 virtual seconds at most
 
 
@@ -76,6 +77,28 @@ class AgentSource:
 
     def read(self, at: datetime) -> Reading:
         return Reading(at=at, samples=self._agent.samples())
+
+
+class FleetReplayer:
+    """The replay suite over the fleet's stored prompts. Answers at once, for virtual time passes only by `advance`."""
+
+    instant = True
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def suite(self, service: str) -> Sequence[ReplayPrompt]:
+        return [ReplayPrompt(one.slice, one.prompt, (one.answer,)) for one in answers.references(service).values()]
+
+    def ask(self, service: str, questions: Sequence[Question]) -> Sequence[Reply]:
+        return [self._reply(service, asked) for asked in questions]
+
+    def _reply(self, service: str, asked: Question) -> Reply:
+        try:
+            answer = self._fleet.complete(service, asked.prompt, LONGEST_ANSWER_TOKENS, asked.version)
+        except UnknownName as unknown:
+            return Reply(None, str(unknown))
+        return Reply(answer.text) if answer.outcome == "ok" else Reply(None, answer.outcome)
 
 
 class VirtualWorld:

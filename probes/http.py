@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -72,10 +72,21 @@ class HttpTransport:
         except (httpx.HTTPError, BrokenStream, OSError) as problem:
             return reader.completion(outcome="error", detail=str(problem) or type(problem).__name__)
 
-    def _get(self, url: str, *, accept: str) -> bytes:
+    def models(self, canary: Canary) -> frozenset[str]:
+        """The names under which the canary's endpoint offers models, as GET /v1/models lists them."""
+        try:
+            headers = _key(canary)
+        except OSError as problem:
+            raise ScrapeFailed("connect", f"api_key_file: {problem.strerror}") from None
+        try:
+            return openai.models(self._get(f"{canary.url}/v1/models", accept="application/json", headers=headers))
+        except ValueError as problem:
+            raise ScrapeFailed("malformed", str(problem)) from None
+
+    def _get(self, url: str, *, accept: str, headers: Mapping[str, str] | None = None) -> bytes:
         begun = time.perf_counter()
         try:
-            with self._client.stream("GET", url, headers={"accept": accept}) as answer:
+            with self._client.stream("GET", url, headers={"accept": accept, **(headers or {})}) as answer:
                 if answer.status_code != 200:
                     raise ScrapeFailed("status", f"HTTP status {answer.status_code}")
                 text = bytearray()

@@ -1,4 +1,4 @@
-"""The OpenAI streaming API as a client sees it: a request's body, and its answer read chunk by chunk. Pure."""
+"""The OpenAI API as a client sees it: a request's body, its streamed answer read chunk by chunk, the list of models. Pure."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def request(canary: Canary, prompt: Prompt) -> tuple[str, dict[str, object]]:
     if canary.api == "chat":
         return f"{canary.url}/v1/chat/completions", {**body, "messages": [{"role": "user", "content": prompt.text}]}
     return f"{canary.url}/v1/completions", {**body, "prompt": prompt.text}
+
+
+def models(body: bytes) -> frozenset[str]:
+    """The ids of a GET /v1/models document. Raises ValueError where it is none."""
+    document = json.loads(body)
+    cards = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(cards, list):
+        raise ValueError("no list of models under data")
+    return frozenset(str(card["id"]) for card in cards if isinstance(card, dict) and "id" in card)
 
 
 def outcome_of_status(status: int) -> str:

@@ -156,6 +156,11 @@ def versions(*, service: Service, now: datetime) -> tuple[str | None, str | None
     return (seen[0] if seen else None, seen[1] if len(seen) > 1 else None)
 
 
+def waiting_for_replay(*, now: datetime) -> QuerySet[Incident]:
+    """Unsettled incidents whose second question was answered before the replay suite had run, oldest first."""
+    return unsettled(now=now).filter(diagnosis__replay__pending=True)
+
+
 def unsettled(*, now: datetime) -> QuerySet[Incident]:
     """Open incidents whose diagnosis may still ripen: young, unexplained, of low confidence, or waiting for a replay."""
     return (

@@ -2,13 +2,14 @@
 judged in pairs per slice.
 
 A Replayer is the port to a fleet, registered once at start: the virtual driver registers its own, a real one speaks the
-OpenAI API. Previous answers come from the previous version's endpoint, else from the stored answers of the suite (the
-shadow log). Under 20 pairs a slice the verdict is "insufficient data"; that is a verdict, not a gap. All slices
-together are judged as well.
+OpenAI API. Previous answers come from the previous version's endpoint; where it answers nothing at all, from the stored
+answers of the suite (the shadow log), else from the references; the note of a run says which. Under 20 pairs a slice the
+verdict is "insufficient data"; that is a verdict, not a gap. All slices together are judged as well.
 
 A slice is worse when its paired mean cosine to the reference fell by more than 0.05 with t < -3
 (mean difference / (standard deviation / sqrt(n))), or when assertions newly fail on more than 5 % of its prompts.
-Twenty pairs of 0.97 then 0.80 with a deviation of 0.05: t = -0.17 / (0.05 / sqrt(20)) = -15.
+Twenty pairs of 0.97 then 0.80 with a deviation of 0.05: t = -0.17 / (0.05 / sqrt(20)) = -15. A reference is as near to
+itself as can be, so against references the fall has to be 0.08: the line is the similarity of 0.92 (REQUIREMENTS R21).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Protocol
 
 MIN_PROMPTS = 20
 WORSE_BY = 0.05
+WORSE_BY_REFERENCE = 0.08
 WORSE_T = -3.0
 WORSE_ASSERTIONS = 0.05
 NOT_CONFIGURED = "replay not configured"
@@ -42,14 +44,31 @@ class ReplayPrompt:
     assertion: Callable[[str], bool] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A prompt for a version; `serves` marks the one in service, which answers under its plain name, too."""
+
+    prompt: str
+    version: str | None
+    serves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was said; None where nothing was, and then why not: the version is not offered, the call failed, no time."""
+
+    text: str | None
+    reason: str = ""
+
+
 class Replayer(Protocol):
-    """`complete` answers None where that version cannot be asked (its endpoint is gone, the call failed). `instant` says
-    that a run takes no time that a page would wait for (the virtual fleet); others run with the second look."""
+    """`ask` gives one reply a question, in their order, and in bounded time. `instant` says that a run takes no time that
+    a page would wait for (the virtual fleet); others run beside the looks, in `replay_due`."""
 
     @property
     def instant(self) -> bool: ...
     def suite(self, service: str) -> Sequence[ReplayPrompt]: ...
-    def complete(self, service: str, prompt: str, version: str | None) -> str | None: ...
+    def ask(self, service: str, questions: Sequence[Question]) -> Sequence[Reply]: ...
 
 
 _replayers: dict[str, Replayer] = {}
@@ -66,6 +85,14 @@ def unregister(*, service: str = "*") -> None:
 
 def replayer_of(service: str) -> Replayer | None:
     return _replayers.get(service) or _replayers.get("*")
+
+
+class Against(StrEnum):
+    """What stands for "before"."""
+
+    VERSION = "the previous version"
+    STORED = "the stored answers"
+    REFERENCE = "the stored references"
 
 
 class Verdict(StrEnum):
@@ -95,10 +122,11 @@ class SliceVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The verdicts of a run; without slices, the reason why there was none."""
+    """The verdicts of a run and a note on what was compared; without slices, the reason why there was none."""
 
     slices: tuple[SliceVerdict, ...] = ()
     reason: str = NOT_CONFIGURED
+    note: str = ""
 
     @property
     def judged(self) -> tuple[SliceVerdict, ...]:
@@ -110,30 +138,68 @@ class Replayed:
 
     @property
     def sentence(self) -> str:
-        return "; ".join(one.sentence for one in self.slices) or self.reason
+        return "; ".join([one.sentence for one in self.slices] + ([self.note] if self.note else [])) or self.reason
 
 
 def run(*, replayer: Replayer, service: str, version: str | None, previous: str | None) -> Replayed:
     """Ask both versions every prompt and judge each slice."""
-    prompts = replayer.suite(service)
+    prompts = [prompt for prompt in replayer.suite(service) if prompt.references]
     if not prompts:
-        return Replayed(reason="the replay suite of this service is empty")
-    pairs = [pair for prompt in prompts if (pair := _pair(replayer, service, prompt, version, previous)) is not None]
+        return Replayed(reason="the replay suite has no prompts with references for this service")
+    questions = [  # in pairs: where time runs out, whole pairs are there
+        Question(prompt.prompt, asked, serves)
+        for prompt in prompts
+        for asked, serves in ([(version, True), (previous, False)] if previous else [(version, True)])
+    ]
+    replies = dict(zip(questions, replayer.ask(service, questions), strict=True))
+    silent = Counter(reply.reason for asked, reply in replies.items() if asked.serves and reply.text is None)
+    if silent.total() == len({prompt.prompt for prompt in prompts}):
+        return Replayed(reason=f"replay cannot tell, the serving version answers nothing: {_most(silent)}")
+    gone = Counter(reply.reason for asked, reply in replies.items() if not asked.serves and reply.text is None)
+    offered = any(reply.text is not None for asked, reply in replies.items() if not asked.serves)
+    stored = any(prompt.stored is not None for prompt in prompts)
+    against = Against.VERSION if offered else Against.STORED if stored else Against.REFERENCE
+    pairs = []
+    for prompt in prompts:
+        now = replies[Question(prompt.prompt, version, True)].text
+        before = (
+            replies[Question(prompt.prompt, previous, False)].text
+            if offered
+            else prompt.stored
+            if stored
+            else prompt.references[0]
+        )
+        if now is not None and before is not None:
+            pairs.append(_pair(prompt, now, before))
     names = list(dict.fromkeys(prompt.slice for prompt in prompts))
-    verdicts = [judge_slice(slice_=name, pairs=[pair for pair in pairs if pair.slice == name]) for name in names]
+    verdicts = [
+        judge_slice(slice_=name, pairs=[pair for pair in pairs if pair.slice == name], against=against)
+        for name in names
+    ]
     if len(names) > 1:  # slices too small to judge alone may still speak together
-        verdicts.append(judge_slice(slice_=EVERY_SLICE, pairs=pairs))
-    return Replayed(slices=tuple(verdicts))
+        verdicts.append(judge_slice(slice_=EVERY_SLICE, pairs=pairs, against=against))
+    return Replayed(tuple(verdicts), note=_note(version, previous, against, silent=silent, gone=gone))
 
 
-def _pair(
-    replayer: Replayer, service: str, prompt: ReplayPrompt, version: str | None, previous: str | None
-) -> Pair | None:
-    now = replayer.complete(service, prompt.prompt, version)
-    before = replayer.complete(service, prompt.prompt, previous) if previous else None
-    before = prompt.stored if before is None else before
-    if now is None or before is None or not prompt.references:
-        return None
+def _note(
+    version: str | None, previous: str | None, against: Against, *, silent: Counter[str], gone: Counter[str]
+) -> str:
+    """What was compared, and what had no answer: "v2 against v1, both asked; 3 questions without an answer (timeout)"."""
+    serving = version or "the serving version"
+    if against is Against.VERSION:
+        note, unanswered = f"{serving} against {previous}, both asked", silent + gone
+    else:
+        note, unanswered = f"{serving} against {against}: {_most(gone) or 'no earlier version is known'}", silent
+    if unanswered:
+        note += f"; {unanswered.total()} questions without an answer ({_most(unanswered)})"
+    return note
+
+
+def _most(reasons: Counter[str]) -> str:
+    return reasons.most_common(1)[0][0] if reasons else ""
+
+
+def _pair(prompt: ReplayPrompt, now: str, before: str) -> Pair:
     check = prompt.assertion
     return Pair(
         slice=prompt.slice,
@@ -144,7 +210,7 @@ def _pair(
     )
 
 
-def judge_slice(*, slice_: str, pairs: Sequence[Pair]) -> SliceVerdict:
+def judge_slice(*, slice_: str, pairs: Sequence[Pair], against: Against = Against.VERSION) -> SliceVerdict:
     count = len(pairs)
     if count < MIN_PROMPTS:
         said = f"{slice_}: insufficient data, {count} of {MIN_PROMPTS} prompts"
@@ -154,8 +220,9 @@ def judge_slice(*, slice_: str, pairs: Sequence[Pair]) -> SliceVerdict:
     t = change / (spread / math.sqrt(count)) if spread > 0 else math.copysign(math.inf, change)
     newly_broken = sum(pair.asserted_before is True and pair.asserted_now is False for pair in pairs) / count
     now, before = fmean(pair.now for pair in pairs), fmean(pair.before for pair in pairs)
-    worse = (change < -WORSE_BY and t < WORSE_T) or newly_broken > WORSE_ASSERTIONS
-    said = f"{slice_}: {before:.3f} with the previous version, {now:.3f} with the serving one, over {count} prompts"
+    allowed = WORSE_BY_REFERENCE if against is Against.REFERENCE else WORSE_BY
+    worse = (change < -allowed and t < WORSE_T) or newly_broken > WORSE_ASSERTIONS
+    said = f"{slice_}: {before:.3f} with {against}, {now:.3f} with the serving one, over {count} prompts"
     if newly_broken:
         said += f"; assertions newly fail on {newly_broken:.0%}"
     return SliceVerdict(slice_, Verdict.WORSE if worse else Verdict.SAME, count, now, before, said)
@@ -182,6 +249,7 @@ def _square(grams: Mapping[str, int]) -> int:
 def to_json(replayed: Replayed) -> dict[str, object]:
     return {
         "reason": "" if replayed.slices else replayed.reason,
+        "note": replayed.note,
         "slices": [
             {"slice": one.slice, "verdict": one.verdict.value, "pairs": one.pairs, "mean_now": one.mean_now,
              "mean_before": one.mean_before, "sentence": one.sentence}
@@ -205,5 +273,6 @@ def from_json(stored: Mapping[str, object]) -> Replayed:
                 one["sentence"],
             )
             for one in slices
-        )
+        ),
+        note=str(stored.get("note") or ""),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 
@@ -20,13 +22,15 @@ from incidents.response.models import Incident
 from incidents.response.timeline import TimelineKind
 from incidents.runbooks import diagnostics
 from incidents.runbooks import services as runbooks
+from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
 
 log = logging.getLogger(__name__)
 
 TREE_FILE = Path(__file__).parent / "default_tree.yaml"
 LOOK_AGAIN_AFTER = timedelta(seconds=55)
-REPLAY_PENDING = "the replay suite runs with the next look, within a minute"
+REPLAY_PENDING = "the replay suite runs; its verdict joins within three minutes"
+REPLAY_LEASE = timedelta(minutes=4)  # longer than any run: a claim this old belonged to a worker that died
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +50,7 @@ class Look:
 
 def diagnose(*, incident: Incident, now: datetime) -> Diagnosis:
     """The first look, as the incident opens or opens again: stored, with its path and evidence on the timeline."""
-    look = _look(incident, now, may_wait_for_replay=False)
+    look = _look(incident, now, first=True)
     _store(incident, look, now)
     diagnosis = look.diagnosis
     _write(
@@ -81,7 +85,7 @@ def diagnose_open(*, now: datetime) -> int:
 
 
 def _look_again(incident: Incident, now: datetime) -> bool:
-    look = _look(incident, now, may_wait_for_replay=True)  # outside the lock: a replay may take minutes
+    look = _look(incident, now, first=False)  # outside the lock
     with transaction.atomic():
         locked = (
             Incident.objects.unresolved()
@@ -91,10 +95,13 @@ def _look_again(incident: Incident, now: datetime) -> bool:
         )
         if locked is None:
             return False
+        running = locked.diagnosis.get("replay") or {}
+        if look.stored["replay"].get("pending") and running.get("pending"):
+            look.stored["replay"] = running  # claimed, or back with its verdict, while we looked
         stored = settling.Held(locked.leaf, locked.confidence or 0.0) if locked.leaf else None
         found = settling.Held(look.diagnosis.leaf.id, look.diagnosis.confidence)
         young = locked.opened_at > now - queries.SETTLES_IN
-        change = settling.settle(stored=stored, found=found, young=young)
+        change = settling.settle(stored=stored, found=found, young=young, replayed=_replay_led_here(look, running))
         if change is settling.Change.KEEP:
             kept = {**locked.diagnosis, "asked_at": now.isoformat(), "replay": look.stored["replay"]}
             Incident.objects.filter(pk=locked.pk).update(diagnosis=kept)
@@ -105,8 +112,56 @@ def _look_again(incident: Incident, now: datetime) -> bool:
         return change is settling.Change.REPLACE
 
 
-def _look(incident: Incident, now: datetime, *, may_wait_for_replay: bool) -> Look:
-    replays = _Replays(incident, now, may_wait_for_replay)
+def _replay_led_here(look: Look, running: Mapping[str, object]) -> bool:
+    joined = running.get("pending") and look.stored["replay"].get("slices")
+    return bool(joined) and any(step in look.diagnosis.path for step in ("replay=worse", "replay=same"))
+
+
+def replay_due(*, now: datetime) -> int:
+    """Run the suite for one open incident that waits for it, for as long as that takes; how many ran. The verdict joins
+    with the next look. On the slow queue, so that neither pages nor looks wait; claimed, so that it runs once."""
+    incident = _claim_replay(now)
+    if incident is None or incident.service is None:
+        return 0
+    replayed = _replay(incident.service, now)
+    with transaction.atomic():
+        locked = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
+        if (locked.diagnosis.get("replay") or {}).get("claimed_at") != now.isoformat():
+            return 0  # the incident opened again meanwhile, or another took over
+        verdict = {**replay.to_json(replayed), "pending": True, "ran_at": now.isoformat()}
+        found = {**locked.diagnosis, "replay": verdict, "asked_at": ""}
+        Incident.objects.filter(pk=locked.pk).update(diagnosis=found)
+    return 1
+
+
+def _claim_replay(now: datetime) -> Incident | None:
+    with transaction.atomic():
+        for incident in queries.waiting_for_replay(now=now).select_for_update(of=("self",), skip_locked=True):
+            waiting = incident.diagnosis["replay"]
+            claimed_at = waiting.get("claimed_at")
+            if waiting.get("ran_at") or (claimed_at and datetime.fromisoformat(claimed_at) > now - REPLAY_LEASE):
+                continue
+            claimed = {**incident.diagnosis, "replay": {**waiting, "claimed_at": now.isoformat()}}
+            Incident.objects.filter(pk=incident.pk).update(diagnosis=claimed)
+            return incident
+    return None
+
+
+def _replay(service: Service, now: datetime) -> Replayed:
+    """A replay that fails is an answer: cannot tell, and why."""
+    replayer = replay.replayer_of(service.slug)
+    if replayer is None:
+        return Replayed(reason=replay.NOT_CONFIGURED)
+    version, previous = queries.versions(service=service, now=now)
+    try:
+        return replay.run(replayer=replayer, service=service.slug, version=version, previous=previous)
+    except Exception as problem:
+        log.exception("the replay suite of %s failed", service.slug)
+        return Replayed(reason=f"the replay suite failed: {type(problem).__name__}: {problem}")
+
+
+def _look(incident: Incident, now: datetime, *, first: bool) -> Look:
+    replays = _Replays(incident, now, first)
     with rollups.snapshot():
         signals = _signals(incident, now, replays)
         diagnosis = evaluate(tree=tree(), signals=signals)
@@ -133,37 +188,42 @@ def _signals(incident: Incident, now: datetime, replays: _Replays) -> Signals:
 
 @dataclass(slots=True)
 class _Replays:
-    """The replay of one look: what is stored, else a run where there is time for one."""
+    """The replay of one look: what is stored, else a run where that takes no time, else `replay_due` is asked for one.
+    A first look asks anew: an incident may open again days later."""
 
     incident: Incident
     now: datetime
-    may_wait: bool
+    first: bool
     done: Replayed | None = None
     pending: bool = False
+
+    @property
+    def earlier(self) -> dict[str, Any]:
+        return {} if self.first else dict(self.incident.diagnosis.get("replay") or {})
 
     def run(self) -> Replayed:
         service = self.incident.service
         replayer = replay.replayer_of(service.slug) if service is not None else None
-        earlier = self.incident.diagnosis.get("replay") or {}
-        if self.may_wait and earlier.get("slices"):  # a first look asks anew: an incident may open again days later
+        earlier = self.earlier
+        if earlier.get("slices") or earlier.get("ran_at"):
             self.done = replay.from_json(earlier)
         elif service is None or replayer is None:
             self.done = Replayed(reason=replay.NOT_CONFIGURED)
-        elif not (replayer.instant or self.may_wait):
+        elif not replayer.instant:
             self.pending = True
             return Replayed(reason=REPLAY_PENDING)
         else:
-            version, previous = queries.versions(service=service, now=self.now)
-            self.done = replay.run(replayer=replayer, service=service.slug, version=version, previous=previous)
+            self.done = _replay(service, self.now)
         return self.done
 
     def to_json(self) -> dict[str, object]:
         """What ran; else, where no question needed a replay, what an earlier look stored."""
         if self.pending:
             return {"pending": True, "reason": REPLAY_PENDING, "slices": []}
+        earlier = self.earlier
         if self.done is None:
-            return dict(self.incident.diagnosis.get("replay") or {})
-        return replay.to_json(self.done) | {"pending": False}
+            return {**earlier, "pending": False} if earlier.get("ran_at") else earlier
+        return replay.to_json(self.done) | {"pending": False, "ran_at": earlier.get("ran_at")}
 
 
 def _store(incident: Incident, look: Look, now: datetime) -> None:

@@ -5,7 +5,8 @@ open incident is looked at again every minute while it is younger than five minu
 or waiting for a replay; after an hour it is left alone. The rule:
 
 - the same leaf: the newer evidence replaces the older where its confidence is no lower; the timeline stays silent.
-- another leaf: it replaces the stored one when its confidence is higher, or, in the first five minutes, at least 0.7.
+- another leaf: it replaces the stored one when its confidence is higher, or, in the first five minutes, at least 0.7; or
+  when a replay's verdict has just led to it: no later look knows more of two versions than both of them asked.
 - unexplained never replaces a leaf that was found: the evidence fades as people mitigate.
 
 A leaf thus changes at most a few times in the first minutes and then only upwards in confidence: no flapping.
@@ -32,14 +33,14 @@ class Held:
     confidence: float
 
 
-def settle(*, stored: Held | None, found: Held, young: bool) -> Change:
-    """`young`: the incident opened less than five minutes ago."""
+def settle(*, stored: Held | None, found: Held, young: bool, replayed: bool = False) -> Change:
+    """`young`: the incident opened less than five minutes ago. `replayed`: a replay's verdict, new to this look, is on its path."""
     if stored is None or not stored.leaf:
         return Change.REPLACE
     if stored.leaf == found.leaf:
         return Change.REFRESH if found.confidence >= stored.confidence else Change.KEEP
     if found.leaf == UNEXPLAINED:
         return Change.KEEP
-    if stored.leaf == UNEXPLAINED or found.confidence > stored.confidence:
+    if replayed or stored.leaf == UNEXPLAINED or found.confidence > stored.confidence:
         return Change.REPLACE
     return Change.REPLACE if young and found.confidence >= SETTLED_CONFIDENCE else Change.KEEP

@@ -1,4 +1,4 @@
-"""What the fast worker does for diagnosis."""
+"""What the workers do for diagnosis."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ from observability.core import clock
 @shared_task(ignore_result=True)
 def diagnose_open() -> None:
     services.diagnose_open(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def replay_due() -> None:
+    services.replay_due(now=clock.now())

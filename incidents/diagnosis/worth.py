@@ -55,7 +55,8 @@ def replay_count(worse: bool) -> Reader:
         slices = replayed.worse if worse else replayed.judged
         if not replayed.judged:
             return answer(view, None, "replay", reason=replayed.sentence)
-        return answer(view, float(len(slices)), "replay", detail=", ".join(one.slice for one in slices))
+        told = [", ".join(one.slice for one in slices), replayed.note]
+        return answer(view, float(len(slices)), "replay", detail="; ".join(part for part in told if part))
 
     return read
 

@@ -120,7 +120,7 @@ def workers(*, python: str, at: Ports, probe_config: str, own_settings: str) -> 
         ),
         Child(
             "slow",
-            (*celery, "worker", "-n", "slow@%h", "-Q", "slow", "-c", "1", *lone, *quiet),
+            (*celery, "worker", "-n", "slow@%h", "-Q", "slow", "-c", "2", *lone, *quiet),
             nice=10,
             small_talk=ROOT_WARNING,
         ),

@@ -5,7 +5,6 @@ Django runs in children of its own (management commands), so this process stays 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shlex
@@ -167,6 +166,7 @@ def environment(options: Options, where: Addresses) -> dict[str, str]:
         homes.secret(options.home, "secret_key")
         mine["SECRET_KEY_FILE"] = str(homes.secret_path(options.home, "secret_key"))
     if options.demo:
+        mine["TAILWATCH_REPLAY_SUITE"] = str(demo_config(homes.folders(options.home)))
         mine["TAILWATCH_DEMO_FLEET_URL"] = f"http://127.0.0.1:{options.ports.fleet}"
         mine["TAILWATCH_ALLOW_PRIVATE_OUTBOUND"] = "127.0.0.1"  # where the demo pager listens
     given = {name: value for name, value in options.surroundings.items() if value}

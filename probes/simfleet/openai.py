@@ -119,6 +119,13 @@ def models(model: str, *, version: str, max_model_len: int, created: int) -> dic
     return {"object": "list", "data": [card]}
 
 
+def offers(model: str, *, versions: tuple[str, ...], created: int) -> dict[str, Any]:
+    """A router's /v1/models: the plain name, then name@version for each release that can be asked."""
+    names = (model, *(f"{model}@{version}" for version in versions))
+    cards = [{"id": name, "object": "model", "created": created, "owned_by": "simfleet"} for name in names]
+    return {"object": "list", "data": cards}
+
+
 def error(status: int, message: str) -> dict[str, Any]:
     kinds = {400: "BadRequestError", 404: "NotFoundError", 408: "Timeout", 503: "ServiceUnavailableError"}
     return {

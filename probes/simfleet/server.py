@@ -3,6 +3,7 @@
     GET  /targets                                   JSON list of metrics pages: name, url, service, kind, model, version, ...
     GET  /replicas/<name>/metrics                   also /gateways/<service>/metrics and /gpus/<replica>/metrics; /gpus/metrics: all
     GET  /replicas/<name>/v1/models                 also /health and POST /v1/completions, /v1/chat/completions (whole or streamed)
+    GET  /services/<service>/v1/models              the model, and as name@version each release that ran and can still be asked
     POST /services/<service>/v1/completions         through the service's router and gateway; so /v1/chat/completions
     GET  /faults                                    what can be broken, and what is
     POST /faults {"fault": name, "action": "start"|"stop", "seconds": 1200}    seconds is optional: it ends by itself
@@ -193,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._page(prefix + name)
             case ["replicas", name, "v1", "models"]:
                 self._models(name)
+            case [("services" | "gateways"), service, "v1", "models"]:
+                self._offers(service)
             case ["replicas", name, "health"]:
                 if self._replica_is_up(name):
                     self._send(200, b"", "text/plain")
@@ -253,6 +256,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(
             200, openai.models(target.model, version=target.version, max_model_len=profile.max_model_len, created=now)
         )
+
+    def _offers(self, service: str) -> None:
+        """As a router lists them: what serves under its plain name, and each release that ran under name@version."""
+        fleet = self.server.owner.fleet
+        try:
+            pool = fleet.pool(service)
+        except UnknownName as problem:
+            self._json(404, openai.error(404, str(problem)))
+            return
+        self._json(200, openai.offers(pool.config.model, versions=tuple(pool.releases), created=int(fleet.now)))
 
     def _replica_is_up(self, name: str) -> bool:
         """Answers the request itself where it is not."""

@@ -87,7 +87,7 @@ def _deployments(
             continue
         new.append(Deployment(service=service, region=one.region, seen_from=now, seen_until=now, **what))
         old = latest.get((service.pk, one.region))
-        if old is not None and old != what:
+        if old is not None and _differs(old, what):
             moved = (old["version"], old["model"]) != (one.version, one.model)
             kind = Change.Kind.DEPLOY if moved else Change.Kind.CONFIG
             region = {"region": one.region}
@@ -109,6 +109,14 @@ def _place(service: Service, one: Seen) -> tuple[object, ...]:
 
 def _key(row: Deployment) -> tuple[object, ...]:
     return row.service_id, row.region, row.version, row.model, row.config_hash
+
+
+def _differs(old: dict[str, str], what: dict[str, str]) -> bool:
+    """A hash that was never told is no other configuration."""
+    if (old["version"], old["model"]) != (what["version"], what["model"]):
+        return True
+    hashes = {old["config_hash"], what["config_hash"]}
+    return len(hashes) == 2 and "" not in hashes
 
 
 def _what(row: Deployment) -> dict[str, str]:

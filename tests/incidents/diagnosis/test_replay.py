@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 import pytest
 
 from incidents.diagnosis import replay
-from incidents.diagnosis.replay import Pair, Replayed, ReplayPrompt, Verdict, judge_slice, run, similarity
+from incidents.diagnosis.replay import (
+    Against,
+    Pair,
+    Question,
+    Replayed,
+    ReplayPrompt,
+    Reply,
+    Verdict,
+    judge_slice,
+    run,
+    similarity,
+)
 
 REFERENCE = "The capital of France is Paris, on the river Seine."
 WORSE = "France has a capital city which might be Lyon or Paris."
@@ -27,9 +38,9 @@ class FakeReplayer:
             ReplayPrompt("facts", f"Question {number}", (REFERENCE,), self.stored) for number in range(self.prompts)
         ]
 
-    def complete(self, service: str, prompt: str, version: str | None) -> str | None:
-        self.asked.append(version)
-        return self.answers.get(version)
+    def ask(self, service: str, questions: Sequence[Question]) -> Sequence[Reply]:
+        self.asked += [asked.version for asked in questions]
+        return [Reply(self.answers.get(asked.version), "not offered") for asked in questions]
 
 
 def test_a_worse_version_is_found_in_pairs() -> None:
@@ -38,6 +49,7 @@ def test_a_worse_version_is_found_in_pairs() -> None:
     assert facts.verdict is Verdict.WORSE
     assert facts.mean_before == pytest.approx(1.0)
     assert facts.sentence.endswith("over 20 prompts")
+    assert found.note == "v2 against v1, both asked"
 
 
 def test_two_versions_that_answer_alike_are_the_same() -> None:
@@ -50,14 +62,28 @@ def test_under_twenty_prompts_the_verdict_is_insufficient_data() -> None:
         replayer=FakeReplayer({"v2": WORSE, "v1": REFERENCE}, prompts=19), service="chat", version="v2", previous="v1"
     )
     assert found.judged == ()
-    assert found.sentence == "facts: insufficient data, 19 of 20 prompts"
+    assert found.sentence == "facts: insufficient data, 19 of 20 prompts; v2 against v1, both asked"
 
 
 def test_without_the_previous_endpoint_the_stored_answers_stand_in() -> None:
     found = run(replayer=FakeReplayer({"v2": WORSE}, stored=REFERENCE), service="chat", version="v2", previous="v1")
     assert found.worse
-    nothing = run(replayer=FakeReplayer({"v2": WORSE}), service="chat", version="v2", previous=None)
-    assert nothing.slices[0].verdict is Verdict.INSUFFICIENT
+    assert found.note == "v2 against the stored answers: not offered"
+
+
+def test_without_stored_answers_the_references_stand_in_with_a_wider_line() -> None:
+    found = run(replayer=FakeReplayer({"v2": WORSE}), service="chat", version="v2", previous=None)
+    assert found.worse
+    assert found.note == "v2 against the stored references: no earlier version is known"
+    pairs = [Pair("facts", 0.93 + 0.001 * (number % 3), 1.0) for number in range(20)]
+    assert judge_slice(slice_="facts", pairs=pairs, against=Against.REFERENCE).verdict is Verdict.SAME
+    assert judge_slice(slice_="facts", pairs=pairs).verdict is Verdict.WORSE
+
+
+def test_a_serving_version_that_answers_nothing_is_a_reason_and_no_verdict() -> None:
+    found = run(replayer=FakeReplayer({"v1": REFERENCE}), service="chat", version="v2", previous="v1")
+    assert found.slices == ()
+    assert found.sentence == "replay cannot tell, the serving version answers nothing: not offered"
 
 
 def test_assertions_that_newly_fail_are_worse_though_the_text_is_near() -> None:
@@ -89,7 +115,7 @@ def test_slices_too_small_to_judge_alone_speak_together() -> None:
 
 def test_it_is_stored_and_read_back() -> None:
     found = run(replayer=FakeReplayer({"v2": WORSE, "v1": REFERENCE}), service="chat", version="v2", previous="v1")
-    assert replay.from_json(replay.to_json(found)) == Replayed(found.slices)
+    assert replay.from_json(replay.to_json(found)) == Replayed(found.slices, note=found.note)
     assert replay.from_json({}).reason == "replay not configured"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pytest
 
 from incidents.diagnosis import queries, replay, services
-from incidents.diagnosis.replay import ReplayPrompt
+from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
 from incidents.diagnosis.view import When
 from incidents.response import services as response
 from incidents.response.models import Incident
@@ -146,12 +146,24 @@ class SlowReplayer:
             ReplayPrompt("facts", f"Question {number}", ("Paris is the capital of France.",)) for number in range(20)
         ]
 
-    def complete(self, service: str, prompt: str, version: str | None) -> str | None:
-        self.asked.append(version)
-        return "Paris is the capital of France." if version == "v1" else "It may be Lyon."
+    def ask(self, service: str, questions: Sequence[Question]) -> Sequence[Reply]:
+        self.asked += [asked.version for asked in questions]
+        return [
+            Reply("Paris is the capital of France." if asked.version == "v1" else "It may be Lyon.")
+            for asked in questions
+        ]
 
 
-def test_a_replay_that_takes_time_joins_with_the_second_look(service: Service) -> None:
+@pytest.fixture
+def slow_replayer() -> Iterator[SlowReplayer]:
+    replayer = SlowReplayer()
+    replay.register(replayer)
+    yield replayer
+    replay.unregister()
+
+
+def waiting_incident(service: Service) -> Incident:
+    """A drop in quality after a deploy, looked at once: the replay is yet to come."""
     quality_finding(service)
     for number, version in enumerate(("v1", "v2")):
         Deployment.objects.create(
@@ -160,26 +172,78 @@ def test_a_replay_that_takes_time_joins_with_the_second_look(service: Service) -
     Change.objects.create(
         service=service, kind="deploy", at=NOW - 3 * MINUTE, before={"version": "v1"}, after={"version": "v2"}
     )
-    replayer = SlowReplayer()
-    replay.register(replayer)
-    try:
-        incident = make_incident(service)
-        services.diagnose(incident=incident, now=NOW)
-        assert (replayer.asked, incident.diagnosis["replay"]["pending"]) == ([], True)
-        before = incident.confidence
+    incident = make_incident(service)
+    services.diagnose(incident=incident, now=NOW)
+    return incident
+
+
+def test_a_replay_that_takes_time_runs_beside_the_looks_and_joins_with_the_next(
+    service: Service, slow_replayer: SlowReplayer
+) -> None:
+    incident = waiting_incident(service)
+    before = incident.confidence
+    services.diagnose_open(now=NOW + MINUTE)
+    assert slow_replayer.asked == []
+    assert Incident.objects.get(pk=incident.pk).diagnosis["replay"]["pending"] is True
+    assert services.replay_due(now=NOW + MINUTE) == 1
+    assert set(slow_replayer.asked) == {"v1", "v2"}
+    services.diagnose_open(now=NOW + MINUTE + timedelta(seconds=15))
+    stored = Incident.objects.get(pk=incident.pk)
+    assert stored.diagnosis["replay"]["pending"] is False
+    assert stored.diagnosis["replay"]["slices"][0]["verdict"] == "worse"
+    assert "replay=worse" in stored.diagnosis["path"]
+    node = next(one for one in stored.diagnosis["nodes"] if one["id"] == "replay")
+    assert node["evidence"][0]["sentence"].endswith("(facts; v2 against v1, both asked)")
+    assert before is not None
+    assert stored.confidence is not None
+    assert stored.confidence > before
+    slow_replayer.asked.clear()
+    services.diagnose_open(now=NOW + 3 * MINUTE)
+    assert services.replay_due(now=NOW + 3 * MINUTE) == 0
+    assert slow_replayer.asked == []
+
+
+def test_a_replay_is_claimed_and_looks_meanwhile_do_not_lose_it(service: Service, slow_replayer: SlowReplayer) -> None:
+    incident = waiting_incident(service)
+    seen: list[int] = []
+
+    def ask(service_slug: str, questions: Sequence[Question]) -> Sequence[Reply]:
+        seen.append(services.replay_due(now=NOW + MINUTE))  # another worker
         services.diagnose_open(now=NOW + MINUTE)
-        assert set(replayer.asked) == {"v1", "v2"}
-        stored = Incident.objects.get(pk=incident.pk)
-        assert stored.diagnosis["replay"]["slices"][0]["verdict"] == "worse"
-        assert "replay=worse" in stored.diagnosis["path"]
-        assert before is not None
-        assert stored.confidence is not None
-        assert stored.confidence > before
-        replayer.asked.clear()
-        services.diagnose_open(now=NOW + 2 * MINUTE)
-        assert replayer.asked == []
-    finally:
-        replay.unregister()
+        return [Reply("Paris is the capital of France.") for _ in questions]
+
+    slow_replayer.ask = ask  # type: ignore[method-assign]
+    assert services.replay_due(now=NOW + timedelta(seconds=15)) == 1
+    assert seen == [0]
+    services.diagnose_open(now=NOW + 2 * MINUTE)
+    stored = Incident.objects.get(pk=incident.pk)
+    assert (stored.leaf, stored.diagnosis["replay"]["slices"][0]["verdict"]) == ("quality-drift", "same")
+    assert stored.diagnosis["replay"]["note"] == "v2 against v1, both asked"
+
+
+def test_a_claim_whose_worker_died_is_taken_over(service: Service, slow_replayer: SlowReplayer) -> None:
+    incident = waiting_incident(service)
+    incident.diagnosis["replay"]["claimed_at"] = NOW.isoformat()
+    incident.save(update_fields=["diagnosis"])
+    assert services.replay_due(now=NOW + 3 * MINUTE) == 0
+    assert services.replay_due(now=NOW + 5 * MINUTE) == 1
+
+
+def test_a_replay_that_fails_is_an_answer_with_its_reason(
+    service: Service, slow_replayer: SlowReplayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    incident = waiting_incident(service)
+
+    def ask(service_slug: str, questions: Sequence[Question]) -> Sequence[Reply]:
+        raise RuntimeError("no thread")
+
+    slow_replayer.ask = ask  # type: ignore[method-assign]
+    assert services.replay_due(now=NOW + MINUTE) == 1
+    services.diagnose_open(now=NOW + MINUTE)
+    stored = Incident.objects.get(pk=incident.pk)
+    assert stored.diagnosis["replay"]["pending"] is False
+    assert stored.diagnosis["replay"]["reason"] == "the replay suite failed: RuntimeError: no thread"
+    assert "the replay suite of chat failed" in caplog.text
 
 
 def test_the_runbook_of_the_leaf_is_stored_with_its_diagnostics(service: Service) -> None:

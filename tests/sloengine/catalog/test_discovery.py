@@ -53,6 +53,14 @@ class TestDiscover:
         self.see(config("2", hashed="other"), now=NOW + 2 * MINUTE)
         assert self.changes() == [("deploy", "1", "2"), ("config", "2", "2")]
 
+    def test_a_configuration_that_was_not_told_before_or_is_no_longer_is_no_change(self) -> None:
+        bare = series("tailwatch_requests_total", service="chat", region="eu", version="1", model="m", outcome="ok")
+        self.see(bare)
+        self.see(config("1"), now=NOW + MINUTE)
+        self.see(bare, now=NOW + 60 * MINUTE)
+        self.see(config("1", hashed="other"), now=NOW + 120 * MINUTE)
+        assert self.changes() == []
+
     def test_going_back_is_a_change_too(self) -> None:
         self.see(config("1"))
         self.see(config("2"), now=NOW + MINUTE)
