@@ -27,7 +27,8 @@ from probes.http import HttpTransport
 from probes.nvml import NvmlReader
 from probes.shape import ShapeError
 
-THREADS = 32
+#: Started only when all others wait: so many targets and canaries may hang before they delay one that does not.
+THREADS = 512
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -99,7 +99,12 @@ class Agent:
         self._latency = RecentLatency()
         self._slow: set[str] = set()
         self._urgent: set[int] = set()  # canaries whose references are all to be asked now
-        self._cards = Cards(service=config.gpu_service, region=config.gpu_region, started=started)
+        self._cards = Cards(
+            service=config.gpu_service,
+            region=config.gpu_region,
+            started=started,
+            stale_seconds=max(STALE_SECONDS, 3 * config.scrape_interval_seconds),
+        )
         self._running: dict[tuple[str, str], bool] = {}  # by service and target
         self._now = started
         self._due = {"discover": started, "gpu": started}
@@ -255,7 +260,8 @@ class Agent:
             self._watch(tuple(named.values()))
         except ScrapeFailed as problem:
             log.warning("targets_url %s: %s", self.config.targets_url, problem)
-            self._tally.add("probe_scrape_failures_total", (("reason", problem.reason), ("replica", "targets_url")))
+            with self._lock:
+                self._tally.add("probe_scrape_failures_total", (("reason", problem.reason), ("replica", "targets_url")))
         except Exception:
             log.exception("targets_url %s", self.config.targets_url)
         finally:
@@ -324,9 +330,20 @@ class Agent:
 
     def _run(self, work: Callable[[], None]) -> None:
         if self._executor is None:
-            work()
-        else:
-            self._executor.submit(work)
+            _said(work)
+            return
+        try:
+            self._executor.submit(_said, work)
+        except RuntimeError as problem:  # no more threads here: it waits for one that ends
+            log.warning("%s", problem)
+
+
+def _said(work: Callable[[], None]) -> None:
+    """What breaks in it is said, and stops nothing else."""
+    try:
+        work()
+    except Exception:
+        log.exception("something broke while targets were read or canaries judged")
 
 
 def _joined(targets: Sequence[Target]) -> dict[str, str]:

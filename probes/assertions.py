@@ -76,7 +76,7 @@ def _at(path: str, answer: str) -> object:
         start, end = answer.find("["), answer.rfind("]")
     try:
         value: object = json.loads(answer[start : end + 1])
-    except ValueError:
+    except (ValueError, RecursionError):
         return _MISSING
     for name, index in _STEP.findall(path):
         if name and isinstance(value, dict) and name in value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from probes import gpu
@@ -9,14 +10,16 @@ from probes.exposition import Labels, Samples, Series
 from probes.signals import PREFIX
 from probes.tally import Tally
 
+#: A driver that has not answered for so long hangs, and what it said before is not today's.
+STALE_SECONDS = 60.0
 _UTILISATION, _XID = f"{PREFIX}gpu_utilisation_ratio", f"{PREFIX}gpu_xid_code"
 
 
 class Cards:
     """`service` and `region` are the labels of this machine's own GPUs."""
 
-    def __init__(self, *, service: str, region: str, started: float) -> None:
-        self._service, self._region, self._read_at = service, region, started
+    def __init__(self, *, service: str, region: str, started: float, stale_seconds: float = STALE_SECONDS) -> None:
+        self._service, self._region, self._read_at, self._stale_seconds = service, region, started, stale_seconds
         self._machine: Samples = {}
         self._spread = gpu.SpreadWindow()
         self._codes: dict[Labels, float] = {}
@@ -30,6 +33,8 @@ class Cards:
             self._spread.add(now=now, labels=one.labels, utilisation=samples[one], requests_run=requests_run)
         for one in made.get(_XID, ()):
             before, code = self._codes.get(one.labels), samples[one]
+            if not math.isfinite(code):
+                continue
             self._codes[one.labels] = code
             if before is not None and code not in (0.0, before):
                 self._tally.add("gpu_xid_total", _reason(one.labels, str(int(code))))
@@ -46,6 +51,9 @@ class Cards:
                 self._spread.add(now=now, labels=labels, utilisation=busy, requests_run=requests_run)
 
     def samples(self, *, now: float) -> Samples:
+        if self._machine and now - self._read_at > self._stale_seconds:
+            hangs = gpu.Machine("not_answering")
+            self._machine = gpu.canonical(hangs, service=self._service, region=self._region, replicas={})
         return {**self._machine, **self._spread.samples(now=now), **self._tally.samples()}
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from probes.exposition import Samples, render
 
@@ -28,6 +30,11 @@ class Exporter(ThreadingHTTPServer):
             raise PortTaken(
                 f"Cannot listen on {host}:{port} ({reason}); choose another with `listen:` in the config."
             ) from None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A scraper that hangs up before the end is its own business; anything else is told as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
@@ -53,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def _answer(self, status: int, content_type: str, text: str) -> None:
-        body = text.encode("utf-8")
+        body = text.encode("utf-8", "replace")  # half a surrogate pair in one label is no reason to show nothing
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 1000:

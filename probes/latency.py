@@ -28,6 +28,8 @@ class RecentLatency:
 
     def add(self, *, now: float, service: str, replica: str, buckets: Mapping[float, float]) -> None:
         """`buckets`: upper bound to cumulative count, of one replica's `family`."""
+        if not all(map(math.isfinite, buckets.values())):
+            return  # it would stay in the sums
         before = self._last.get((service, replica))
         self._last[service, replica] = dict(buckets)
         if before is None or before.keys() != buckets.keys():

@@ -11,6 +11,9 @@ from probes.config import Canary, Prompt
 from probes.sse import BrokenStream, Decoder
 
 
+LIMIT_BYTES = 16_000_000  # of one answer; 4096 tokens have two
+
+
 def request(canary: Canary, prompt: Prompt) -> tuple[str, dict[str, object]]:
     """URL and JSON body; temperature 0 and a fixed seed, so that answers can be compared."""
     body: dict[str, object] = {
@@ -53,9 +56,13 @@ class Reader:
         self._finish: str | None = None
         self._end: float | None = None
         self._problem = ""
+        self._bytes = 0
         self.done = False
 
     def feed(self, chunk: bytes, *, at: float) -> None:
+        self._bytes += len(chunk)
+        if self._bytes > LIMIT_BYTES:
+            raise BrokenStream(f"an answer of more than {LIMIT_BYTES} bytes")
         for data in self._events.feed(chunk):
             if data.strip() == "[DONE]":
                 self.done, self._end = True, at

@@ -85,6 +85,8 @@ class Translator:
         begun: set[Series] = set()
         for at, raw in enumerate(samples):
             for source in sources.get(raw.name, ()):
+                if source.canonical.endswith("_bucket") and raw.label("le") is None:
+                    continue
                 one = self._series(raw, source)
                 yield at, one, source.rule.factor, source.rule.combine if one in begun else None
                 begun.add(one)

@@ -39,9 +39,9 @@ _ALL = (
     # Requests, as the gateway counts them where a service has one, else as the engine does.
     Signal("requests_total", "counter", "requests", (*REPLICA, "outcome"),
            "requests ended, by outcome; an engine counts only those it finished, a gateway also failed and rejected ones"),
-    Signal("tenant_requests_total", "counter", "requests", ("service", "model", "region", "tenant", "outcome"),
+    Signal("tenant_requests_total", "counter", "requests", ("service", "model", "replica", "region", "tenant", "outcome"),
            "requests ended per tenant, from the gateway"),
-    Signal("tenant_tokens_total", "counter", "tokens", ("service", "model", "region", "tenant"),
+    Signal("tenant_tokens_total", "counter", "tokens", ("service", "model", "replica", "region", "tenant"),
            "prompt and generated tokens per tenant, from the gateway"),
     Signal("prompt_tokens_total", "counter", "tokens", REPLICA, "prompt tokens processed"),
     Signal("generated_tokens_total", "counter", "tokens", REPLICA, "tokens generated"),
@@ -68,7 +68,7 @@ _ALL = (
     Signal("config_field_info", "gauge", "always 1", (*REPLICA, "field", "value"), "one field of that configuration"),
     # GPUs.
     Signal("gpu_state", "gauge", "always 1", (*GPU, "state"),
-           "ok, or why values are missing: no_driver, no_gpu, lost, denied, <value>_not_supported"),
+           "ok, or why values are missing: no_driver, no_gpu, not_answering, lost, denied, <value>_not_supported"),
     Signal("gpu_utilisation_ratio", "gauge", "ratio", GPU, "share of time with at least one kernel resident"),
     Signal("gpu_utilisation_spread_points", "gauge", "percentage points", GPU,
            "standard deviation of utilisation over 5 minutes, only while requests run"),

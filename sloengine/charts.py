@@ -19,11 +19,12 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Protocol
 
-from sloengine.strokes import ink, number, path, runs, svg
+from sloengine.strokes import ink, number, path, round_up, runs, svg
 
 WIDE, NARROW = 820, 400
 LEFT, RIGHT, TOP, AXIS = 108, 52, 8, 22
 NARROW_LEFT, NARROW_RIGHT = 8, 44
+MARK_LETTER = 6.0  # mean width in px of a letter of a mark
 
 
 class Sample(Protocol):
@@ -123,8 +124,9 @@ def aligned(
     marks: Marks | None = None,
     width: int = WIDE,
     zone: tzinfo = UTC,
+    caption: str = "",
 ) -> str:
-    """Strips under each other on one time axis."""
+    """Strips under each other on one time axis. With a `caption` the day and the zone are said under the axis, and it."""
     marks = marks or Marks()
     narrow = width < 600
     left, right = (NARROW_LEFT, width - NARROW_RIGHT) if narrow else (LEFT, width - RIGHT)
@@ -144,7 +146,12 @@ def aligned(
     frame = _Frame(start, end, left, right, y, y, 0, 1)
     body += _clock(frame, y, zone=zone, marks=marks)
     said = " ".join(sentence(panel, start=start, end=end) for panel in panels)
-    return svg(body, width=width, height=y + AXIS, said=said + _said_marks(marks))
+    if caption:
+        body.append(
+            f'<text class="caption" x="{frame.left:g}" y="{y + AXIS + 10:g}">{escape(_day(frame, zone))}, {escape(caption)}</text>'
+        )
+        said += f" {caption[:1].upper()}{caption[1:]}."
+    return svg(body, width=width, height=y + AXIS + (16 if caption else 0), said=said + _said_marks(marks))
 
 
 def burn_down(
@@ -237,15 +244,7 @@ def _range(panel: Panel) -> tuple[float, float]:
             if point.value is not None:
                 before = sums.get(point.at, 0.0)
                 sums[point.at] = before + point.value if panel.stack else max(before, point.value)
-    return panel.bottom, _round_up(max([highest, *sums.values()]) * panel.scale * 1.03) / panel.scale
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 1.5, 2, 3, 4, 5, 8 times a power of ten: 391 is 400."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 8, 10) if step * power >= value * (1 - 1e-12))
+    return panel.bottom, round_up(max([highest, *sums.values()]) * panel.scale * 1.03) / panel.scale
 
 
 def _backdrop(frame: _Frame, marks: Marks) -> list[str]:
@@ -269,14 +268,22 @@ def _backdrop(frame: _Frame, marks: Marks) -> list[str]:
 
 
 def _names(frame: _Frame, marks: Marks) -> list[str]:
-    """What the changes were called, beside their lines in the first strip, on the side that has room."""
+    """What the changes were called, beside their lines in the first strip, on the side that has room; one that would lie on
+    another keeps its line alone."""
     body = []
+    taken: list[tuple[float, float]] = []
     for mark in marks.changes:
         if frame.start <= mark.at <= frame.end:
-            x = frame.x(mark.at)
-            side, shift = ("end", -4) if x > (frame.left + frame.right) / 2 else ("start", 4)
+            x, width = frame.x(mark.at), len(mark.label) * MARK_LETTER
+            side, left, right = (
+                ("end", x - width - 4, x - 4) if x > (frame.left + frame.right) / 2 else ("start", x + 4, x + width + 4)
+            )
+            if any(left < end and start < right for start, end in taken):
+                continue
+            taken.append((left, right))
+            anchor = right if side == "end" else left
             body.append(
-                f'<text x="{x + shift:.1f}" y="{frame.top + 8:g}" text-anchor="{side}" class="mark">{escape(mark.label)}</text>'
+                f'<text x="{anchor:.1f}" y="{frame.top + 8:g}" text-anchor="{side}" class="mark">{escape(mark.label)}</text>'
             )
     return body
 
@@ -334,6 +341,9 @@ def _areas(panel: Panel, frame: _Frame) -> list[str]:
             spots.append((frame.x(at), frame.y(floor[at]), frame.y(floor[at] + value)))
             floor[at] += value
         for run in runs(spots):
+            if len(run) == 1:  # one value is a column, as a line of one is a dot
+                x, base, top = run[0]
+                run = [(x - 1.5, base, top), (x + 1.5, base, top)]
             edge = [f"{x:.1f},{top:.1f}" for x, _, top in run] + [f"{x:.1f},{base:.1f}" for x, base, _ in reversed(run)]
             title = f"<title>{escape(series.name)}</title>"
             body.append(
@@ -356,6 +366,15 @@ def _scale(panel: Panel, frame: _Frame) -> list[str]:
         f"{number(value * panel.scale)}</text>"
         for value, goal in marks.items()
     ]
+
+
+def _day(frame: _Frame, zone: tzinfo) -> str:
+    """'22 Nov, UTC', or '21 to 22 Nov, UTC' of an axis that runs over midnight."""
+    first, last = frame.start.astimezone(zone), frame.end.astimezone(zone)
+    until = f"{last.day} {last:%b}, {last.tzname()}"
+    if first.date() == last.date():
+        return until
+    return f"{first.day} to {until}" if first.month == last.month else f"{first.day} {first:%b} to {until}"
 
 
 def _clock(frame: _Frame, y: float, *, zone: tzinfo, marks: Marks) -> list[str]:

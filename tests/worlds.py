@@ -15,7 +15,6 @@ from incidents.response.models import Incident
 from incidents.response.severity import Severity
 from observability.core import permissions
 from observability.core.models import Membership, Organisation, Role, User
-from observability.installation import library
 from sloengine.catalog.models import Change, Service
 from sloengine.objectives import services as objectives
 
@@ -112,7 +111,7 @@ def small_world(*, now: datetime) -> World:
         before={"version": "v7.1"},
         after={"version": "v7.2"},
     )
-    objectives.apply(organisation=organisation, documents=library(), actor=system, now=now)
+    objectives.apply_library(organisation=organisation, actor=system, now=now)
     earlier = make_incident(
         organisation=organisation, service=services["chat"], now=now - timedelta(days=2), number_key="old"
     )

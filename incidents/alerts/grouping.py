@@ -37,6 +37,7 @@ class Reason(StrEnum):
     SAME_SOURCE = "joined: same source, still unreadable"
     SAME_FINDING = "joined: same finding, still open"
     AGAIN = "reopened: same cause, resolved a moment ago"
+    NOT_MITIGATED = "reopened: it fires again after it was mitigated"
     INFORMATION = "kept: information opens no incident"
     OVER = "kept: it was over before it was read"
 
@@ -54,10 +55,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An incident that might take it; `resolved_at` None means that it is not resolved."""
+    """An incident that might take it; `resolved_at` None means that it is not resolved.
+
+    `calm`: somebody said that it is mitigated, and all of its alerts agree.
+    """
 
     incident_id: int
     resolved_at: datetime | None
+    calm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,14 @@ def place(*, signal: Signal, candidates: Sequence[Candidate], now: datetime) -> 
     """Where the alert goes, given the incidents of its cause (unresolved ones and those resolved lately).
 
     Open incident 4 of the service → join 4. Resolved 8 minutes ago → reopen it; 11 minutes ago → open a new one.
+    Mitigated and quiet: nobody looks at it any more, so what asks for a page reopens it.
     """
     unresolved = [candidate for candidate in candidates if candidate.resolved_at is None]
     if unresolved:
         # The lowest id is the first that was opened: what was declared later by hand does not draw alerts away.
         first = min(unresolved, key=lambda candidate: candidate.incident_id)
+        if first.calm and signal.firing and signal.urgency == "page":
+            return Place(Placement.REOPEN, Reason.NOT_MITIGATED, first.incident_id)
         return Place(Placement.JOIN, _joined(signal), first.incident_id)
     if not signal.firing:
         return Place(Placement.KEEP, Reason.OVER)

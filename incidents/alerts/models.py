@@ -50,6 +50,7 @@ class Alert(models.Model):
         ]
         indexes = [
             models.Index(fields=["organisation", "-starts_at"], name="alert_newest_first"),
+            models.Index(fields=["finding"], condition=models.Q(state="firing"), name="alert_firing"),
         ]
 
     def __str__(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from incidents.alerts.grouping import REOPEN_WITHIN, RESOLVE_AFTER, Candidate, Signal, group_key
 from incidents.alerts.models import Alert
@@ -30,15 +31,36 @@ def read_from() -> datetime:
     return BEGINNING if row is None else row[0] - OVERLAP
 
 
-def new_findings() -> QuerySet[Finding]:
-    """Findings that changed since they were last read, oldest change first.
+#: Findings that changed since they were last read. What was read is known by the alert that carries the finding's
+#: `changed_at`, so reading a stretch twice finds nothing twice. The cursor bounds the search among what is over; what
+#: fires, or fired when it was last read, is looked at whatever its instant: the writer's clock may have been behind.
+_UNREAD = """
+    SELECT finding.id, finding.changed_at FROM sloengine_finding AS finding
+    WHERE {where}
+      AND NOT EXISTS (
+            SELECT FROM incidents_alert AS alert
+            WHERE alert.finding_id = finding.id AND alert.finding_changed_at = finding.changed_at
+          )
+"""
+_CHANGED = _UNREAD.format(where="finding.changed_at >= %(read_from)s")
+_FIRING = _UNREAD.format(where="finding.state = 'firing'")
+_OVER = """
+    SELECT finding.id, finding.changed_at
+    FROM incidents_alert AS alert JOIN sloengine_finding AS finding ON finding.id = alert.finding_id
+    WHERE alert.state = 'firing' AND alert.finding_changed_at <> finding.changed_at
+"""
+_NEXT = f"""
+SELECT id FROM ({_CHANGED} UNION {_FIRING} UNION {_OVER}) AS unread
+WHERE NOT id = ANY(%(without)s) ORDER BY changed_at, id LIMIT 1
+"""
 
-    The cursor bounds the search; what was read is known by the alert that carries the finding's `changed_at`, so
-    reading a stretch twice finds nothing twice.
-    """
-    taken = Alert.objects.filter(finding=OuterRef("pk"), finding_changed_at=OuterRef("changed_at"))
-    found = Finding.objects.filter(~Exists(taken), changed_at__gte=read_from())
-    return found.select_related("organisation", "service").order_by("changed_at", "pk")
+
+def next_finding(*, without: Sequence[int]) -> Finding | None:
+    """The unread finding whose change is the oldest, leaving out those that have just failed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, {"read_from": read_from(), "without": list(without)})
+        row = cursor.fetchone()
+    return None if row is None else Finding.objects.select_related("organisation", "service").get(pk=row[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +72,10 @@ class Work:
 
 
 #: The questions of every beat in one round trip, as SQL: compiling them anew took longer than answering them.
-#: `findings` is `new_findings()`; `incidents` holds wherever `unsettled()` may.
-WORK = """
+#: `findings` is whether `next_finding()` has one; `incidents` holds wherever `unsettled()` may.
+WORK = f"""
 SELECT
-    EXISTS (
-        SELECT FROM sloengine_finding AS finding
-        WHERE finding.changed_at >= %(read_from)s
-          AND NOT EXISTS (
-                SELECT FROM incidents_alert AS alert
-                WHERE alert.finding_id = finding.id AND alert.finding_changed_at = finding.changed_at
-              )
-    ),
+    EXISTS ({_CHANGED}) OR EXISTS ({_FIRING}) OR EXISTS ({_OVER}),
     EXISTS (
         SELECT FROM incidents_incident
         WHERE NOT state = 'resolved'
@@ -84,20 +99,28 @@ def work(*, now: datetime) -> Work:
 
 
 def candidates(*, organisation: Organisation, signal: Signal, now: datetime) -> list[Candidate]:
-    """The incidents of the alert's cause: unresolved ones, and those resolved lately. A declared one of the service counts."""
+    """The incidents of the alert's cause: unresolved ones, and those resolved lately. A declared one of the service counts.
+
+    They are locked until the transaction ends: what an alert joins is not resolved in the same instant.
+    """
     same_cause = Q(group_key=group_key(signal))
     if signal.kind != "blind" and signal.service_id is not None:
         same_cause |= Q(service=signal.service_id, group_key__startswith="declared:")
     lately = ~Q(state=State.RESOLVED) | Q(resolved_at__gte=now - REOPEN_WITHIN)
-    rows = Incident.objects.filter(same_cause, lately, organisation=organisation)
-    return [Candidate(incident_id=pk, resolved_at=at) for pk, at in rows.values_list("pk", "resolved_at")]
+    rows = Incident.objects.filter(same_cause, lately, organisation=organisation).order_by("pk")
+    return [
+        Candidate(incident_id=pk, resolved_at=at, calm=state == State.MITIGATED and quiet_since is not None)
+        for pk, at, state, quiet_since in rows.select_for_update(no_key=True).values_list(
+            "pk", "resolved_at", "state", "quiet_since"
+        )
+    ]
 
 
 def unsettled(*, now: datetime) -> QuerySet[Incident]:
     """Incidents that ask for something: quiet for long enough to resolve, or to be paged for and not yet begun."""
     over = Q(quiet_since__lte=now - RESOLVE_AFTER)
     worth_a_page = Q(severity__lte=Severity.SEV2) | Q(diagnosis__page=True)
-    unpaged = worth_a_page & Q(state=State.OPEN, escalation_run=0) & ~Q(group_key__startswith="blind:")
+    unpaged = worth_a_page & Q(state=State.OPEN, escalation_run=0)
     return Incident.objects.unresolved().filter(over | unpaged).select_related("organisation", "service")
 
 

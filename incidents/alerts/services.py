@@ -38,19 +38,24 @@ def pull_findings(*, now: datetime) -> int:
 
 
 def _read(now: datetime) -> int:
-    """One reader at a time, by the cursor's lock; the other finds nothing left to do."""
-    with transaction.atomic():
-        AlertCursor.objects.get_or_create(name=queries.CURSOR, defaults={"position": queries.BEGINNING})
-        cursor = AlertCursor.objects.select_for_update(skip_locked=True).filter(name=queries.CURSOR).first()
-        if cursor is None:
-            return 0
-        findings = list(queries.new_findings()[:BATCH])
-        failed = [finding for finding in findings if not _taken(finding, now)]
-        if findings:
+    """One reader at a time, by the cursor's lock; the other finds nothing left to do.
+
+    Each Finding has a transaction of its own: the first page of a large outage does not wait for the last diagnosis.
+    """
+    AlertCursor.objects.get_or_create(name=queries.CURSOR, defaults={"position": queries.BEGINNING})
+    failed: dict[int, datetime] = {}
+    for count in range(BATCH):
+        with transaction.atomic():
+            cursor = AlertCursor.objects.select_for_update(skip_locked=True).filter(name=queries.CURSOR).first()
+            finding = queries.next_finding(without=list(failed)) if cursor is not None else None
+            if cursor is None or finding is None:
+                return count - len(failed)
+            if not _taken(finding, now):
+                failed[finding.pk] = finding.changed_at
             # What failed is read again: the cursor stays before it.
-            cursor.position = min((finding.changed_at for finding in failed), default=findings[-1].changed_at)
+            cursor.position = min(failed.values(), default=max(cursor.position, finding.changed_at))
             cursor.save(update_fields=["position"])
-    return len(findings) - len(failed)
+    return BATCH - len(failed)
 
 
 def _taken(finding: Finding, now: datetime) -> bool:
@@ -97,16 +102,24 @@ def take(*, finding: Finding, now: datetime) -> Alert:
 
 def settle(*, incident: Incident, now: datetime) -> None:
     """Resolve an incident whose alerts have been quiet for 5 minutes; page for one that turned out to be worth it."""
-    if incident.quiet_since is not None and incident.quiet_since <= now - grouping.RESOLVE_AFTER:
-        response.resolve(
-            incident=incident,
-            actor=permissions.system(incident.organisation),
-            now=now,
-            reason=ResolveReason.ALERTS_CLEARED.value,
-            mitigated_at=incident.quiet_since,
-        )
-    else:
+    if not _is_over(incident, now):
         _page(incident, now)
+        return
+    with transaction.atomic():
+        # Asked again under the lock: another worker may have read an alert that fires again.
+        incident = Incident.objects.select_for_update(no_key=True, of=("self",)).get(pk=incident.pk)
+        if _is_over(incident, now):
+            response.resolve(
+                incident=incident,
+                actor=permissions.system(incident.organisation),
+                now=now,
+                reason=ResolveReason.ALERTS_CLEARED.value,
+                mitigated_at=incident.quiet_since,
+            )
+
+
+def _is_over(incident: Incident, now: datetime) -> bool:
+    return incident.quiet_since is not None and incident.quiet_since <= now - grouping.RESOLVE_AFTER
 
 
 def _copy(finding: Finding, alert: Alert) -> None:
@@ -152,19 +165,21 @@ def _place(alert: Alert, finding: Finding, now: datetime) -> None:
 
 def _after_placing(alert: Alert, incident: Incident, decided: Place, now: datetime) -> None:
     if decided.placement is Placement.OPEN:
-        if alert.kind != "blind":  # what cannot be read cannot be diagnosed, and wakes nobody
-            _diagnose(incident, now)
-            _page(incident, now)
+        _look_and_page(alert, incident, now)
         return
     _tell(incident, alert, now, grouping.explained(reason=decided.reason, incident=incident.name))
     if decided.placement is Placement.REOPEN:
         incident = response.reopen(
             incident=incident, actor=permissions.system(incident.organisation), now=now, reason=decided.reason.value
         )
-        if alert.kind != "blind":
-            _diagnose(incident, now)
-            _page(incident, now)
+        _look_and_page(alert, incident, now)
     _raise(incident, alert, now)
+
+
+def _look_and_page(alert: Alert, incident: Incident, now: datetime) -> None:
+    if alert.kind != "blind":  # what cannot be read cannot be diagnosed
+        _diagnose(incident, now)
+    _page(incident, now)
 
 
 def _open(alert: Alert, signal: Signal, reason: Reason, now: datetime) -> Incident:
@@ -183,10 +198,12 @@ def _open(alert: Alert, signal: Signal, reason: Reason, now: datetime) -> Incide
 
 
 def _title(alert: Alert) -> str:
-    """The alert's title, with the service's name before it unless it begins with it."""
-    if alert.service is None or alert.title.startswith((f"{alert.service.name} ", f"{alert.service.slug} ")):
-        return alert.title
-    return f"{alert.service.name}: {alert.title}"
+    """The evidence's one short line, else the alert's title; with the service's name before it unless it begins with it."""
+    summary = alert.annotations.get("summary")
+    title = summary if isinstance(summary, str) and summary else alert.title.removesuffix(".")
+    if alert.service is None or title.startswith((f"{alert.service.name} ", f"{alert.service.slug} ")):
+        return title
+    return f"{alert.service.name}: {title}"
 
 
 def _impact_start(alert: Alert) -> datetime:

@@ -10,5 +10,5 @@ record.py       Diagnosis to the JSON that an incident stores and a page draws
 replay.py       the replay suite: its port, paired verdicts per slice
 default_tree.yaml  the first-response tree (REQUIREMENTS R20), version 1
 queries.py      a service's signals from rollups and Findings (shell)
-services.py     diagnose, diagnose_open: store, explain, write the timeline (shell)
+services.py     diagnose, diagnose_open, replay_due: store, explain, write the timeline (shell)
 """

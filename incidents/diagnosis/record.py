@@ -48,7 +48,7 @@ def to_json(*, diagnosis: Diagnosis, decided_at: datetime) -> Record:
 
 
 def headline(*, diagnosis: Diagnosis, service: str, breach: str | None) -> str:
-    """One sentence at the top: "chat burns its ttft budget 20.1 times too fast (limit 14.4 over 1 h): queueing is ..."."""
+    """One sentence at the top: "chat is burning its first-token budget 20.1 times too fast (limit 14.4 over 1 h): queueing is ..."."""
     lead = breach or service
     return f"{lead}: {diagnosis.headline}" if lead else diagnosis.headline[:1].upper() + diagnosis.headline[1:]
 

@@ -18,6 +18,7 @@ from incidents.diagnosis.readings import (
 )
 from incidents.diagnosis.signals import text
 from incidents.diagnosis.view import View, When
+from sloengine.objectives.objective import budget_name
 from sloengine.rollups.windows import quantile
 
 SPEED = frozenset({"availability", "latency", "ttft", "inter_token", "per_token", "queue"})
@@ -87,7 +88,7 @@ def burn_rate(view: View) -> Answer:
         detail += (
             f" over {text(long_window / 3600, 'count')} h" if long_window >= 3600 else f" over {long_window / 60:g} min"
         )
-    said = f"{view.service} burns its {worst.indicator.replace('_', '-')} budget {text(fast, 'x')} too fast"
+    said = f"{view.service} is burning its {budget_name(worst.indicator)} budget {text(fast, 'x')} too fast"
     return answer(view, fast, "findings", detail=detail.strip(), sentence=said)
 
 

@@ -290,6 +290,6 @@ def headline_signals(headline: str) -> list[str]:
 
 
 def breach_sentence(signals: Signals) -> str | None:
-    """ "chat burns its latency budget 20.1 times too fast", or None when nothing burns."""
+    """ "chat is burning its latency budget 20.1 times too fast", or None when nothing burns."""
     answer = signals.ask("burn_rate")
     return sentence("burn_rate", answer) if answer.value else None

@@ -47,7 +47,7 @@ class Found:
 
     @property
     def objective(self) -> str:
-        return str(self.evidence.get("objective", "objective"))
+        return str(self.evidence.get("title") or self.evidence.get("objective", "objective"))
 
     def number(self, name: str) -> float | None:
         value = self.evidence.get(name)

@@ -320,6 +320,10 @@ class Migration(migrations.Migration):
             model_name='alert',
             index=models.Index(fields=['organisation', '-starts_at'], name='alert_newest_first'),
         ),
+        migrations.AddIndex(
+            model_name='alert',
+            index=models.Index(condition=models.Q(('state', 'firing')), fields=['finding'], name='alert_firing'),
+        ),
         migrations.AddConstraint(
             model_name='alert',
             constraint=models.UniqueConstraint(fields=('organisation', 'fingerprint', 'starts_at'), name='alert_once'),

@@ -11,19 +11,23 @@ from sloengine.catalog.models import Service
 
 
 def policy_for(*, organisation: Organisation, service: Service | None) -> Policy:
-    """The most specific policy: of the service, else of its team, else of the organisation; without one, nobody."""
+    """The most specific policy that has somebody: of the service, else of its team, else of the organisation.
+
+    Who left the organisation, or may not sign in any more, is nobody. Without a policy it is nobody too.
+    """
     where = Q(service=None, team=None)
     if service is not None:
         where |= Q(service=service)
         if service.team_id is not None:
             where |= Q(team_id=service.team_id)
-    people = Prefetch("responders", Responder.objects.filter(user__is_active=True).select_related("user"))
-    row = (
+    members = Responder.objects.filter(user__is_active=True, user__memberships__organisation=organisation)
+    people = Prefetch("responders", members.select_related("user"))
+    rows = list(
         EscalationPolicy.objects.filter(where, organisation=organisation)
         .order_by(F("service").asc(nulls_last=True), F("team").asc(nulls_last=True))
         .prefetch_related(people)
-        .first()
     )
+    row = next((row for row in rows if row.responders.all()), rows[0] if rows else None)
     if row is None:
         return Policy(name="no policy", people=(), after_seconds=300, repeats=0)
     return Policy(

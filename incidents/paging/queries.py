@@ -67,7 +67,8 @@ def overdue_steps(*, now: datetime) -> QuerySet[EscalationStep]:
 def stuck_escalations() -> QuerySet[Incident]:
     """Unanswered incidents that are being paged for and have no step ahead: at their end, or lost."""
     ahead = EscalationStep.objects.filter(state=EscalationStep.State.PENDING).values("incident")
-    return Incident.objects.filter(state=State.OPEN, escalation_run__gt=0).exclude(pk__in=ahead)
+    found = Incident.objects.filter(state=State.OPEN, escalation_run__gt=0).exclude(pk__in=ahead)
+    return found.defer("diagnosis").order_by("pk")
 
 
 def outbox(*, now: datetime) -> Outbox:

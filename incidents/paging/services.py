@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from incidents.oncall.queries import policy_for
 from incidents.paging import escalation, queries, retry
@@ -80,18 +81,15 @@ def advance(*, incident: Incident, now: datetime) -> None:
             if step.reason in {EscalationReason.NOBODY, EscalationReason.EXHAUSTED}:
                 _note_the_end(incident, step.reason, now)
             return
+        # The policy is a snapshot: who is in it may have been deleted since.
+        user = User.objects.filter(pk=step.person.user_id).first()
+        decided = {"user": user, "reason": step.reason.value, "due_at": step.due_at}
         row, _ = EscalationStep.objects.update_or_create(
             incident=incident,
             run=incident.escalation_run,
             number=step.number,
-            defaults={"user_id": step.person.user_id, "reason": step.reason.value, "due_at": step.due_at},
-            create_defaults={
-                "organisation_id": incident.organisation_id,
-                "user_id": step.person.user_id,
-                "reason": step.reason.value,
-                "due_at": step.due_at,
-                "created_at": now,
-            },
+            defaults=decided,
+            create_defaults={**decided, "organisation_id": incident.organisation_id, "created_at": now},
         )
         if step.action is Action.WAIT:
             return
@@ -130,7 +128,7 @@ def cancel(*, incident: Incident, reason: str, now: datetime) -> None:
         state=Page.State.CANCELLED, closed_reason=reason, lease_until=None
     )
     incident.escalation_steps.filter(state=EscalationStep.State.PENDING).update(
-        state=EscalationStep.State.CANCELLED, done_at=now, reason=reason
+        state=EscalationStep.State.CANCELLED, done_at=now, reason=reason[:64]
     )
 
 
@@ -180,8 +178,7 @@ def _take(*, incident: Incident, row: EscalationStep, name: str, policy: Policy,
         TimelineEntry.objects.write(
             incident=incident, kind=TimelineKind.ESCALATED, at=now, payload={"user": name, "reason": row.reason}
         )
-    theirs = PagerEndpoint.objects.filter(organisation_id=incident.organisation_id, user=row.user, enabled=True)
-    endpoints = list(theirs.defer("secret")) if row.user is not None else []
+    endpoints = list(_pagers(incident, [row.user_id]).defer("secret")) if row.user_id is not None else []
     if not endpoints:
         if row.number <= len(policy.people):
             TimelineEntry.objects.write(
@@ -201,6 +198,13 @@ def _take(*, incident: Incident, row: EscalationStep, name: str, policy: Policy,
         step=row,
     )
     return True
+
+
+def _pagers(incident: Incident, users: Iterable[int]) -> QuerySet[PagerEndpoint]:
+    """What reaches these people, unless they have left."""
+    return PagerEndpoint.objects.filter(
+        organisation_id=incident.organisation_id, user__in=list(users), user__is_active=True, enabled=True
+    )
 
 
 def _history(incident: Incident, undeliverable: bool) -> History:
@@ -260,35 +264,71 @@ def escalate_due(*, now: datetime) -> int:
     pending = EscalationStep.objects.filter(state=EscalationStep.State.PENDING)
     claimed = claims.claim(pending, now=now, lease=STEP_LEASE, limit=STEPS_AT_ONCE)
     for step in claimed:
-        with transaction.atomic():
-            incident = Incident.objects.select_for_update(no_key=True).get(pk=step.incident_id)
-            if incident.state == State.OPEN and incident.escalation_run == step.run:
-                advance(incident=incident, now=now)
-            else:
-                cancel(incident=incident, reason=incident.state, now=now)
+        try:
+            _take_due(step, now)
+        except Exception:
+            # The lease runs out and it is taken again; the others are taken now.
+            log.exception("escalation step %s could not be taken", step.pk)
     return len(claimed)
+
+
+def _take_due(step: EscalationStep, now: datetime) -> None:
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update(no_key=True).get(pk=step.incident_id)
+        if incident.state == State.OPEN and incident.escalation_run == step.run:
+            advance(incident=incident, now=now)
+        else:
+            cancel(incident=incident, reason=incident.state, now=now)
 
 
 def audit_pages(*, now: datetime) -> AuditReport:
     """Look for pages and steps that should have happened, put right what rows can put right, report the rest.
 
-    An overdue page is freed of a dead worker's lease; overdue steps are taken; an unanswered incident whose next step
-    is missing gets it.
+    Overdue steps are taken; an unanswered incident whose next step is missing gets it; one that reached nobody is paged
+    for anew once somebody can be reached.
     """
     pages = list(queries.overdue_pages(now=now)[:STEPS_AT_ONCE])
     overdue_steps = queries.overdue_steps(now=now).count()
-    lost = [incident for incident in queries.stuck_escalations()[:STEPS_AT_ONCE] if not _at_its_end(incident)]
+    stuck = list(queries.stuck_escalations())
+    lost = [incident for incident in stuck if not _at_its_end(incident)]
     mended = escalate_due(now=now) if overdue_steps else 0
-    for incident in lost:
-        with transaction.atomic():
-            advance(incident=Incident.objects.select_for_update(no_key=True).get(pk=incident.pk), now=now)
-            mended += 1
+    for incident in stuck:
+        try:
+            mended += _mend(incident, now)
+        except Exception:
+            log.exception("%s: its escalation could not be continued", incident.name)
     report = AuditReport(
         overdue_pages=len(pages), overdue_steps=overdue_steps, lost_escalations=len(lost), mended=mended
     )
     if not report.clean:
         log.error("the page auditor found %s; overdue pages: %s", report, [page.pk for page in pages])
     return report
+
+
+def _mend(incident: Incident, now: datetime) -> bool:
+    """Continue an escalation that lost its next step, or begin anew where the last run could reach nobody."""
+    with transaction.atomic():
+        locked = Incident.objects.select_for_update(no_key=True, of=("self",)).select_related("organisation", "service")
+        incident = locked.get(pk=incident.pk)
+        if incident.state != State.OPEN:
+            return False
+        if not _at_its_end(incident):
+            advance(incident=incident, now=now)
+            return True
+        if not _reachable_now(incident):
+            return False
+        begin(incident=incident, now=now)
+        return True
+
+
+def _reachable_now(incident: Incident) -> bool:
+    """Whether the run reached nobody, and the policy of today has a pager that it did not try."""
+    tried = incident.pages.filter(step__run=incident.escalation_run)
+    if tried.exclude(state=Page.State.FAILED).exists():
+        return False
+    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    pagers = _pagers(incident, [person.user_id for person in policy.people])
+    return pagers.exclude(pk__in=tried.values("endpoint")).exists()
 
 
 def _at_its_end(incident: Incident) -> bool:

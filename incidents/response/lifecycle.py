@@ -40,6 +40,7 @@ class MoveReason(StrEnum):
     ALREADY = "already so"
     RESOLVED = "it is resolved"
     NOT_CLOSED = "it is still open"
+    ANOTHER = "another incident of the same cause is open"
 
 
 class ResolveReason(StrEnum):

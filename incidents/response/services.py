@@ -166,6 +166,9 @@ def reopen(*, incident: Incident, actor: Actor, now: datetime, reason: str = "")
         incident, changes = _move(incident, Move.REOPEN, Verb.REOPEN, actor, now)
         if not changes:
             return incident
+        rivals = Incident.objects.unresolved().filter(organisation=incident.organisation, group_key=incident.group_key)
+        if rivals.exclude(pk=incident.pk).exists():
+            raise MoveRefused(incident, Move.REOPEN, MoveReason.ANOTHER)
         incident.mitigated_at = incident.resolved_at = None
         incident.resolved_reason = ""
         _save(incident, now, "mitigated_at", "resolved_at", "resolved_reason")
@@ -190,8 +193,21 @@ def change_severity(
         payload = {"before": int(before), "after": int(severity), "reason": reason}
         _record(incident, TimelineKind.SEVERITY_CHANGED, Verb.CHANGE_SEVERITY, actor, now, payload)
         if severities.worse(severity, before) and severities.pages(severity) and incident.is_open:
-            paging.raised(incident=incident, now=now)
+            # Who answered a ticket at noon did not answer the outage of the night. A person who raises it is there.
+            if actor.user_id is None and incident.state != State.OPEN and not severities.pages(before):
+                _end_answer(incident, before, now)
+                paging.begin(incident=incident, now=now)
+            else:
+                paging.raised(incident=incident, now=now)
     return incident
+
+
+def _end_answer(incident: Incident, before: Severity, now: datetime) -> None:
+    incident.state = State.OPEN.value
+    incident.acknowledged_at = incident.acknowledged_by = incident.mitigated_at = None
+    _save(incident, now, "acknowledged_at", "acknowledged_by", "mitigated_at")
+    payload = {"reason": f"it was for SEV{before}, and SEV{incident.severity} pages"}
+    write_timeline(incident=incident, kind=TimelineKind.ACK_EXPIRED, now=now, payload=payload)
 
 
 def page(*, incident: Incident, now: datetime) -> Incident:

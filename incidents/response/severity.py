@@ -38,10 +38,8 @@ def worse(first: Severity, second: Severity) -> bool:
 def opening(*, kind: str, urgency: str) -> Severity:
     """The severity an alert opens with: page → SEV2; ticket → SEV3, but SEV4 for cost, shift, contract, policy, kpi.
 
-    A blind source is SEV4 whatever it asks for: it says nothing about the users.
+    A source that cannot be read and asks for a page is SEV2 too: while it lasts nobody is watching.
     """
-    if kind == "blind":
-        return Severity.SEV4
     if urgency == "page":
         return Severity.SEV2
     return Severity.SEV3 if kind in {"burn", "outage"} else Severity.SEV4

@@ -84,6 +84,7 @@ _SENTENCES: Mapping[TimelineKind, Callable[[Payload], str]] = {
     TimelineKind.DELIVERY_FAILED: lambda p: f"Not delivered to {_text(p, 'user', 'anyone')}{_because(p)}",
     TimelineKind.ESCALATED: lambda p: f"Escalated to {_text(p, 'user', 'nobody')}{_because(p)}",
     TimelineKind.ACKNOWLEDGED: lambda p: f"Acknowledged{_bracket(p, 'through')}",
+    TimelineKind.ACK_EXPIRED: lambda p: f"The acknowledgement ended{_because(p)}",
     TimelineKind.MITIGATED: lambda p: f"Mitigated{_because(p)}",
     TimelineKind.RESOLVED: lambda p: f"Resolved{_because(p)}",
     TimelineKind.REOPENED: lambda p: f"Reopened{_because(p)}",

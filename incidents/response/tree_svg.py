@@ -15,8 +15,8 @@ from typing import Any
 from observability.core import words
 
 LETTER = 6.9  # mean width in px of a 13 px letter of the system fonts
-GAP, SPACE, LINE = 56, 7, 16
-NARROWEST, WIDEST = 96, 152
+GAP, SPACE, LINE = 50, 7, 16
+NARROWEST, WIDEST = 92, 148
 TELLING = 2
 OBVIOUS = {"count", "cosine"}  # units that a box leaves out: the question says them
 
@@ -39,10 +39,12 @@ class Box:
 
     @property
     def lines(self) -> list[str]:
-        """The title in one or two lines that fit the box."""
+        """The title in lines that fit the box: two, or three of a lit one."""
         room = int((self.width - 20) / self.letter)
         wrapped = textwrap.wrap(self.title, room)
-        return wrapped if len(wrapped) < 3 else [wrapped[0], _fit(" ".join(wrapped[1:]), self.width, self.letter)]
+        most = 3 if self.lit else 2
+        kept, over = wrapped[: most - 1], wrapped[most - 1 :]
+        return wrapped if len(wrapped) <= most else [*kept, _fit(" ".join(over), self.width, self.letter)]
 
     @property
     def letter(self) -> float:
@@ -110,11 +112,16 @@ def untaken(diagnosis: Mapping[str, Any]) -> tuple[Step, ...]:
     )
 
 
-def draw(diagnosis: Mapping[str, Any]) -> str:
-    """The whole tree as one <svg>; each lit question links to its evidence on the page (#step-<id>). '' without nodes."""
+def draw(diagnosis: Mapping[str, Any], *, near: bool = False) -> str:
+    """The whole tree as one <svg>; each lit question links to its evidence on the page (#step-<id>). '' without nodes.
+
+    `near` leaves out what hangs below branches that were neither taken nor asked, so that the letters stay readable in a column.
+    """
     root = _grow(diagnosis)
     if root is None:
         return ""
+    if near:
+        _prune(root)
     columns = list(_columns(root))
     widths = [min(WIDEST, max(NARROWEST, *(_text_width(box) for box in column))) for column in columns]
     left = 0.0
@@ -152,6 +159,14 @@ def _grow(diagnosis: Mapping[str, Any]) -> Box | None:
         if parent is not None:
             boxes[parent["id"]].children.append(box)
     return next((boxes[node["id"]] for node in nodes if node.get("parent") is None), None)
+
+
+def _prune(box: Box) -> None:
+    """Leave of a branch not taken only what was asked, and its first box."""
+    for child in box.children:
+        _prune(child)
+    if not box.lit:
+        box.children = [child for child in box.children if child.sub or child.children]
 
 
 def _telling(node: Mapping[str, Any]) -> Mapping[str, Any] | None:

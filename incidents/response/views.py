@@ -19,7 +19,7 @@ from incidents.screens.queries import now as now_queries
 from observability.core import etag
 from observability.core.access import Request, viewed
 
-PARTS = {"top": "response/_top.html", "body": "response/_body.html", "side": "response/_side.html"}
+PARTS = {name: f"response/_{name}.html" for name in ("top", "why", "evidence", "side")}
 MOVES: dict[str, Callable[..., Incident]] = {
     "acknowledge": services.acknowledge,
     "mitigate": services.mitigate,

@@ -107,10 +107,31 @@ class Fire:
     burn_rate: float | None
 
 
-def standing(*, fires: Sequence[Fire], requests: float | None, has_objectives: bool) -> Standing:
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The newest minute of a timed promise: a quantile in seconds beside its goal. Not a verdict: one bad minute burns nothing."""
+
+    name: str
+    value: float
+    goal: float
+
+    @property
+    def over(self) -> bool:
+        return self.value > self.goal
+
+    @property
+    def said(self) -> str:
+        """'p95 4.9 s, over 250 ms goal'."""
+        return f"{self.name} {words.seconds(self.value)}, over {words.seconds(self.goal)} goal"
+
+
+def standing(
+    *, fires: Sequence[Fire], requests: float | None, has_objectives: bool, newest: Sequence[Glimpse] = ()
+) -> Standing:
     """The worst of what fires, else whether anything is seen at all. No data is never green.
 
-    A page-tier burn of 20.13 -> (burn, 'burning 20x'); nothing fires and no request counted -> (muted, 'no traffic').
+    A page-tier burn of 20.13 -> (burn, 'burning 20x'); nothing fires and no request counted -> (muted, 'no traffic'); nothing
+    fires yet and the last minute's p95 is over its goal -> (warn, 'p95 4.9 s, over 250 ms goal').
     """
     burning = [fire for fire in fires if fire.kind == "burn"]
     paging = [fire for fire in burning if fire.severity == "page"]
@@ -120,6 +141,9 @@ def standing(*, fires: Sequence[Fire], requests: float | None, has_objectives: b
         return Standing(Kind.BURN, "outage")
     if any(fire.kind == "blind" for fire in fires) or requests is None:
         return Standing(Kind.NO_DATA, "no data")
+    for glimpse in newest:
+        if glimpse.over:
+            return Standing(Kind.WARN, glimpse.said)
     if burning:
         return Standing(Kind.WARN, f"slow burn{_times(burning)}")
     if fires:

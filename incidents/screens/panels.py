@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from observability.core import words
+from sloengine.rollups.thinning import TICK_SECONDS, finest_step
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -59,6 +62,7 @@ MORE = (
     _one("tenant_tokens_total", "Tenants' tokens", "tokens/s"),
 )
 MOST = 7
+POINTS = 90
 #: The objectives whose threshold is a line in a strip.
 GOALS = {"ttft_seconds": "ttft", "inter_token_seconds": "inter_token", "answer_similarity_ratio": "quality"}
 
@@ -76,12 +80,31 @@ def panels_for(diagnosis: Mapping[str, Any]) -> tuple[Panel, ...]:
 
 def span(*, start: datetime, end: datetime | None, now: datetime) -> tuple[datetime, datetime, int]:
     """The common time axis: as long before the start as it lasts (20 minutes to 6 hours), until 5 minutes after its end, and a
-    step that gives about 90 points, a multiple of 30 s. An incident of an hour so far: from 60 min before, in steps of 90 s."""
-    last = min(now, (end or now) + timedelta(minutes=5))
-    lead = min(max(last - start, timedelta(minutes=20)), timedelta(hours=6))
-    first = start - lead
-    step = max(30, round((last - first).total_seconds() / 90 / 30) * 30)
-    return first, last, step
+    step that gives about 90 points, a multiple of what is kept of that age. An hour so far: from 60 min before, each 90 s.
+
+    Of an incident of yesterday there is a row every 5 minutes, of one of last week every hour: the axis is then wide enough for
+    12 of them before the start and 3 after the end. It begins on a step, so that its points fall on the rows that are there.
+    """
+    lasts = min(now, end or now) - start
+    first = _lead(start, lasts, TICK_SECONDS)
+    finest = finest_step(now - first)
+    if finest > TICK_SECONDS:
+        first = _lead(start, lasts, finest)
+        finest = max(finest, finest_step(now - first))
+    last = min(now, (end or now) + max(timedelta(minutes=5), timedelta(seconds=3 * finest)))
+    step = max(finest, round((last - first).total_seconds() / POINTS / finest) * finest)
+    return datetime.fromtimestamp(first.timestamp() // step * step, first.tzinfo), last, step
+
+
+def _lead(start: datetime, lasts: timedelta, finest: int) -> datetime:
+    least = max(timedelta(minutes=20), timedelta(seconds=12 * finest))
+    return start - min(max(lasts, least), max(timedelta(hours=6), least))
+
+
+def resolution(step_seconds: int) -> str:
+    """90 -> 'one point each 90 s'; 300 -> 'one point each 5 min'."""
+    said = f"{step_seconds} s" if step_seconds < 120 else words.duration(step_seconds)
+    return f"one point each {said}"
 
 
 def threshold(panel: Panel, objectives: Sequence[tuple[str, float | None]]) -> float | None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 from django.conf import settings
@@ -40,12 +40,15 @@ class Answer:
 def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float = 10.0) -> Answer:
     """POST `body` to `url` and return the answer, whatever its status. Raises OutboundError."""
     address = checked_address(url)
-    parts = urlsplit(url)
+    parts = _parts(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     # Connect to the address that was checked, not to what the name says a moment later; TLS still verifies the name.
     literal = f"[{address}]" if ":" in address else address
-    target = httpx.URL(url).copy_with(host=literal, port=port)
+    try:
+        target = httpx.URL(url).copy_with(host=literal, port=port)
+    except httpx.InvalidURL as error:
+        raise OutboundError(f"{url!r} is no address: {error}", permanent=True, sent=False) from error
     sent_headers = {**headers, "Host": parts.netloc.rpartition("@")[2]}
     try:
         with (
@@ -71,11 +74,13 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
 
 def checked_address(url: str) -> str:
     """The IP address to connect to for `url`; raises OutboundError where the guard refuses it."""
-    parts = urlsplit(url)
+    parts = _parts(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise OutboundError(f"{url!r} is no address that starts with http:// or https://", permanent=True, sent=False)
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except UnicodeError as error:
+        raise OutboundError(f"{parts.hostname} is no host name: {error}", permanent=True, sent=False) from error
     except OSError as error:
         raise OutboundError(f"{parts.hostname} cannot be resolved: {error}", permanent=False, sent=False) from error
     addresses = [str(entry[4][0]) for entry in found]
@@ -88,6 +93,16 @@ def checked_address(url: str) -> str:
                     sent=False,
                 )
     return addresses[0]
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of an address; a bracket or a port that cannot be is refused here, not where it is used."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise OutboundError(f"{url!r} is no address: {error}", permanent=True, sent=False) from error
+    return parts
 
 
 @cache

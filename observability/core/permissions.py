@@ -79,8 +79,9 @@ def system(organisation: Organisation, name: str = "tailwatch") -> Actor:
 
 
 def of(user: User, organisation: Organisation) -> Actor:
-    """The person as an actor in this organisation, with the role of their membership or none."""
-    role = Membership.objects.filter(user=user, organisation=organisation).values_list("role", flat=True).first()
+    """The person as an actor in this organisation, with the role of their membership, or none where they left."""
+    memberships = Membership.objects.filter(user=user, user__is_active=True, organisation=organisation)
+    role = memberships.values_list("role", flat=True).first()
     return Actor(kind="user", name=user.username, organisation_id=organisation.pk, role=role or "", user_id=user.pk)
 
 
@@ -94,7 +95,7 @@ def holder(user: User, organisation: Organisation) -> Actor:
 
 def allowed(actor: Actor, verb: Verb, obj: object | None) -> bool:
     """Whether `actor` may do `verb` to `obj`. A row of another organisation is refused whatever the role."""
-    owner = getattr(obj, "organisation_id", None)
+    owner = obj.pk if isinstance(obj, Organisation) else getattr(obj, "organisation_id", None)
     if owner is not None and owner != actor.organisation_id:
         return False
     return actor.kind == "system" or verb in ALLOWED.get(actor.role, frozenset())

@@ -10,6 +10,8 @@ from probes.exposition import Series
 from probes.signals import PREFIX
 
 CONFIG_INFO = PREFIX + "config_info"
+#: As long as the columns are that hold labels.
+LONGEST = 200
 
 
 class Seen(NamedTuple):
@@ -38,7 +40,7 @@ def find(series: Iterable[Series]) -> Found:
         if not one.name.startswith(PREFIX):
             continue
         labels = dict(one.labels)
-        service = labels.get("service")
+        service = storable(labels.get("service", ""))
         if not service:
             continue
         services.add(service)
@@ -50,5 +52,10 @@ def find(series: Iterable[Series]) -> Found:
     return Found(frozenset(services), frozenset(told | {one for one in labelled if one.service not in known}))
 
 
+def storable(text: str, *, longest: int = LONGEST) -> str:
+    """As a column takes it: a NUL that some tenant has in its name must not stop the collecting of all."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:longest]
+
+
 def _seen(labels: Mapping[str, str]) -> Seen:
-    return Seen(*(labels.get(name, "") for name in Seen._fields))
+    return Seen(*(storable(labels.get(name, "")) for name in Seen._fields))

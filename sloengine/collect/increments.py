@@ -37,6 +37,9 @@ SAME_START_SECONDS: Final = 1.0
 #: What a probe shows at a tick was scraped up to this long before: a process younger than the tick by less is unread too.
 PROBE_AGE_SECONDS: Final = 15.0
 
+#: A float64 counts no further one by one; a counter that says more (or less than 0) has wrapped, or it lies.
+MOST: Final = 2.0**53
+
 COUNTER_ENDINGS: Final = ("_total", "_bucket", "_sum", "_count")
 #: What the probe counts itself; it starts anew with the probe, not with the engine.
 PROBE_FAMILIES: Final = tuple(PREFIX + name for name in ("probe_", "canary_", "answer_", "schema_", "safety_"))
@@ -109,11 +112,11 @@ def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -
         order = _order(readings.index, keys)
     values = np.fromiter(samples.values(), np.float64, len(keys))
     now = values[order.counters]
-    starts = np.append(values, np.nan)[order.starts]
+    starts = np.append(np.where(np.isfinite(values), values, np.nan), np.nan)[order.starts]
     last = readings.values[order.rows]
     last_start = readings.starts[order.rows]
 
-    readable = np.isfinite(now)
+    readable = (now >= 0) & (now < MOST)
     first = np.isnan(last)
     restarted = (now < last) | (np.abs(starts - last_start) > SAME_START_SECONDS)
     amounts = np.where(restarted, now, now - last)

@@ -12,14 +12,16 @@ held any series of it, which tells zero traffic from no data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2s
 from typing import Final
 
 from probes.exposition import Labels, Series
 from probes.signals import PREFIX, SIGNALS
+from sloengine.catalog.discovery import LONGEST, storable
 
 BLOCK_SIZE: Final = 512
 REASONS: Final = ("outcome", "reason", "state")
@@ -88,8 +90,10 @@ class Feed:
     amounts: tuple[SlotKey, ...] = ()
     gauges: tuple[tuple[SlotKey, SlotKey, SlotKey], ...] = ()
     ticks: tuple[SlotKey, ...] = ()
+    layout: str = ""
 
 
+@lru_cache(maxsize=4096)
 def family_and_part(name: str) -> tuple[str, Part]:
     """("ttft_seconds", BUCKET) of tailwatch_ttft_seconds_bucket; ("target_up", N) of a gauge; names with the prefix."""
     bare = name.removeprefix(PREFIX)
@@ -101,9 +105,26 @@ def family_and_part(name: str) -> tuple[str, Part]:
 
 def feeds(series: Iterable[Series]) -> dict[Series, Feed]:
     """What each of these series feeds; the buckets of one histogram must be passed together."""
-    series = list(series)
-    layouts = _layouts(series)
-    return {one: _feed(one, layouts) for one in series}
+    found = layouts(series)
+    return {one: _feed(one, layout) for one, layout in found.items()}
+
+
+def layouts(series: Iterable[Series]) -> dict[Series, str]:
+    """For each series of a histogram a short name for the set of its bounds; "" for any other."""
+    histograms: dict[Series, Series] = {}
+    others: list[Series] = []
+    bounds: dict[Series, list[str]] = {}
+    for one in series:
+        family, part = family_and_part(one.name)
+        if part is Part.BUCKET:
+            base = histograms[one] = Series(family, one.without("le").labels)
+            bounds.setdefault(base, []).append(one.label("le") or "")
+        elif part is Part.SUM or part is Part.COUNT:
+            histograms[one] = Series(family, one.labels)
+        else:
+            others.append(one)
+    names = {base: blake2s("|".join(sorted(les)).encode(), digest_size=4).hexdigest() for base, les in bounds.items()}
+    return {**dict.fromkeys(others, ""), **{one: names.get(base, "") for one, base in histograms.items()}}
 
 
 def allocate(
@@ -125,12 +146,11 @@ def allocate(
     return numbers, after
 
 
-def _feed(one: Series, layouts: Mapping[Series, str]) -> Feed:
+def _feed(one: Series, layout: str) -> Feed:
     family, part = family_and_part(one.name)
-    if not one.name.startswith(PREFIX) or family in NO_SLOT or not one.label("service"):
-        return Feed()
+    if not one.name.startswith(PREFIX) or family in NO_SLOT or not one.label("service") or len(family) > LONGEST:
+        return Feed(layout=layout)
     le = one.label("le") or "" if part is Part.BUCKET else ""
-    layout = layouts.get(_histogram(one), "") if part in (Part.BUCKET, Part.SUM, Part.COUNT) else ""
     amounts, gauges, ticks = [], [], []
     for scope in Scope:
         if scope is Scope.REPLICA and (
@@ -138,25 +158,11 @@ def _feed(one: Series, layouts: Mapping[Series, str]) -> Feed:
         ):
             continue
         names = SERVICE_LABELS if scope is Scope.SERVICE else REPLICA_LABELS
-        labels = tuple(pair for pair in one.labels if pair[0] in names)
+        labels = tuple((name, storable(value)) for name, value in one.labels if name in names)
         if part is Part.N:
             gauges.append(tuple(SlotKey(scope, family, each, labels) for each in (Part.N, Part.SUM, Part.SQUARES)))
         else:
             amounts.append(SlotKey(scope, family, part, labels, le, layout if scope is Scope.SERVICE else ""))
         who = tuple(pair for pair in labels if pair[0] in ("service", "replica"))
         ticks.append(SlotKey(scope, family, Part.TICKS, who))
-    return Feed(tuple(amounts), tuple(gauges), tuple(ticks))  # type: ignore[arg-type]  # each has three
-
-
-def _histogram(one: Series) -> Series:
-    name, _ = family_and_part(one.name)
-    return Series(name, one.without("le").labels)
-
-
-def _layouts(series: Sequence[Series]) -> dict[Series, str]:
-    """A short name for the set of bounds of each histogram."""
-    bounds: dict[Series, list[str]] = {}
-    for one in series:
-        if one.name.endswith("_bucket"):
-            bounds.setdefault(_histogram(one), []).append(one.label("le") or "")
-    return {base: blake2s("|".join(sorted(les)).encode(), digest_size=4).hexdigest() for base, les in bounds.items()}
+    return Feed(tuple(amounts), tuple(gauges), tuple(ticks), layout)  # type: ignore[arg-type]  # each has three

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.exposition import Series
-from sloengine.collect.increments import Floats, Order, Positions, Step
-from sloengine.collect.slots import BLOCK_SIZE, Feed, Scope, SlotKey, feeds
+from sloengine.collect.increments import MOST, Floats, Order, Positions, Step
+from sloengine.collect.slots import BLOCK_SIZE, Feed, Scope, SlotKey, feeds, layouts
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -55,11 +55,14 @@ class Fed:
     amounts: tuple[int, ...]
     gauges: tuple[tuple[int, int, int], ...]
     ticks: tuple[int, ...]
+    layout: str = ""
 
 
 def strangers(order: Order, fed: Mapping[Series, Fed]) -> dict[Series, Feed]:
-    """What the series feed that no order had before."""
-    return feeds([key for key in order.keys if key not in fed])
+    """What the series feed that no order had before, or none with these bounds: an engine's upgrade may move one, and a bucket
+    that is gone must not stand still among those that go on."""
+    known = layouts(order.keys)
+    return feeds([key for key in order.keys if key not in fed or fed[key].layout != known[key]])
 
 
 def missing(feeding: Mapping[Series, Feed], slots: SlotMap) -> list[SlotKey]:
@@ -82,6 +85,7 @@ def placed(feeding: Mapping[Series, Feed], slots: SlotMap) -> dict[Series, Fed]:
                 if n in numbers and total in numbers and squares in numbers
             ),
             tuple(numbers[slot] for slot in feed.ticks if slot in numbers),
+            feed.layout,
         )
         for key, feed in feeding.items()
     }
@@ -111,7 +115,7 @@ def plan(order: Order, fed: Mapping[Series, Fed], *, size: int) -> Plan:
 def add(totals: Floats, step: Step, plan: Plan, *, partial: bool = False) -> tuple[Floats, Bytes]:
     """The totals after a reading, and the state of each slot at it."""
     values = step.values[plan.gauges]
-    readable = np.isfinite(values)
+    readable = np.abs(values) < MOST
     values = np.where(readable, values, 0.0)
     weights = np.concatenate((step.amounts[plan.amounts], readable, values, values * values, np.ones(plan.ticks)))
     added = (

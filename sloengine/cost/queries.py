@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -61,9 +61,10 @@ def price_rows(*, organisation_id: int) -> list[PriceRow]:
     ]
 
 
-def spend(*, service: Service, start: datetime, end: datetime) -> Spend:
-    """Tokens of each tenant, priced at what they cost when they were used."""
-    prices = price_rows(organisation_id=service.organisation_id)
+def spend(*, service: Service, start: datetime, end: datetime, prices: Sequence[PriceRow] | None = None) -> Spend:
+    """Tokens of each tenant, priced at what they cost when they were used. `prices` where they are at hand already."""
+    if prices is None:
+        prices = price_rows(organisation_id=service.organisation_id)
     tokens: dict[str, float] = defaultdict(float)
     costs: dict[str, list[Decimal | None]] = defaultdict(list)
     read = False
@@ -87,10 +88,14 @@ def spend(*, service: Service, start: datetime, end: datetime) -> Spend:
     return Spend(total(tenant.usd for tenant in tenants), whole, sum(asked.values()), tuple(tenants))
 
 
-def cost_per_1k(*, service: Service, start: datetime, end: datetime) -> CostPer1k:
+def cost_per_1k(
+    *, service: Service, start: datetime, end: datetime, prices: Sequence[PriceRow] | None = None
+) -> CostPer1k:
     """What 1,000 tokens and one request cost: 264 USD for 2,400,000 tokens are 0.11 USD per 1k."""
-    whole = spend(service=service, start=start, end=end)
-    hardware = hardware_cost(service=service, start=start, end=end)
+    if prices is None:
+        prices = price_rows(organisation_id=service.organisation_id)
+    whole = spend(service=service, start=start, end=end, prices=prices)
+    hardware = hardware_cost(service=service, start=start, end=end, prices=prices)
     return CostPer1k(
         at_list_price=_per(whole.usd, whole.tokens, 1000),
         by_hardware=_per(hardware, whole.tokens, 1000),
@@ -98,13 +103,18 @@ def cost_per_1k(*, service: Service, start: datetime, end: datetime) -> CostPer1
     )
 
 
-def hardware_cost(*, service: Service, start: datetime, end: datetime) -> Decimal | None:
+def hardware_cost(
+    *, service: Service, start: datetime, end: datetime, prices: Sequence[PriceRow] | None = None
+) -> Decimal | None:
     """Replica-hours at the price of a GPU-hour; each replica is one GPU until the inventory says otherwise."""
-    prices = price_rows(organisation_id=service.organisation_id)
+    if prices is None:
+        prices = price_rows(organisation_id=service.organisation_id)
     usd = price_at(prices, service=service.slug, at=end, unit=PriceUnit.GPU_HOUR)
+    if usd is None:
+        return None
     up = rollups.gauge(service=service, family="target_up", start=start, end=end).get(())
     tick = MetricSource.objects.filter(slots__service=service).values_list("tick_seconds", flat=True).first()
-    if usd is None or up is None or up.mean is None or tick is None:
+    if up is None or up.mean is None or tick is None:
         return None
     return usd * Decimal(up.n * up.mean * tick) / 3600
 

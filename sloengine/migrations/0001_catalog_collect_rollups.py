@@ -67,6 +67,14 @@ END
 $$
 """
 
+# They run as the owner: nothing that a caller puts into its temporary schema may come before the owner's tables.
+TEMPORARY_LAST = """
+DO $do$ BEGIN
+    EXECUTE format('ALTER FUNCTION tailwatch_create_partition SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION tailwatch_drop_partitions SET search_path = %I, pg_temp', current_schema());
+END $do$
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -163,6 +171,7 @@ class Migration(migrations.Migration):
                 *(migrations.RunSQL(partitioned(table), f"DROP TABLE {table}") for table in TABLES),
                 migrations.RunSQL(CREATE_PARTITION, "DROP FUNCTION tailwatch_create_partition"),
                 migrations.RunSQL(DROP_PARTITIONS, "DROP FUNCTION tailwatch_drop_partitions"),
+                migrations.RunSQL(TEMPORARY_LAST, migrations.RunSQL.noop),
                 *(append_only(table) for table in TABLES),
             ],
         ),

@@ -51,6 +51,7 @@ class Measure:
     counted: frozenset[str] = frozenset()
     noun: str = "requests"
     promise: str = "without a violation"  # what a good one does, before the threshold
+    budget: str = ""  # "chat is burning its <budget> budget"
 
 
 #: R9's table of what counts as bad for availability: errors (5xx and streams broken after 200), timeouts, and what our own
@@ -59,18 +60,37 @@ COUNTED_OUTCOMES = frozenset({"ok", "error", "timeout", "rejected"})
 
 MEASURES: Mapping[Indicator, Measure] = {
     Indicator.AVAILABILITY: Measure(
-        Reading.OUTCOMES, "requests_total", good=frozenset({"ok"}), counted=COUNTED_OUTCOMES, promise="answered"
+        Reading.OUTCOMES,
+        "requests_total",
+        good=frozenset({"ok"}),
+        counted=COUNTED_OUTCOMES,
+        promise="answered",
+        budget="availability",
     ),
-    Indicator.LATENCY: Measure(Reading.WITHIN, "e2e_seconds", promise="end within"),
-    Indicator.TTFT: Measure(Reading.WITHIN, "ttft_seconds", promise="get their first token within"),
-    Indicator.INTER_TOKEN: Measure(Reading.WITHIN, "inter_token_seconds", noun="tokens", promise="follow within"),
-    Indicator.PER_TOKEN: Measure(Reading.WITHIN, "per_token_seconds", promise="take per token at most"),
-    Indicator.QUEUE: Measure(Reading.WITHIN, "queue_seconds", promise="queue for at most"),
+    Indicator.LATENCY: Measure(Reading.WITHIN, "e2e_seconds", promise="end within", budget="latency"),
+    Indicator.TTFT: Measure(
+        Reading.WITHIN, "ttft_seconds", promise="get their first token within", budget="first-token"
+    ),
+    Indicator.INTER_TOKEN: Measure(
+        Reading.WITHIN, "inter_token_seconds", noun="tokens", promise="follow within", budget="next-token"
+    ),
+    Indicator.PER_TOKEN: Measure(
+        Reading.WITHIN, "per_token_seconds", promise="take per token at most", budget="time-per-token"
+    ),
+    Indicator.QUEUE: Measure(Reading.WITHIN, "queue_seconds", promise="queue for at most", budget="queue-delay"),
     Indicator.QUALITY: Measure(
-        Reading.MEAN, "answer_similarity_sum_total", over="answer_similarity_samples_total", noun="answers"
+        Reading.MEAN,
+        "answer_similarity_sum_total",
+        over="answer_similarity_samples_total",
+        noun="answers",
+        budget="answer-quality",
     ),
     Indicator.SAFETY: Measure(
-        Reading.UNBROKEN, "safety_violations_total", over="canary_requests_total", noun="answers"
+        Reading.UNBROKEN,
+        "safety_violations_total",
+        over="canary_requests_total",
+        noun="answers",
+        budget="safety",
     ),
 }
 #: Indicators whose threshold is an upper bound in seconds.
@@ -143,6 +163,12 @@ def goal_sentence(objective: Objective) -> str:
     if measure.reading is Reading.MEAN:
         return f"mean answer similarity at least {share:g} in {target} of {slices}, over {span}"
     return f"{_percent(Decimal(str(share)))} % of {measure.noun} {_quality_of_one(objective)} in {target} of {slices}, over {span}"
+
+
+def budget_name(indicator: str) -> str:
+    """The budget in words: "ttft" is "first-token"; of an indicator that nobody knows its own name."""
+    known = {str(one): measure.budget for one, measure in MEASURES.items()}
+    return known.get(indicator, indicator.replace("_", "-"))
 
 
 def _quality_of_one(objective: Objective) -> str:

@@ -7,7 +7,7 @@ is the nearest row at or before, and nothing was counted in between.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -32,8 +32,15 @@ FIVE_MINUTES: Final = Tier("five_minutes", 300, timedelta(days=4), "day", False)
 HOUR: Final = Tier("hour", 3600, timedelta(days=400), "month", False)
 TIERS: Final = (FINEST, FIVE_MINUTES, HOUR)
 
+#: How often a source is read, unless it says otherwise.
+TICK_SECONDS: Final = 30
 #: Every offset in use is a multiple of a quarter of an hour, and so is every local midnight in UTC.
 MIDNIGHT_STEP_SECONDS: Final = 900
+
+
+def finest_step(age: timedelta) -> int:
+    """Seconds between the rows that are still there `age` back: 30 within 7 h, 300 within 4 days, 3600 before that."""
+    return next((max(tier.step_seconds, TICK_SECONDS) for tier in TIERS if age <= tier.keep), HOUR.step_seconds)
 
 
 def tiers_of(tick: datetime, *, zones: Iterable[str] = ()) -> tuple[Tier, ...]:
@@ -86,11 +93,9 @@ def partitions_from(tier: Tier, *, start: datetime, end: datetime) -> list[tuple
     return found
 
 
-def droppable(tier: Tier, *, now: datetime, in_use: Collection[datetime] = ()) -> datetime:
-    """Partitions that end at or before this are dropped. A source that has been silent for long keeps its newest row:
-    its totals go on from there, so the partition of no `in_use` instant goes."""
-    oldest = min([now - tier.keep, *in_use])
-    return partition_of(tier, oldest)[0]
+def droppable(tier: Tier, *, now: datetime) -> datetime:
+    """Partitions that end at or before this are dropped."""
+    return partition_of(tier, now - tier.keep)[0]
 
 
 @lru_cache(maxsize=256)

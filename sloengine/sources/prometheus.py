@@ -46,7 +46,9 @@ class Connection(PrometheusConnect):  # type: ignore[misc]  # the client has no 
         url = f"{self.url}/api/v1/query"
         shown = without_credentials(self.url)
         try:
-            answer = self._session.post(url, data=body, headers=self.headers, auth=self.auth, timeout=self._timeout)
+            answer = self._session.post(
+                url, data=body, headers=self.headers, auth=self.auth, timeout=self._timeout, allow_redirects=False
+            )
         except requests.RequestException as problem:
             raise SourceUnavailable(f"{shown}: {type(problem).__name__}") from problem
         try:
@@ -81,14 +83,19 @@ class PrometheusSource:
             raise SourceUnavailable(f"the result is a {data.get('resultType')}, expected a vector")
         warnings = [str(one) for one in envelope.get("warnings") or ()]
         samples: Samples = {}
-        native = 0
+        native = odd = 0
         for row in data["result"]:
-            if "value" in row:
-                samples[self._series(row["metric"])] = float(row["value"][1])
-            else:
+            if "value" not in row:
                 native += 1
+                continue
+            try:
+                samples[self._series(row["metric"])] = float(row["value"][1])
+            except ValueError:  # an le or a value that is no number
+                odd += 1
         if native:
             warnings.append(f"{native} native histograms were left out, expected classic buckets")
+        if odd:
+            warnings.append(f"{odd} series were left out, expected numbers")
         return Reading(at, samples, partial=bool(warnings), warnings=tuple(warnings))
 
     def close(self) -> None:

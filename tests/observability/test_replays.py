@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,8 +23,16 @@ from probes.config import Canary, ProbeConfig, Prompt, load
 from probes.simfleet import probing
 from probes.simfleet.config import FleetConfig, default_config
 from probes.simfleet.server import FleetServer
-from tests.factories import NOW, make_change, make_deployment, make_finding, make_incident, make_organisation, make_service
-from tests.probes.servers import nobody, serving, silent, stream, text
+from tests.factories import (
+    NOW,
+    make_change,
+    make_deployment,
+    make_finding,
+    make_incident,
+    make_organisation,
+    make_service,
+)
+from tests.probes.servers import Page, nobody, serving, silent, stream, text
 
 REFERENCE = "The capital of France is Paris, on the river Seine."
 WORSE = "France has a capital city which might be Lyon or Paris."
@@ -73,8 +82,8 @@ def hand_made(url: str, *, prompts: int = 20, **given: object) -> HttpReplayer:
     return HttpReplayer(ProbeConfig(canaries=(canary,)), **given)  # type: ignore[arg-type]
 
 
-def offering(*names: str) -> object:
-    return text(yaml.safe_dump({"data": [{"id": name} for name in names]}, default_flow_style=True).encode())
+def offering(*names: str) -> Page:
+    return text(json.dumps({"object": "list", "data": [{"id": name} for name in names]}))
 
 
 def test_two_healthy_releases_answer_alike(server: FleetServer) -> None:
@@ -101,9 +110,7 @@ def test_a_quantised_release_is_worse_than_the_one_before(server: FleetServer) -
 def test_where_the_endpoint_does_not_offer_the_previous_version_references_stand_for_it(server: FleetServer) -> None:
     found = replay.run(replayer=replayer_of(server), service="chat", version=release(server), previous="2020.1")
     assert [one.verdict for one in found.judged] == [Verdict.SAME]
-    assert found.note.endswith(
-        "against the stored references: the endpoint does not offer llama-8b-instruct@2020.1"
-    )
+    assert found.note.endswith("against the stored references: the endpoint does not offer llama-8b-instruct@2020.1")
 
 
 def test_an_endpoint_that_lists_no_models_is_asked_under_the_plain_name() -> None:
@@ -134,6 +141,13 @@ def test_time_runs_out_and_what_was_not_said_is_told() -> None:
         assert {body["model"] for body in one.bodies} <= {"m@v1", "m@v2"}
     assert found.slices == ()
     assert found.reason.startswith("replay cannot tell, the serving version answers nothing: no ")
+
+
+def test_a_list_of_models_that_is_none_is_no_offer() -> None:
+    with serving(v1__completions=stream(REFERENCE), v1__models=text("[1]")) as one:
+        found = replay.run(replayer=hand_made(one.url), service="chat", version="v2", previous="v1")
+    assert [slice_.verdict for slice_ in found.slices] == [Verdict.SAME]
+    assert found.note.endswith("(malformed: no list of models under data)")
 
 
 def test_a_service_without_canaries_has_no_suite() -> None:

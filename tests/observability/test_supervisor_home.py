@@ -141,6 +141,8 @@ def test_children_see_the_generated_key_unless_one_is_given(tmp_path: Path) -> N
     assert "SECRET_KEY_FILE" not in given
     demo = setup.environment(options(tmp_path, demo=True), where)
     assert demo["TAILWATCH_DEMO_FLEET_URL"] == "http://127.0.0.1:9973"
+    assert demo["TAILWATCH_REPLAY_SUITE"] == str(tmp_path / "probes-demo.yaml")
+    assert "TAILWATCH_REPLAY_SUITE" not in generated
 
 
 def test_the_probe_configurations_are_valid_and_the_operators_own_is_kept(tmp_path: Path) -> None:

@@ -153,3 +153,24 @@ def test_whatever_comes_it_is_valid_and_inside_its_box(values, threshold, width)
     for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)(?=[ \"])", " ".join(re.findall(r'points="([^"]*)"', svg))):
         assert 0 <= float(x) <= width
         assert 0 <= float(y) <= height
+
+
+def test_a_caption_says_the_day_the_zone_and_itself():
+    svg, root = draw(p95(0.1, 0.2), caption="one point each 5 min")
+    assert ">17 Nov, UTC, one point each 5 min</text>" in svg
+    assert "One point each 5 min." in root.get("aria-label", "")
+    over_night = charts.aligned([p95(0.1)], start=START, end=START + timedelta(days=1), caption="x")
+    assert ">17 to 18 Nov, UTC, x</text>" in over_night
+
+
+def test_a_lonely_value_of_a_stack_is_a_column():
+    series = [Series(name, points(None, value, None)) for name, value in (("queue", 0.1), ("decode", 0.2))]
+    _, root = draw(Panel(title="Where", unit="ms", series=series, stack=True))
+    assert len(root.findall("polygon")) == 2
+
+
+def test_names_of_changes_do_not_lie_on_each_other():
+    close = [Mark(START + timedelta(minutes=minutes), "configuration changed") for minutes in (10, 11, 45)]
+    svg, root = draw(p95(0.1, 0.2), marks=Marks(changes=close))
+    assert svg.count('class="mark"') == 2
+    assert "3 changes marked" in root.get("aria-label", "")

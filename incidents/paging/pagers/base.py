@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from incidents.paging.retry import Outcome, permanent
+from incidents.paging.retry import LONGEST_WAIT, Outcome, permanent
 from observability.core import outbound
 
 
@@ -38,12 +38,13 @@ def post(*, transport: Transport, url: str, body: bytes, headers: Mapping[str, s
 
 
 def _shown(body: bytes) -> str:
-    return " ".join(body[:200].decode("utf-8", errors="replace").split()) or "nothing"
+    # PostgreSQL keeps no NUL, and a try that cannot be written down would be made again and again.
+    return " ".join(body[:200].replace(b"\0", b" ").decode("utf-8", errors="replace").split()) or "nothing"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Retry-After in seconds; the form with a date is not read, the own schedule holds then."""
     for name, value in headers.items():
         if name.lower() == "retry-after" and value.strip().isdecimal():
-            return float(value.strip())
+            return min(float(value.strip()), LONGEST_WAIT.total_seconds())
     return None

@@ -6,6 +6,7 @@ that a copy may have arrived and marks its own as repeated. A page leaves twice 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -23,6 +24,8 @@ from incidents.response.lifecycle import State
 from incidents.response.models import Incident, TimelineEntry
 from incidents.response.timeline import TimelineKind
 from observability.core import claims, fields, tokens
+
+log = logging.getLogger(__name__)
 
 BATCH = 50
 THREADS = 16
@@ -199,14 +202,19 @@ def _timed(copy: Copy, transport: base.Transport) -> tuple[Copy, Outcome, float]
     if copy.secret is None:
         unreadable = "the endpoint's secret was stored with another SECRET_KEY; enter it again"
         return copy, Outcome(status_code=None, error=unreadable, permanent=True, arrived=False), 0.0
-    outcome = webhook.send(
-        url=copy.url,
-        secret=copy.secret,
-        body=copy.body,
-        dedup_key=copy.page.dedup_key,
-        at=copy.at,
-        transport=transport,
-    )
+    try:
+        outcome = webhook.send(
+            url=copy.url,
+            secret=copy.secret,
+            body=copy.body,
+            dedup_key=copy.page.dedup_key,
+            at=copy.at,
+            transport=transport,
+        )
+    except Exception as error:
+        # Whatever breaks here is this page's: the tries beside it are written down, or they would all be made again.
+        log.exception("page %s could not be sent", copy.page.pk)
+        outcome = Outcome(status_code=None, error=f"{type(error).__name__}: {error}", permanent=False, arrived=None)
     return copy, outcome, time.perf_counter() - began
 
 

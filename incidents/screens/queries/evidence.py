@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from incidents.response.models import Incident
 from incidents.screens.changes import describe
-from incidents.screens.panels import Panel, panels_for, span, threshold
+from incidents.screens.panels import Panel, panels_for, resolution, span, threshold
 from sloengine import charts
 from sloengine.catalog.models import Service
 from sloengine.catalog.queries import changes_between
 from sloengine.objectives.models import Objective
 from sloengine.rollups import queries as rollups
 
-WIDTHS = (("wide-only", 1100), ("phone-only", charts.NARROW))
+WIDTHS = (("wide-only", 840), ("phone-only", charts.NARROW))
 Goals = Sequence[tuple[str, float | None]]
 
 
@@ -39,7 +39,8 @@ def charts_of(*, incident: Incident, now: datetime) -> str:
     marks = charts.Marks(incident=(began, incident.resolved_at), changes=changes)
     zone = timezone.get_current_timezone()
     return "".join(
-        f'<div class="{name}">{charts.aligned(panels, start=first, end=last, marks=marks, width=width, zone=zone)}</div>'
+        f'<div class="{name}">'
+        f"{charts.aligned(panels, start=first, end=last, marks=marks, width=width, zone=zone, caption=resolution(step))}</div>"
         for name, width in WIDTHS
     )
 

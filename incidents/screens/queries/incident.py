@@ -61,7 +61,9 @@ class Sheet:
     paging: tuple[sheet.Said, ...]
     diagnosis: Mapping[str, Any]
     decided_at: datetime | None
+    because: str
     tree: str
+    whole: str
     steps: tuple[tree_svg.Step, ...]
     untaken: tuple[tree_svg.Step, ...]
     rivals: tuple[Mapping[str, Any], ...]
@@ -78,8 +80,8 @@ class Sheet:
 
 
 def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> Sheet:
-    """The page of `incident` as `actor` sees it at `now`; of a part (top, body, side) only what that part shows."""
-    top, body, side = (part in {"", name} for name in ("top", "body", "side"))
+    """The page of `incident` as `actor` sees it at `now`; of a part (top, why, evidence, side) only what that part shows."""
+    top, why, proof, side = (part in {"", name} for name in ("top", "why", "evidence", "side"))
     diagnosis: Mapping[str, Any] = incident.diagnosis if isinstance(incident.diagnosis, dict) else {}
     leaf: Mapping[str, Any] = next((leaf for leaf in diagnosis.get("leaves", ()) if leaf.get("on_path")), {})
     pages = tuple(_pages(incident))
@@ -99,14 +101,16 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
         ),
         paging=_paging_said(incident, pages),
         diagnosis=diagnosis,
+        because=str(diagnosis.get("headline") or incident.headline),
         decided_at=parse_datetime(str(diagnosis["decided_at"])) if diagnosis.get("decided_at") else None,
-        tree=tree_svg.draw(diagnosis) if body else "",
+        tree=tree_svg.draw(diagnosis, near=True) if why else "",
+        whole=tree_svg.draw(diagnosis) if why else "",
         steps=tree_svg.steps(diagnosis),
         untaken=tree_svg.untaken(diagnosis),
         rivals=tuple(diagnosis.get("rivals") or ()),
         first_action=str(leaf.get("first_action") or ""),
         refuted_by=str(leaf.get("refuted_by") or ""),
-        charts=evidence.charts_of(incident=incident, now=now) if body else "",
+        charts=evidence.charts_of(incident=incident, now=now) if proof else "",
         runbook=checklist(incident=incident) if not part else None,
         watch=watch_of(policy.name, [person.name for person in policy.people]),
         pages=pages,

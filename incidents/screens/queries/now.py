@@ -21,20 +21,26 @@ from observability.core import words
 from observability.core.models import Organisation
 from sloengine import charts
 from sloengine.budgets.models import Finding
-from sloengine.budgets.queries import BudgetStatus, budget_status
+from sloengine.budgets.queries import BudgetStatus, statuses
 from sloengine.catalog.models import Service
 from sloengine.catalog.queries import changes_between
-from sloengine.cost.queries import CostPer1k, cost_per_1k
+from sloengine.cost.prices import PriceRow
+from sloengine.cost.queries import CostPer1k, cost_per_1k, price_rows
+from sloengine.objectives.models import Objective
 from sloengine.rollups import queries as rollups
+from sloengine.rollups.thinning import TICK_SECONDS
 from sloengine.rollups.windows import quantile
 
 P95_WINDOW = timedelta(minutes=5)
+NEWEST = timedelta(minutes=1)
 SPARK_WINDOW = timedelta(minutes=30)
 QUALITY_WINDOW = timedelta(minutes=30)
 COST_WINDOW = timedelta(hours=1)
 STEP_SECONDS = 60
 INCIDENTS = 20
 CHANGES = 12
+#: Promises on time that the newest minute is held against, with the words for them; the first that is missed is said.
+GLIMPSES = {"ttft": ("ttft_seconds", "p95"), "inter_token": ("inter_token_seconds", "next token p95")}
 STAGES = ("queue_seconds", "prefill_seconds", "decode_seconds")
 
 
@@ -87,14 +93,34 @@ def _service_rows(organisation: Organisation, now: datetime) -> list[pure.Servic
         fires[finding.service_id or 0].append(
             pure.Fire(finding.kind, finding.severity, finding.evidence.get("burn_rate_long"))
         )
+    promises = Objective.objects.enabled().filter(organisation=organisation).select_related("service")
+    objectives = list(promises.order_by("service__slug", "slug"))
     budgets: dict[str, list[BudgetStatus]] = defaultdict(list)
-    for status in budget_status(organisation=organisation, now=now):
+    for status in statuses(objectives=objectives, now=now):
         budgets[status.service].append(status)
-    return [_service_row(service, fires[service.pk], budgets[service.slug], now) for service in services]
+    prices = price_rows(organisation_id=organisation.pk)
+    # Windows end on a tick, so that who asks again before the next one is answered from memory.
+    tick = datetime.fromtimestamp(now.timestamp() // TICK_SECONDS * TICK_SECONDS, now.tzinfo)
+    return [
+        _service_row(
+            service,
+            fires[service.pk],
+            budgets[service.slug],
+            [one for one in objectives if one.service_id == service.pk],
+            prices,
+            tick,
+        )
+        for service in services
+    ]
 
 
 def _service_row(
-    service: Service, fires: list[pure.Fire], budgets: list[BudgetStatus], now: datetime
+    service: Service,
+    fires: list[pure.Fire],
+    budgets: list[BudgetStatus],
+    objectives: list[Objective],
+    prices: list[PriceRow],
+    now: datetime,
 ) -> pure.ServiceRow:
     known = [status for status in budgets if status.remaining_ratio is not None]
     least = min(known, key=lambda status: status.remaining_ratio or 0.0, default=None)
@@ -104,7 +130,10 @@ def _service_row(
         name=service.name,
         simulated=service.simulated,
         standing=pure.standing(
-            fires=fires, requests=sum(counted.values()) if counted else None, has_objectives=bool(budgets)
+            fires=fires,
+            requests=sum(counted.values()) if counted else None,
+            has_objectives=bool(budgets),
+            newest=_glimpses(service, objectives, now),
         ),
         p95=_p95(service, now),
         spark=_spark(service, now),
@@ -113,7 +142,7 @@ def _service_row(
         budget_of=least.title if least else "",
         budget_address=(service.slug, least.slug) if least else None,
         similarity=_similarity(service, now),
-        per_1k_usd=_per_1k(cost_per_1k(service=service, start=now - COST_WINDOW, end=now)),
+        per_1k_usd=_per_1k(cost_per_1k(service=service, start=now - COST_WINDOW, end=now, prices=prices)),
     )
 
 
@@ -121,6 +150,22 @@ def _p95(service: Service, now: datetime) -> pure.Latency | None:
     found = rollups.histogram(service=service, family="ttft_seconds", start=now - P95_WINDOW, end=now).get(())
     value = quantile(found, 0.95) if found is not None else None
     return pure.Latency(value.value, value.low, value.high) if value is not None else None
+
+
+def _glimpses(service: Service, objectives: list[Objective], now: datetime) -> list[pure.Glimpse]:
+    """The last minute that was read, beside the strictest promise of each kind."""
+    found = []
+    for indicator, (family, name) in GLIMPSES.items():
+        mine = [one for one in objectives if one.indicator == indicator and one.is_timeslices and one.threshold]
+        if not mine:
+            continue
+        strictest = min(mine, key=lambda one: one.threshold or 0.0)
+        end = min(now, rollups.newest(service=service) or now)
+        window = rollups.histogram(service=service, family=family, start=end - NEWEST, end=end).get(())
+        value = quantile(window, strictest.slice_target or 0.95) if window is not None else None
+        if value is not None and end > now - P95_WINDOW:
+            found.append(pure.Glimpse(name, value.value, strictest.threshold or 0.0))
+    return found
 
 
 def _spark(service: Service, now: datetime) -> str:

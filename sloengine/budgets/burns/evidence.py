@@ -7,7 +7,7 @@ from typing import Any
 
 from sloengine.budgets.burnrate import Reason, Verdict
 from sloengine.budgets.findings.steps import Condition
-from sloengine.objectives.objective import Method, Objective, goal_sentence
+from sloengine.objectives.objective import Method, Objective, budget_name, goal_sentence
 
 #: What each reason means for a finding. Nothing is known without data; everything else that is not burning is quiet.
 CONDITIONS = {Reason.BURNING: Condition.TRUE, Reason.NO_DATA: Condition.UNKNOWN}
@@ -22,14 +22,28 @@ def fingerprint(objective: Objective, tier: str) -> str:
 
 
 def reason_sentence(objective: Objective, verdict: Verdict) -> str:
-    """ "chat burns the budget of first-token-p95 16.7 times too fast over 1 h and 200 times over 5 min (limit 14.4)." """
+    """ "chat burns its budget of "First token within 300 ms" 16.7 times too fast over 1 h and 200 times over 5 min (limit 14.4)." """
     long, short = span(verdict.tier.long_seconds), span(verdict.tier.short_seconds)
     if verdict.burning:
         return (
-            f"{objective.service} burns the budget of {objective.slug} {times(verdict.burn_long)} times too fast over {long}"
+            f"{objective.service} burns its budget of “{objective.title}” {times(verdict.burn_long)} times too fast over {long}"
             f" and {times(verdict.burn_short)} times over {short} (limit {verdict.tier.factor:g})."
         )
-    return f"{objective.service} {objective.slug}, {verdict.tier.name}: {verdict.reason}."
+    return f"{objective.service}, “{objective.title}”, {verdict.tier.name}: {verdict.reason}."
+
+
+def summary(objective: Objective, burn_rate: float | None) -> str:
+    """The burn in one short line, for a title: "chat is burning its first-token budget 53 times too fast"."""
+    fast = "too fast" if burn_rate is None else f"{times(burn_rate)} times too fast"
+    return f"{objective.service} is burning its {budget_name(str(objective.indicator))} budget {fast}"
+
+
+def sustained_summary(objective: Objective, slices: int) -> str:
+    """ "chat has missed its first-token goal for 5 min"."""
+    return (
+        f"{objective.service} has missed its {budget_name(str(objective.indicator))} goal for"
+        f" {span(slices * objective.slice_seconds)}"
+    )
 
 
 def sustained_sentence(objective: Objective, slices: int) -> str:
@@ -42,6 +56,7 @@ def evidence(objective: Objective, verdict: Verdict, *, impact_start: datetime, 
         **_common(
             objective, tier=verdict.tier.severity, tier_name=verdict.tier.name, impact_start=impact_start, bound=bound
         ),
+        "summary": summary(objective, verdict.burn_long),
         "long_window_seconds": verdict.tier.long_seconds,
         "short_window_seconds": verdict.tier.short_seconds,
         "burn_rate_long": verdict.burn_long,
@@ -60,6 +75,7 @@ def sustained_evidence(
     seconds = slices * objective.slice_seconds
     return {
         **_common(objective, tier=severity, tier_name=name, impact_start=impact_start, bound=bound),
+        "summary": sustained_summary(objective, slices),
         "long_window_seconds": seconds,
         "short_window_seconds": seconds,
         "burn_rate_long": 1 / float(objective.budget),

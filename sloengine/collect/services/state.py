@@ -7,13 +7,14 @@ rolled back, makes it stale, and it is read again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from probes.exposition import Series
 from sloengine.catalog.discovery import Found
@@ -54,6 +55,18 @@ def recall(source: MetricSource) -> SourceState:
 
 def remember(source: MetricSource, state: SourceState) -> None:
     _states[_key(source)] = state
+
+
+@contextmanager
+def committed(source: MetricSource) -> Iterator[None]:
+    """A transaction about one source. What it remembered goes with it where it is lost, were it in the commit itself:
+    another process may count the same tick, and then this copy would pass for good."""
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException:
+        _states.pop(_key(source), None)
+        raise
 
 
 def forget_states() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,14 +13,14 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from observability.core.models import User
-from sloengine.catalog.discovery import Found, find
+from sloengine.catalog.discovery import Found, find, storable
 from sloengine.catalog.models import Service
 from sloengine.catalog.services import record
 from sloengine.collect.increments import Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
-from sloengine.collect.services.state import SourceState, recall, remember, with_slots, write_readings
-from sloengine.collect.slots import Scope
+from sloengine.collect.services.state import SourceState, committed, recall, remember, with_slots, write_readings
+from sloengine.collect.slots import BLOCK_SIZE, Scope
 from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
 from sloengine.rollups.queries.rows import keep_in_cache
 from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
@@ -36,27 +37,24 @@ RETRY_SECONDS: Final = 15
 #: How far back a source that can tell the past is asked about it, and how many ticks one call catches up.
 CATCH_UP: Final = timedelta(hours=7)
 CATCH_UP_TICKS: Final = 40
+#: A clock set back by less catches up unnoticed; by more, somebody must know that nothing is counted until then.
+SET_BACK: Final = timedelta(minutes=5)
 #: A series not seen for so long is gone for good.
 FORGET_AFTER_SECONDS: Final = 24 * 3600
 DISCOVER_EVERY_SECONDS: Final = 300
 #: A label that takes a value a request would fill the disk: a source gets no more slots than this. 40 services have 40,000.
-MAX_SLOTS: Final = 100_000
+#: Replicas that come and go take slots for good as well; theirs are counted apart, so that they leave services theirs.
+MAX_SLOTS: Final = {Scope.SERVICE: 60_000, Scope.REPLICA: 40_000}
 
 
 def collect_due(*, now: datetime) -> int:
     """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice."""
-    due = [
-        (source, ticks)
-        for source in MetricSource.objects.filter(enabled=True).order_by("pk")
-        if (ticks := due_ticks(source, now=now))
-    ]
-    if due:
-        ensure_partitions(now=now)
-    return sum(_collect(source, ticks, now=now) for source, ticks in due)
+    return sum(_collect(source, now=now) for source in MetricSource.objects.filter(enabled=True).order_by("pk"))
 
 
 def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
-    """The ticks of a source to read now. One that cannot tell the past has at most one, which covers the gap before it."""
+    """The ticks of a source to read now. One that cannot tell the past has at most one, which covers the gap before it. Raises
+    SourceUnavailable where all up to a later time than now has been counted."""
     if source.failing_since is not None and source.attempted_at is not None:
         pause = timedelta(seconds=min(RETRY_SECONDS, source.tick_seconds))
         if source.attempted_at <= now < source.attempted_at + pause:
@@ -66,6 +64,10 @@ def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
     if source.last_tick is None:
         return [newest]
     if newest <= source.last_tick:
+        if source.last_tick - now > SET_BACK:
+            raise SourceUnavailable(
+                f"the clock was set back: it is {now:%Y-%m-%d %H:%M:%S}, and {source.last_tick:%Y-%m-%d %H:%M:%S} is counted"
+            )
         return []
     if source.kind == MetricSource.Kind.SCRAPE or not _reads_past(source):
         return [newest]
@@ -76,7 +78,7 @@ def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
 
 def collect_reading(*, source: MetricSource, reading: Reading) -> bool:
     """Count one reading; False where this tick, or a later one, has been counted already."""
-    with transaction.atomic():
+    with committed(source):
         locked = MetricSource.objects.select_for_update().get(pk=source.pk)
         if locked.last_tick is not None and reading.at <= locked.last_tick:
             return False
@@ -108,24 +110,29 @@ def zones_in_use() -> set[str]:
     return {"UTC", *(zone for zone in User.objects.values_list("time_zone", flat=True).distinct() if _is_zone(zone))}
 
 
-def _collect(source: MetricSource, ticks: list[datetime], *, now: datetime) -> int:
+def _collect(source: MetricSource, *, now: datetime) -> int:
+    """All due ticks of one source; what breaks here is its own failure, and the others are read all the same."""
     counted = 0
-    for at in ticks:
-        try:
-            reading = source_for(source).read(at)
-        except SourceUnavailable as problem:
-            _record_failure(source, problem, now=now)
-            break
-        counted += collect_reading(source=source, reading=reading)
+    try:
+        ticks = due_ticks(source, now=now)
+        if ticks:
+            ensure_partitions(now=now)
+        for at in ticks:
+            counted += collect_reading(source=source, reading=source_for(source).read(at))
+    except SourceUnavailable as problem:
+        _record_failure(source, problem.reason, now=now)
+    except Exception as problem:
+        log.exception("source %s", source.name)
+        _record_failure(source, f"it broke off: {problem!r:.500}", now=now)
     return counted
 
 
-def _record_failure(source: MetricSource, problem: SourceUnavailable, *, now: datetime) -> None:
+def _record_failure(source: MetricSource, reason: str, *, now: datetime) -> None:
     if source.failing_since is None:
-        log.warning("source %s cannot be read: %s", source.name, problem.reason)
+        log.warning("source %s cannot be read: %s", source.name, reason)
     rows = MetricSource.objects.filter(pk=source.pk)
     rows.filter(failing_since=None).update(failing_since=now)
-    rows.update(attempted_at=now, last_error=problem.reason)
+    rows.update(attempted_at=now, last_error=storable(reason, longest=2000))
 
 
 def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple[SourceState, list[tuple[Scope, Row]]]:
@@ -139,8 +146,19 @@ def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple
     _write_tick(source, reading, at=at)
     write_readings(source, readings, at=at, series_changed=readings.series is not before.written)
     after = replace(after, last_tick=at, readings=readings, totals=totals, written=readings.series)
-    rows = rows_of(at=at, blocks=after.slots.blocks, block_ids=after.block_ids, totals=totals, states=states)
-    return after, list(rows)
+    rows = list(rows_of(at=at, blocks=after.slots.blocks, block_ids=after.block_ids, totals=totals, states=states))
+    return after, [*_woken(before, {row.block_id for _, row in rows}), *rows]
+
+
+def _woken(before: SourceState, written: Collection[int]) -> Iterator[tuple[Scope, Row]]:
+    """What blocks of replicas had counted that had no row at the tick before and have one now: the rows that said it may be
+    pruned by now, and a window must not begin at 0."""
+    if before.plan is None or before.last_tick is None:
+        return
+    for number, ((scope, used), block_id) in enumerate(zip(before.slots.blocks, before.block_ids, strict=True)):
+        place = slice(number * BLOCK_SIZE, number * BLOCK_SIZE + used)
+        if scope is Scope.REPLICA and block_id in written and not before.plan.fed[place].any():
+            yield scope, Row(block_id, before.last_tick, before.totals[place].tobytes(), bytes(used))
 
 
 def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datetime) -> tuple[SourceState, Plan]:
@@ -153,15 +171,19 @@ def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datet
     services = _record(source, before, found, at=at)
     new_series = strangers(step.order, before.fed)
     new = missing(new_series, before.slots)
-    room = MAX_SLOTS - len(before.slots.numbers)
-    if len(new) > room:
-        log.error(
-            "source %s asks for %d slots more, but has room for %d only: which label runs away?",
-            source.name,
-            len(new),
-            room,
-        )
-        new = new[:room]
+    for scope in Scope:
+        wanted = [key for key in new if key.scope is scope]
+        room = max(MAX_SLOTS[scope] - sum(used for owner, used in before.slots.blocks if owner is scope), 0)
+        if len(wanted) > room:
+            log.error(
+                "source %s asks for %d %s slots more, but has room for %d only: which label runs away?",
+                source.name,
+                len(wanted),
+                scope,
+                room,
+            )
+            left_out = set(wanted[room:])
+            new = [key for key in new if key not in left_out]
     slots, block_ids = before.slots, before.block_ids
     if new:
         slots, block_ids = with_slots(source, before, keys=new, services=services, at=at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
@@ -72,7 +73,8 @@ def totals_at(reaches: Iterable[Reach], instants: Iterable[datetime]) -> dict[Wa
             if cached is None:
                 left[reach.block_id, instant] = reach
             else:
-                _cache.move_to_end(key)
+                with suppress(KeyError):  # another thread just put it out
+                    _cache.move_to_end(key)
                 found[reach.block_id, instant] = cached
     for tier, near in _looks():
         some = {
@@ -87,8 +89,9 @@ def totals_at(reaches: Iterable[Reach], instants: Iterable[datetime]) -> dict[Wa
                 found[wanted] = totals
                 del left[wanted]
                 _keep((database, wanted[0], edge.timestamp()), totals)
+    later = _following(wanted for wanted, reach in left.items() if reach.replicas)
     for wanted, reach in left.items():
-        found[wanted] = Totals(reach.began_at, _nothing)
+        found[wanted] = later.get(wanted, Totals(reach.began_at, _nothing))
     return found
 
 
@@ -123,6 +126,24 @@ def _nearest(tier: Tier, wanted: Iterable[Wanted], *, near: timedelta | None) ->
             f" LATERAL (SELECT at, vector FROM {TABLES[tier]} WHERE block_id = block AND at <= edge{bound}"
             " ORDER BY at DESC LIMIT 1) AS row",
             asked if near is None else [*asked, near.total_seconds()],
+        )
+        return {
+            (block, edge): Totals(at, np.frombuffer(vector, np.float64))
+            for block, edge, at, vector in cursor.fetchall()
+        }
+
+
+def _following(wanted: Iterable[Wanted]) -> dict[Wanted, Totals]:
+    """The rows after these edges: of replicas that were silent for so long that what they had counted before is pruned."""
+    pairs = sorted(wanted)
+    if not pairs:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT block, edge, at, vector FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked (block, edge),"  # noqa: S608 - our own names
+            f" LATERAL (SELECT at, vector FROM {TABLES[FINEST]} WHERE block_id = block AND at > edge"
+            " ORDER BY at LIMIT 1) AS row",
+            [[block for block, _ in pairs], [edge for _, edge in pairs]],
         )
         return {
             (block, edge): Totals(at, np.frombuffer(vector, np.float64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -37,14 +37,15 @@ class Place:
     labels: dict[str, str]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """The slots of one source as this process has read them; they are only ever added to."""
+    """The slots of one source as this process has read them. Never changed, but replaced by what knows more: the threads of a
+    web process read it at any moment."""
 
     count: int = 0
     newest: int = 0
     blocks: dict[int, Block] = field(default_factory=dict)
-    places: dict[tuple[int, str, Scope], list[Place]] = field(default_factory=dict)
+    places: dict[tuple[int, str, Scope], tuple[Place, ...]] = field(default_factory=dict)
 
 
 _known: dict[tuple[object, int], _Known] = {}
@@ -85,8 +86,8 @@ def heads(service: Service) -> list[Head]:
     return found
 
 
-def places(head: Head, *, service: Service, family: str, scope: Scope) -> list[Place]:
-    return _slots(head).places.get((service.pk, family, scope), [])
+def places(head: Head, *, service: Service, family: str, scope: Scope) -> Sequence[Place]:
+    return _slots(head).places.get((service.pk, family, scope), ())
 
 
 def reach(head: Head, block_id: int) -> Reach:
@@ -99,14 +100,17 @@ def forget_slots() -> None:
 
 
 def _slots(head: Head) -> _Known:
-    known = _known.setdefault((connection.settings_dict["NAME"], head.source_id), _Known())
+    key = connection.settings_dict["NAME"], head.source_id
+    known = _known.get(key) or _Known()
     if known.count >= head.slot_count:
         return known
-    rows = Slot.objects.filter(source_id=head.source_id, pk__gt=known.newest).order_by("pk")
-    for slot in rows.iterator(chunk_size=5000):
+    count, newest = known.count, known.newest
+    new: dict[tuple[int, str, Scope], list[Place]] = {}
+    for slot in Slot.objects.filter(source_id=head.source_id, pk__gt=newest).order_by("pk").iterator(chunk_size=5000):
         place = Place(slot.block_id, slot.position, Part(slot.part), slot.le, slot.layout, dict(slot.labels))
-        known.places.setdefault((slot.service_id, slot.family, Scope(slot.scope)), []).append(place)
-        known.newest = slot.pk
-        known.count += 1
-    known.blocks = {block.pk: block for block in Block.objects.filter(source_id=head.source_id)}
+        new.setdefault((slot.service_id, slot.family, Scope(slot.scope)), []).append(place)
+        count, newest = count + 1, slot.pk
+    found = {**known.places, **{owner: (*known.places.get(owner, ()), *more) for owner, more in new.items()}}
+    blocks = {block.pk: block for block in Block.objects.filter(source_id=head.source_id)}
+    _known[key] = known = _Known(count, newest, blocks, found)
     return known

@@ -107,7 +107,7 @@ class _Rows:
     def __init__(
         self, service: Service, family: str, instants: Iterable[datetime], *, scope: Scope, where: Where | None
     ) -> None:
-        self.sources: list[tuple[Head, list[Place], list[Place]]] = []
+        self.sources: list[tuple[Head, Sequence[Place], Sequence[Place]]] = []
         reaches = []
         for head in heads(service):
             found = places(head, service=service, family=family, scope=scope)

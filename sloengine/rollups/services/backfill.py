@@ -9,13 +9,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from django.db import transaction
 
 from probes.exposition import Series
 from sloengine.catalog.services import discover
 from sloengine.collect.increments import Readings, Step, advance
 from sloengine.collect.models import KeptReading, MetricSource
-from sloengine.collect.services.state import recall, remember, with_slots
+from sloengine.collect.services.state import committed, recall, remember, with_slots
 from sloengine.collect.slots import Scope
 from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
 from sloengine.rollups.services.rows import Row, copy, ensure_partitions, rows_of
@@ -50,7 +49,7 @@ def backfill(*, source: MetricSource, chunks: Iterable[Chunk], now: datetime) ->
     minutes suit the past; the last 7 hours may come at the source's own tick. Raises BackfillTooLate where the source has
     already counted something later: totals only ever grow.
     """
-    with transaction.atomic():
+    with committed(source):
         locked = MetricSource.objects.select_for_update().get(pk=source.pk)
         locked.organisation = source.organisation
         history = _History(locked, now=now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from sloengine.collect.increments import Floats
 from sloengine.collect.slots import BLOCK_SIZE, Scope
@@ -16,6 +17,8 @@ from sloengine.rollups.thinning import TIERS, Tier, partitions_from
 
 #: Partitions are made this long before their time, so that no tick waits for one.
 AHEAD: Final = {"hour": timedelta(hours=1), "day": timedelta(hours=12), "month": timedelta(days=2)}
+
+log = logging.getLogger(__name__)
 
 _made: set[tuple[object, str, datetime]] = set()
 
@@ -77,7 +80,8 @@ def stand_in(*, tier: Tier, finest: Tier, block_ids: Sequence[int], at: datetime
 def ensure_partitions(*, now: datetime, since: datetime | None = None) -> int:
     """Make the partitions of every tier from `since` (now, if not given) to a little ahead of now; how many were new.
 
-    Called before each collection, so that virtual time has them too; what this process has seen made costs nothing.
+    Called before each collection, so that virtual time has them too; what this process has seen made costs nothing. Where a
+    long reader (a dump) keeps the tables locked, none is made now: rows land in the default partition until it is.
     """
     database = connection.settings_dict["NAME"]
     wanted = [
@@ -90,13 +94,20 @@ def ensure_partitions(*, now: datetime, since: datetime | None = None) -> int:
     ]
     if not wanted:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FILTER (WHERE tailwatch_create_partition(parent, lowest, highest))"
-            " FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS wanted (parent, lowest, highest)",
-            [list(column) for column in zip(*wanted, strict=True)],
-        )
-        new = int(cursor.fetchone()[0])
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('lock_timeout'), set_config('lock_timeout', '2s', true)")
+            before, _ = cursor.fetchone()
+            cursor.execute(
+                "SELECT count(*) FILTER (WHERE tailwatch_create_partition(parent, lowest, highest))"
+                " FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS wanted (parent, lowest, highest)",
+                [list(column) for column in zip(*wanted, strict=True)],
+            )
+            new = int(cursor.fetchone()[0])
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
+    except OperationalError as busy:
+        log.warning("partitions are made next time: %s", busy)
+        return 0
     transaction.on_commit(lambda: _made.update((database, table, lowest) for table, lowest, _ in wanted))
     return new
 

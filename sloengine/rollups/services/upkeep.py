@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from django.db import OperationalError, transaction
 
-from sloengine.collect.models import MetricSource, Tick
-from sloengine.rollups.services.rows import drop_partitions, ensure_partitions
-from sloengine.rollups.thinning import FINEST, TIERS, droppable
+from sloengine.collect.models import Block, MetricSource, Tick
+from sloengine.rollups.services.rows import drop_partitions, ensure_partitions, stand_in
+from sloengine.rollups.thinning import FINEST, FIVE_MINUTES, HOUR, TIERS, droppable
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,10 @@ def thin_and_prune(*, now: datetime) -> int:
     """
     with transaction.atomic():
         ensure_partitions(now=now)
-    newest = [at for at in MetricSource.objects.values_list("last_tick", flat=True) if at is not None]
+        _keep_the_silent(now=now)
     dropped = 0
     for tier in TIERS:
-        before = droppable(tier, now=now, in_use=newest if tier is FINEST else ())
+        before = droppable(tier, now=now)
         try:
             with transaction.atomic():
                 dropped += drop_partitions(tier=tier, before=before)
@@ -36,3 +36,12 @@ def thin_and_prune(*, now: datetime) -> int:
             log.info("the %s tier is pruned next time: %s", tier.name, busy)
     Tick.objects.filter(at__lt=now - KEEP_TICKS).delete()
     return dropped
+
+
+def _keep_the_silent(*, now: datetime) -> None:
+    """The newest row of a source that is silent for longer than the finest tier keeps it lives on in the coarser ones: its
+    totals go on from there, should it come back."""
+    for source in MetricSource.objects.filter(last_tick__lt=now - FINEST.keep):
+        blocks = list(source.blocks.filter(scope=Block.Scope.SERVICE).values_list("pk", flat=True))
+        for tier in (FIVE_MINUTES, HOUR):
+            stand_in(tier=tier, finest=FINEST, block_ids=blocks, at=cast(datetime, source.last_tick))

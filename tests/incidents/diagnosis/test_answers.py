@@ -111,7 +111,7 @@ def test_nothing_collected_is_cannot_tell_and_never_zero(name: str) -> None:
 def test_burn_names_objective_and_limit() -> None:
     value, said = ask("burn_rate", found=[BURN])
     assert value == 20.1
-    assert said == "chat burns its ttft budget 20.1 times too fast (limit 14.4 over 1 h)"
+    assert said == "chat is burning its first-token budget 20.1 times too fast (limit 14.4 over 1 h)"
     assert ask("page_breaches", found=[BURN])[0] == 1
 
 

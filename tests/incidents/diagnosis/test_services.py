@@ -58,7 +58,7 @@ def test_a_breach_is_told_with_its_objective_and_first_response(service: Service
     decided = incident.timeline.get(kind="decided")
     assert decided.payload["branch"] == "slo"
     assert decided.sentence.startswith("Decided: Protect: tighten admission")
-    assert incident.headline.startswith("chat burns its ttft budget 20.1 times too fast (limit 14.4)")
+    assert incident.headline.startswith("chat is burning its first-token budget 20.1 times too fast (limit 14.4)")
 
 
 def test_findings_of_others_and_old_ones_are_no_evidence(service: Service) -> None:
@@ -203,7 +203,9 @@ def test_a_replay_that_takes_time_runs_beside_the_looks_and_joins_with_the_next(
     assert slow_replayer.asked == []
 
 
-def test_a_replay_is_claimed_and_looks_meanwhile_do_not_lose_it(service: Service, slow_replayer: SlowReplayer) -> None:
+def test_a_replay_is_claimed_and_looks_meanwhile_do_not_lose_it(
+    service: Service, slow_replayer: SlowReplayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     incident = waiting_incident(service)
     seen: list[int] = []
 
@@ -212,7 +214,7 @@ def test_a_replay_is_claimed_and_looks_meanwhile_do_not_lose_it(service: Service
         services.diagnose_open(now=NOW + MINUTE)
         return [Reply("Paris is the capital of France.") for _ in questions]
 
-    slow_replayer.ask = ask  # type: ignore[method-assign]
+    monkeypatch.setattr(slow_replayer, "ask", ask)
     assert services.replay_due(now=NOW + timedelta(seconds=15)) == 1
     assert seen == [0]
     services.diagnose_open(now=NOW + 2 * MINUTE)
@@ -230,14 +232,17 @@ def test_a_claim_whose_worker_died_is_taken_over(service: Service, slow_replayer
 
 
 def test_a_replay_that_fails_is_an_answer_with_its_reason(
-    service: Service, slow_replayer: SlowReplayer, caplog: pytest.LogCaptureFixture
+    service: Service,
+    slow_replayer: SlowReplayer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     incident = waiting_incident(service)
 
     def ask(service_slug: str, questions: Sequence[Question]) -> Sequence[Reply]:
         raise RuntimeError("no thread")
 
-    slow_replayer.ask = ask  # type: ignore[method-assign]
+    monkeypatch.setattr(slow_replayer, "ask", ask)
     assert services.replay_due(now=NOW + MINUTE) == 1
     services.diagnose_open(now=NOW + MINUTE)
     stored = Incident.objects.get(pk=incident.pk)

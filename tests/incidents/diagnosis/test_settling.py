@@ -23,3 +23,9 @@ def test_settling(
     why: str, stored: tuple[str, float] | None, found: tuple[str, float], young: bool, expected: Change
 ) -> None:
     assert settle(stored=Held(*stored) if stored else None, found=Held(*found), young=young) is expected, why
+
+
+def test_a_replay_that_just_ran_decides_but_never_for_unexplained() -> None:
+    held = Held("quality-regression", 0.8)
+    assert settle(stored=held, found=Held("quality-drift", 0.5), young=False, replayed=True) is Change.REPLACE
+    assert settle(stored=held, found=Held("unexplained", 0.2), young=False, replayed=True) is Change.KEEP

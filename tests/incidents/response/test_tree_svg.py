@@ -30,6 +30,16 @@ def test_every_question_and_leaf_is_drawn_once() -> None:
     assert len(boxes(drawn(DIAGNOSIS))) == len(DIAGNOSIS["nodes"]) + len(DIAGNOSIS["leaves"])
 
 
+def test_the_near_tree_has_the_path_its_neighbours_and_what_was_asked() -> None:
+    near = ET.fromstring(tree_svg.draw(DIAGNOSIS, near=True).replace("<svg ", f'<svg xmlns="{SPACE[1:-1]}" ', 1))
+    entries = [*DIAGNOSIS["nodes"], *DIAGNOSIS["leaves"]]
+    path = {entry["id"] for entry in DIAGNOSIS["nodes"] if entry["on_path"]}
+    beside = [entry for entry in entries if entry["on_path"] or entry["parent"] in path or entry.get("asked")]
+    assert len(beside) <= len(boxes(near)) < len(entries)
+    said = "".join(near.itertext())
+    assert all(entry["question"] in said for entry in DIAGNOSIS["nodes"] if entry.get("asked"))
+
+
 def test_the_taken_branch_is_lit_and_nothing_else() -> None:
     svg = tree_svg.draw(DIAGNOSIS)
     lit = sum(entry["on_path"] for entry in [*DIAGNOSIS["nodes"], *DIAGNOSIS["leaves"]])

@@ -194,8 +194,42 @@ def test_the_time_axis_reaches_back_as_far_as_it_lasts() -> None:
     assert (first, last, step) == (NOW - timedelta(hours=2), NOW, 90)
     first, last, _ = panels.span(start=NOW - timedelta(minutes=5), end=None, now=NOW)
     assert (first, last) == (NOW - timedelta(minutes=25), NOW)
-    _, last, _ = panels.span(start=NOW - timedelta(days=2), end=NOW - timedelta(days=1), now=NOW)
-    assert last == NOW - timedelta(days=1) + timedelta(minutes=5)
+    _, last, _ = panels.span(start=NOW - timedelta(hours=2), end=NOW - timedelta(hours=1), now=NOW)
+    assert last == NOW - timedelta(hours=1) + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("ago", "step"),
+    [
+        (timedelta(hours=1), 30),
+        (timedelta(hours=8), 300),
+        (timedelta(days=3), 300),
+        (timedelta(days=4), 3600),
+        (timedelta(days=40), 3600),
+    ],
+)
+def test_the_step_is_what_is_kept_of_that_age_and_gives_a_line(ago: timedelta, step: int) -> None:
+    end = NOW - ago
+    first, last, found = panels.span(start=end - timedelta(minutes=18), end=end, now=NOW)
+    assert found == step
+    assert first.timestamp() % step == 0, "points fall on the rows that are there"
+    assert (last - first).total_seconds() / step >= 15
+    assert last >= end + timedelta(minutes=5)
+
+
+def test_a_long_incident_is_drawn_with_about_ninety_points() -> None:
+    first, last, step = panels.span(start=NOW - timedelta(days=2), end=NOW - timedelta(days=1), now=NOW)
+    assert step % 300 == 0
+    assert 60 <= (last - first).total_seconds() / step <= 120
+
+
+def test_the_resolution_is_said() -> None:
+    assert [panels.resolution(step) for step in (30, 90, 300, 3600)] == [
+        "one point each 30 s",
+        "one point each 90 s",
+        "one point each 5 min",
+        "one point each 1 h",
+    ]
 
 
 def test_the_strips_are_the_three_then_what_was_asked() -> None:

@@ -97,6 +97,9 @@ def test_an_answer_comes_whole_and_models_name_the_release(server: FleetServer) 
     assert len(json.loads(text)["choices"][0]["message"]["content"].split()) == 5
     status, text = ask(server, "GET", "/replicas/chat-0/v1/models")
     assert json.loads(text)["data"][0]["root"] == "registry/llama-8b-instruct@2026.11.1"
+    status, text = ask(server, "GET", "/services/chat/v1/models")
+    assert [one["id"] for one in json.loads(text)["data"]][:2] == ["llama-8b-instruct", "llama-8b-instruct@2026.11.1"]
+    assert ask(server, "GET", "/services/nobody/v1/models")[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect import services
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
+from sloengine.collect.slots import Scope
 from sloengine.rollups import queries
 from sloengine.rollups.models import RollupFinest, RollupFiveMinutes
 from sloengine.sources import recorded
@@ -175,14 +176,14 @@ def test_replicas_that_are_gone_cost_no_rows_and_count_on_when_they_return(sourc
 
 
 def test_a_label_that_runs_away_gets_no_more_slots(source: MetricSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sloengine.collect.services.ticks.MAX_SLOTS", 50)
+    monkeypatch.setattr("sloengine.collect.services.ticks.MAX_SLOTS", {Scope.SERVICE: 50, Scope.REPLICA: 9})
     one = Replica("chat-0")
     for number in range(100):
         one.serve(1, outcome=f"user-{number}")
     recorded.register("fleet", recorded.Live(lambda: together(one)))
     assert services.collect_due(now=NOW) == 1
     assert services.collect_due(now=NOW + TICK) == 1
-    assert Slot.objects.count() == 50
+    assert Slot.objects.count() == 59
 
 
 def test_slots_are_only_added(source: MetricSource) -> None:

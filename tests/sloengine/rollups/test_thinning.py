@@ -79,6 +79,5 @@ def test_partitions_are_hours_days_and_months() -> None:
     ]
 
 
-def test_a_partition_goes_when_all_of_it_is_old_and_no_source_ends_in_it() -> None:
+def test_a_partition_goes_when_all_of_it_is_old() -> None:
     assert droppable(FINEST, now=at("17:30")) == at("10:00")
-    assert droppable(FINEST, now=at("17:30"), in_use=[at("03:10")]) == at("03:00")

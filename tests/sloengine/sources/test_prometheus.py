@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -70,6 +69,13 @@ def vector(*rows: object, **more: object) -> object:
 
 
 ROW = {"metric": {"__name__": "tailwatch_ttft_seconds_bucket", "service": "chat", "le": "1"}, "value": [0, "12"]}
+
+
+def test_a_series_that_is_no_number_is_left_out_and_said(stub: ThreadingHTTPServer) -> None:
+    odd = {"metric": {"__name__": "tailwatch_ttft_seconds_bucket", "service": "chat", "le": "?"}, "value": [0, "12"]}
+    reading = read(stub, vector(ROW, odd))
+    assert len(reading.samples) == 1
+    assert (reading.partial, reading.warnings) == (True, ("1 series were left out, expected numbers",))
 
 
 def test_the_query_is_in_the_body_with_the_ticks_time_and_a_timeout(stub: ThreadingHTTPServer) -> None:
@@ -176,7 +182,6 @@ def blocks(readings: Iterable[Reading], folder: Path) -> Path:
 
 @pytest.mark.heavy
 @pytest.mark.django_db
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
 def test_one_history_through_both_sources_gives_equal_increments(
     prometheus_server: Callable[..., servers.Server], tmp_path: Path
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from probes.exposition import series
+from sloengine.sources import scrape
 from sloengine.sources.base import SourceUnavailable, without_credentials
 from sloengine.sources.scrape import ScrapeSource
 from tests.conftest import NOW
@@ -28,8 +30,38 @@ def refused() -> httpx.Response:
 
 def test_one_probe_is_read_as_it_is() -> None:
     reading = source({"a": lambda: httpx.Response(200, text=TEXT)}).read(NOW)
-    assert reading.samples == {series("tailwatch_requests_total", service="chat", outcome="ok"): 5.0}
+    assert reading.samples == {series("tailwatch_requests_total", service="chat", outcome="ok", instance="a:9840"): 5.0}
     assert (reading.at, reading.partial) == (NOW, False)
+
+
+def test_a_page_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"# and so on\n"
+
+    monkeypatch.setattr(scrape, "LIMIT_BYTES", 1000)
+    with pytest.raises(SourceUnavailable, match="more than 1000 bytes"):
+        source({"a": lambda: httpx.Response(200, content=endless())}).read(NOW)
+    monkeypatch.setattr(scrape, "LIMIT_BYTES", 10**9)
+    monkeypatch.setattr(scrape, "WHOLE_SECONDS", 0.05)
+    with pytest.raises(SourceUnavailable, match=r"no complete answer within 0\.05 s"):
+        source({"a": lambda: httpx.Response(200, content=endless())}).read(NOW)
+
+
+def test_probes_are_read_at_the_same_time() -> None:
+    gate = threading.Barrier(3)
+
+    def together() -> httpx.Response:
+        gate.wait(timeout=5)
+        return httpx.Response(200, text=TEXT)
+
+    assert len(source(dict.fromkeys("abc", together)).read(NOW).samples) == 3
+
+
+def test_two_pages_of_one_probe_are_two_instances() -> None:
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, text=TEXT))
+    both = ScrapeSource(["http://me:secret@a:1/metrics", "http://a:1/more", "http://a:1/more"], transport=answer)
+    assert {one.label("instance") for one in both.read(NOW).samples} == {"a:1", "a:1/more"}
 
 
 def test_several_probes_are_told_apart_by_instance() -> None:

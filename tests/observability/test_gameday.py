@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from observability.drills import Drill
+from probes.simfleet.faults import FAULTS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.heavy
+def test_a_drill_on_the_command_line_ends_as_one_json_object():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "gameday", "run", "decode-slowdown", "--virtual", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert list(found) == [
+        "fault", "seed", "incidents", "detected_after_seconds", "paged_after_seconds", "path", "leaf", "runbook",
+        "expected_leaf", "resolved_after_seconds",
+    ]  # fmt: skip
+    assert (found["incidents"], found["leaf"], found["expected_leaf"]) == (1, "decode-slowdown", "decode-slowdown")
+    assert 0 < found["detected_after_seconds"] <= found["paged_after_seconds"] < found["resolved_after_seconds"]
+
+
+def test_the_list_names_every_fault(capsys):
+    call_command("gameday", "list")
+    shown = capsys.readouterr().out
+    assert [name for name in FAULTS if name not in shown] == []
+
+
+def test_a_drill_in_real_time_is_sent_to_the_page_that_starts_it():
+    with pytest.raises(CommandError, match="add --virtual"):
+        call_command("gameday", "run", "traffic-spike")
+
+
+@pytest.mark.parametrize(
+    ("changed", "passed"),
+    [
+        ({}, True),
+        ({"incidents": 2}, False),
+        ({"incidents": 0, "leaf": None}, False),
+        ({"leaf": "unexplained"}, False),
+        ({"paged_after_seconds": None}, False),
+        ({"resolved_after_seconds": None}, False),
+    ],
+)
+def test_a_drill_passes_with_one_incident_on_the_right_leaf_a_page_and_an_end(changed, passed):
+    good = {
+        "fault": "traffic-spike", "seed": 1, "incidents": 1, "detected_after_seconds": 30.0, "paged_after_seconds": 30.0,
+        "path": ["slo_breach=yes"], "leaf": "traffic-spike", "runbook": "traffic-spike", "expected_leaf": "traffic-spike",
+        "resolved_after_seconds": 1380.0,
+    }  # fmt: skip
+    assert Drill(**{**good, **changed}).passed is passed
