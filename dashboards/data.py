@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from dashboards.report import Choice, IncidentCost, ObjectiveRow, SloReport
+from dashboards.report import Choice, ObjectiveRow, SloReport
 from incidents.screens.queries import costs
 from observability.core.models import Organisation
 from sloengine.screens import queries as slos
@@ -48,20 +48,5 @@ def slo_report(*, organisation: Organisation, choice: Choice, now: datetime) -> 
         )
         for row in table.rows
     )
-    found = costs.incident_costs(organisation=organisation, service=choice.service, start=start, now=now)
-    incidents = tuple(
-        IncidentCost(
-            number=one.number,
-            title=one.title,
-            service=one.service,
-            leaf=one.leaf,
-            severity=one.severity,
-            started_at=one.started_at,
-            lasted_seconds=one.lasted_seconds,
-            bad=one.bad,
-            usd=one.usd,
-            simulated=one.simulated,
-        )
-        for one in found
-    )
+    incidents = costs.incident_costs(organisation=organisation, service=choice.service, start=start, now=now)
     return SloReport(choice=choice, services=table.services, start=start, end=now, objectives=rows, incidents=incidents)

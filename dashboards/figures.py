@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboards.report import IncidentCost, ObjectiveRow
+from dashboards.report import ObjectiveRow
 from dashboards.theme import BURN, LAYOUT, LINES
+from incidents.screens.queries.costs import Cost
 
 Figure = dict[str, Any]
 MOST_LINES = 8
 
 
-def burn_down(*, objectives: Sequence[ObjectiveRow], incidents: Sequence[IncidentCost]) -> Figure:
+def burn_down(*, objectives: Sequence[ObjectiveRow], incidents: Sequence[Cost]) -> Figure:
     """Budget left over time, a line an objective; incidents are marked where they began, zero is the line not to cross."""
     traces = [
         {
@@ -67,7 +68,7 @@ def drawn(objectives: Sequence[ObjectiveRow]) -> list[ObjectiveRow]:
     return sorted(known, key=lambda row: row.left or 0.0)[:MOST_LINES]
 
 
-def by_incident(*, incidents: Sequence[IncidentCost]) -> Figure:
+def by_incident(*, incidents: Sequence[Cost]) -> Figure:
     """Requests over the goal by incident, the dearest first."""
     counted = sorted((row for row in incidents if row.bad is not None), key=lambda row: row.bad or 0.0)[-12:]
     bars = {

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from incidents.screens.queries.costs import Cost
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -37,22 +39,6 @@ class ObjectiveRow:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentCost:
-    """One incident and what it cost: requests over the goal, and those at the price of a request."""
-
-    number: int
-    title: str
-    service: str
-    leaf: str
-    severity: int
-    started_at: datetime
-    lasted_seconds: float | None
-    bad: float | None
-    usd: Decimal | None
-    simulated: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SloReport:
     """Everything the page shows."""
 
@@ -61,4 +47,4 @@ class SloReport:
     start: datetime
     end: datetime
     objectives: tuple[ObjectiveRow, ...]
-    incidents: tuple[IncidentCost, ...]
+    incidents: tuple[Cost, ...]

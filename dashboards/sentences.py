@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from dashboards.report import IncidentCost, ObjectiveRow
+from dashboards.report import ObjectiveRow
+from incidents.screens.queries.costs import Cost
 from observability.core import words
 
 RANGES = {"7d": "in the last 7 days", "30d": "this month", "90d": "in the last 90 days"}
 
 
-def headline(*, incidents: Sequence[IncidentCost], chosen: str) -> str:
+def headline(*, incidents: Sequence[Cost], chosen: str) -> str:
     """'Reliability cost 20,900 requests and $41 this month.'"""
     when = RANGES[chosen]
     if not incidents:
@@ -28,7 +29,7 @@ def headline(*, incidents: Sequence[IncidentCost], chosen: str) -> str:
     return f"Reliability cost {' and '.join(parts)} {when}."
 
 
-def answer(*, objectives: Sequence[ObjectiveRow], incidents: Sequence[IncidentCost]) -> str:
+def answer(*, objectives: Sequence[ObjectiveRow], incidents: Sequence[Cost]) -> str:
     """Which budgets hold: '2 of 9 budgets are spent: chat TTFT and code availability. 3 incidents.'"""
     known = [row for row in objectives if row.left is not None]
     if not known:

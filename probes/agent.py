@@ -103,7 +103,7 @@ class Agent:
             service=config.gpu_service,
             region=config.gpu_region,
             started=started,
-            stale_seconds=max(STALE_SECONDS, 3 * config.scrape_interval_seconds),
+            interval_seconds=config.scrape_interval_seconds,
         )
         self._running: dict[tuple[str, str], bool] = {}  # by service and target
         self._now = started
@@ -333,7 +333,7 @@ class Agent:
             _said(work)
             return
         try:
-            self._executor.submit(_said, work)
+            self._executor.submit(partial(_said, work))
         except RuntimeError as problem:  # no more threads here: it waits for one that ends
             log.warning("%s", problem)
 

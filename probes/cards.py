@@ -18,8 +18,9 @@ _UTILISATION, _XID = f"{PREFIX}gpu_utilisation_ratio", f"{PREFIX}gpu_xid_code"
 class Cards:
     """`service` and `region` are the labels of this machine's own GPUs."""
 
-    def __init__(self, *, service: str, region: str, started: float, stale_seconds: float = STALE_SECONDS) -> None:
-        self._service, self._region, self._read_at, self._stale_seconds = service, region, started, stale_seconds
+    def __init__(self, *, service: str, region: str, started: float, interval_seconds: float) -> None:
+        self._service, self._region, self._read_at = service, region, started
+        self._stale_seconds = max(STALE_SECONDS, 3 * interval_seconds)
         self._machine: Samples = {}
         self._spread = gpu.SpreadWindow()
         self._codes: dict[Labels, float] = {}

@@ -7,8 +7,9 @@ from typing import Any, cast
 from dash import dcc, html
 
 from dashboards import figures, sentences
-from dashboards.report import Choice, IncidentCost, ObjectiveRow, SloReport
+from dashboards.report import Choice, ObjectiveRow, SloReport
 from dashboards.theme import CONFIG
+from incidents.screens.queries.costs import Cost
 from observability.core import words
 
 RANGE_NAMES = {"7d": "7 days", "30d": "30 days", "90d": "90 days"}
@@ -144,7 +145,7 @@ def _incidents(report: SloReport) -> list[Any]:
     )
 
 
-def _incident(row: IncidentCost) -> Any:
+def _incident(row: Cost) -> Any:
     return html.Tr(
         [
             html.Td(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -19,6 +18,7 @@ import yaml
 from incidents.diagnosis.conditions import BadConditionError, Condition, Group, parse_test
 from incidents.diagnosis.signals import SIGNALS
 from incidents.diagnosis.tree import NO, YES, Branch, Edge, Expectation, FirstAction, Leaf, Node, Tree, headline_signals
+from observability.core.documents import Problem
 
 _ID = re.compile(r"^[a-z][a-z0-9_-]*$")
 ACTIONS = frozenset(
@@ -26,18 +26,6 @@ ACTIONS = frozenset(
      "freeze_deploys", "check_power", "observe"}
 )  # fmt: skip
 Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    file: str
-    line: int
-    path: str
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path or 'the file'}: found {self.found}, expected {self.expected}"
 
 
 class TreeInvalidError(ValueError):

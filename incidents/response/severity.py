@@ -20,7 +20,7 @@ MEANING: Mapping[Severity, str] = {
     Severity.SEV1: "Everyone is affected: all hands, a commander who runs no actions",
     Severity.SEV2: "Users are affected now: someone is woken",
     Severity.SEV3: "Budget is spent faster than planned: today, in working hours",
-    Severity.SEV4: "Needs a look: cost, drift or a source that cannot be read",
+    Severity.SEV4: "Needs a look: cost or drift",
     Severity.SEV5: "For the record",
 }
 

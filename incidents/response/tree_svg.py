@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -41,7 +42,7 @@ class Box:
     def lines(self) -> list[str]:
         """The title in lines that fit the box: two, or three of a lit one."""
         room = int((self.width - 20) / self.letter)
-        wrapped = textwrap.wrap(self.title, room)
+        wrapped = _wrapped(self.title, room)
         most = 3 if self.lit else 2
         kept, over = wrapped[: most - 1], wrapped[most - 1 :]
         return wrapped if len(wrapped) <= most else [*kept, _fit(" ".join(over), self.width, self.letter)]
@@ -57,6 +58,11 @@ class Box:
     @property
     def middle(self) -> float:
         return self.y + self.height / 2
+
+
+@lru_cache(maxsize=512)
+def _wrapped(title: str, room: int) -> list[str]:
+    return textwrap.wrap(title, room)
 
 
 @dataclass(frozen=True, slots=True)

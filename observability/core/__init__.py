@@ -8,4 +8,5 @@ claims        claim() takes due rows with a lease; nudge() hurries a task along
 outbound      guarded HTTP to addresses that users typed in
 fields        EncryptedTextField
 tokens        secrets shown once, kept as hashes
+documents     what is wrong with a document that is validated whole
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from sloengine.budgets.slices import FINE_SECONDS, boundary
 from sloengine.budgets.tallies import services as tallies
 from sloengine.collect.models import MetricSource
 from sloengine.objectives.queries import enabled_objectives, slot_map
+
+log = logging.getLogger(__name__)
 
 KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND)
 PRUNE_EVERY = timedelta(hours=1)
@@ -47,7 +50,16 @@ def evaluate_due(*, now: datetime) -> int:
         for organisation, sources in by_organisation.items()
         if _is_new(_newest(sources), cursors[organisation][1]) or _any_failing(sources)
     ]
-    return sum(_evaluate(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
+    return sum(_guarded(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
+
+
+def _guarded(*, organisation_id: int, sources: Sequence[MetricSource], now: datetime) -> int:
+    """What breaks in one organisation is logged and tried again; the others are evaluated all the same."""
+    try:
+        return _evaluate(organisation_id=organisation_id, sources=sources, now=now)
+    except Exception:
+        log.exception("organisation %s could not be evaluated", organisation_id)
+        return 0
 
 
 def _newest(sources: Sequence[MetricSource]) -> datetime | None:
@@ -82,8 +94,8 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
             objectives=objectives, slots=slots, until=cursor.tick, tick=tick, extra=outage_services.wants(services)
         )
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
-        blind = any(outage_services.is_blind(source, now=now) for source in sources)
-        claims += outage_services.outage_claims(services=services, histories=histories, blind=blind)
+        unread = slots.services_of({source.pk for source in sources if source.failing_since is not None})
+        claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
         claims += burn_services.claims(objectives=objectives, tick=tick, open_findings=open_findings, cleared=cleared)
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
         _move(cursor, tick=tick, now=now)

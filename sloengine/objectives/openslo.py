@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from observability.core.documents import Problem
 from sloengine.objectives.documents import PREFIX, SloDocument
 from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Method, Objective, Reading
 
@@ -34,18 +35,6 @@ class Document:
 
     file: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    file: str
-    line: int
-    path: str
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path}: found {self.found}, expected {self.expected}"
 
 
 class ObjectivesError(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -56,6 +56,16 @@ class SlotMap:
     def services(self) -> tuple[Service, ...]:
         """The services that have slots, by id."""
         return self.slots.services
+
+    def services_of(self, sources: Collection[int]) -> frozenset[int]:
+        """The services of which at least a part is read from these sources."""
+        if not sources:
+            return frozenset()
+        return frozenset(
+            service
+            for (service, _family), places in self.slots.places.items()
+            if any(place.source_id in sources for place in places)
+        )
 
     def reach(self, index: int) -> Reach:
         block = self.blocks[index]

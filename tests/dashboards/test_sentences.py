@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from dashboards import figures, sentences
-from dashboards.report import Choice, IncidentCost, ObjectiveRow
+from dashboards.report import Choice, ObjectiveRow
+from incidents.screens.queries.costs import Cost
 
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
 ROW = ObjectiveRow(
@@ -23,7 +24,7 @@ ROW = ObjectiveRow(
     word="in budget",
     burn_down=((NOW - timedelta(hours=1), 1.0), (NOW, 0.8)),
 )
-INCIDENT = IncidentCost(
+INCIDENT = Cost(
     number=4,
     title="t",
     service="chat",

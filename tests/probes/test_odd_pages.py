@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,7 +27,9 @@ from tests.probes.test_agent import CANARY, CARD, CHAT, GATEWAY, START, Memory, 
 
 
 def up(watched: Agent) -> dict[str | None, float]:
-    return {one.label("replica"): value for one, value in watched.samples().items() if one.name == "tailwatch_target_up"}
+    return {
+        one.label("replica"): value for one, value in watched.samples().items() if one.name == "tailwatch_target_up"
+    }
 
 
 def tokens(samples: Samples) -> list[float]:
@@ -34,9 +37,8 @@ def tokens(samples: Samples) -> list[float]:
 
 
 def test_two_gateways_of_one_service_are_told_apart() -> None:
-    text = LITELLM.read_text("utf-8")
-    one = agent(Memory(gateway=text), GATEWAY)
-    both = agent(Memory(gateway=text, second=text), GATEWAY, replace(GATEWAY, name="second"))
+    one = agent(Memory(gateway=LITELLM), GATEWAY)
+    both = agent(Memory(gateway=LITELLM, second=LITELLM), GATEWAY, replace(GATEWAY, name="second"))
     one.tick(START)
     both.tick(START)
     assert tokens(one.samples())
@@ -122,9 +124,15 @@ class Held:
 def test_a_driver_that_hangs_shows_no_old_values() -> None:
     executor = Held()
     watched = Agent(
-        agent(Memory()).config, Memory(), started=START, executor=executor, gpus=Stuck()  # type: ignore[arg-type]
+        agent(Memory()).config,
+        Memory(),
+        started=START,
+        executor=executor,
+        gpus=Stuck(),  # type: ignore[arg-type]
     )
-    utilisation = series("tailwatch_gpu_utilisation_ratio", gpu="GPU-1", region="unknown", replica="unjoined", service="unknown")
+    utilisation = series(
+        "tailwatch_gpu_utilisation_ratio", gpu="GPU-1", region="unknown", replica="unjoined", service="unknown"
+    )
     watched.tick(START)
     assert watched.samples()[utilisation] == 0.5
     executor.held = True
@@ -137,8 +145,6 @@ def test_a_driver_that_hangs_shows_no_old_values() -> None:
 def test_a_label_that_is_no_text_does_not_take_the_page_down() -> None:
     odd = {series("tailwatch_target_up", replica="half \ud800 a pair"): 1.0}
     with Exporter(host="127.0.0.1", port=0, samples=lambda: odd) as exporter:
-        import threading
-
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         with urllib.request.urlopen(f"{exporter.url}/metrics", timeout=5) as answer:
             assert b'replica="half ? a pair"' in answer.read()

@@ -89,7 +89,7 @@ def test_a_model_that_the_config_leaves_out_is_the_page_s_own():
 def test_the_gateway_counts_outcomes_and_tenants_and_keeps_no_key_or_user():
     found = translated(LITELLM, GATEWAY)
     own = {**OWN, "replica": "gateway"}
-    tenant = {"service": "chat", "model": "tiny", "region": "eu"}
+    tenant = {"service": "chat", "model": "tiny", "region": "eu", "replica": "gateway"}
     assert found[series("tailwatch_requests_total", **own, outcome="ok")] == 103.0  # a 400 is answered as it should be
     assert found[series("tailwatch_requests_total", **own, outcome="error")] == 2.0
     assert found[series("tailwatch_requests_total", **own, outcome="timeout")] == 0.0

@@ -69,6 +69,9 @@ def total_outage(history: Sequence[ServiceTotals]) -> Outage:
         if _traffic(history):
             return Outage(Condition.TRUE, OutageReason.VANISHED, _since(history, _gone))
         return Outage(Condition.UNKNOWN, OutageReason.UNKNOWN, None)
+    if len(history) > 2 and _failing(history[-3], history[-1]):
+        # A few requests, and all of them fail: too few to wake somebody, and no sign of being well either.
+        return Outage(Condition.UNKNOWN, OutageReason.UNKNOWN, None)
     if history[-1].ok > history[-2].ok or history[-1].up > history[-2].up:
         return Outage(Condition.FALSE, OutageReason.SERVING, None)
     return Outage(Condition.UNKNOWN, OutageReason.UNKNOWN, None)

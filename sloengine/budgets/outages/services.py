@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,8 +20,8 @@ from sloengine.objectives.selection import Want
 from sloengine.rollups import queries as rollups
 
 UP = Measure(Reading.GAUGE, "target_up", noun="replicas")
-#: A source that could not be read for so long is blind; one slow answer is not.
-BLIND_AFTER = timedelta(seconds=60)
+#: A source that could not be read for so long is blind; one slow answer, or a restart, is not.
+BLIND_AFTER = timedelta(minutes=2)
 BLIND_CLEARS_AFTER = timedelta(seconds=60)
 
 
@@ -52,17 +52,27 @@ def totals(services: Sequence[Service], readings: Readings) -> dict[int, Service
 
 
 def outage_claims(
-    *, services: Sequence[Service], histories: Mapping[int, Sequence[ServiceTotals]], blind: bool
+    *, services: Sequence[Service], histories: Mapping[int, Sequence[ServiceTotals]], unread: Collection[int]
 ) -> list[Claim]:
-    """Two claims a service: it is out altogether, or a replica is out and users feel it. A blind source silences both."""
-    return [claim for service in services for claim in _of_service(service, histories.get(service.pk, ()), blind)]
+    """Two claims a service: it is out altogether, or a replica is out and users feel it.
+
+    Of the services in `unread` a source fails: that their metrics are missing says nothing then. What is read of them
+    still counts, and so does everything of the others.
+    """
+    return [
+        claim
+        for service in services
+        for claim in _of_service(service, histories.get(service.pk, ()), service.pk in unread)
+    ]
 
 
-def _of_service(service: Service, history: Sequence[ServiceTotals], blind: bool) -> list[Claim]:
+def _of_service(service: Service, history: Sequence[ServiceTotals], unread: bool) -> list[Claim]:
     whole = outage.total_outage(history)
     part, failed, counted, since = outage.replica_outage(history)
-    if blind:
-        whole, part = outage.Outage(Condition.UNKNOWN, outage.OutageReason.UNKNOWN, None), Condition.UNKNOWN
+    if unread:
+        part = Condition.UNKNOWN
+        if whole.reason is outage.OutageReason.VANISHED:
+            whole = outage.Outage(Condition.UNKNOWN, outage.OutageReason.UNKNOWN, None)
     if whole.condition is Condition.TRUE:
         part = Condition.UNKNOWN
     down, known = outage.replicas_down(history)
@@ -122,7 +132,7 @@ def is_blind(source: MetricSource, *, now: datetime) -> bool:
 
 
 def blind_claims(*, sources: Sequence[MetricSource], now: datetime) -> list[Claim]:
-    """One claim a source. While it cannot be read nothing is said about its services: that would be guessing."""
+    """One claim a source. While it cannot be read its services cannot vanish: that would be guessing."""
     return [_blind(source, now) for source in sources]
 
 

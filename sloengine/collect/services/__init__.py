@@ -7,6 +7,7 @@ from sloengine.collect.services.state import forget_states
 from sloengine.collect.services.ticks import collect_due, collect_reading, source_for
 from sloengine.rollups.queries.rows import forget_rows
 from sloengine.rollups.queries.slots import forget_slots
+from sloengine.rollups.queries.windows import forget_points
 from sloengine.rollups.services.rows import forget_partitions
 
 __all__ = ["collect_due", "collect_reading", "connect", "connect_configured", "forget", "look", "source_for"]
@@ -17,4 +18,5 @@ def forget() -> None:
     forget_states()
     forget_slots()
     forget_rows()
+    forget_points()
     forget_partitions()
