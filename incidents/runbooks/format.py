@@ -29,7 +29,8 @@ from typing import Any
 import yaml
 
 from incidents.diagnosis.conditions import BadConditionError, Test, parse_test
-from incidents.diagnosis.treefile import ACTIONS, Problem
+from incidents.diagnosis.treefile import ACTIONS
+from observability.core.documents import Problem
 
 SECTIONS = ("Symptom", "Why it happens", "Confirm and refute", "Mitigate now", "Root cause", "Harden")
 _SLUG = re.compile(r"^[a-z][a-z0-9-]*$")

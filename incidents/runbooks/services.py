@@ -11,10 +11,10 @@ from typing import Any
 from incidents.diagnosis.answers import ServiceSignals
 from incidents.diagnosis.queries import ServiceView
 from incidents.diagnosis.replay import from_json
-from incidents.diagnosis.treefile import Problem
 from incidents.response.models import Incident
 from incidents.runbooks import diagnostics
 from incidents.runbooks.format import Runbook, RunbookInvalidError, parse
+from observability.core.documents import Problem
 from sloengine.rollups import queries as rollups
 
 LIBRARY = Path(__file__).parent / "library"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from incidents.diagnosis.treefile import Problem, TreeInvalidError, parse
+from incidents.diagnosis.treefile import TreeInvalidError, parse
+from observability.core.documents import Problem
 
 GOOD = """\
 tree: small
