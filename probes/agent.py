@@ -304,7 +304,10 @@ class Agent:
             self._watches = fresh
             self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
             self._latency.keep({(target.service, target.label) for target in targets})
+            shown = {_own(target) for target in targets}  # one that was only renamed goes on under the same labels
             for target in gone:
+                if _own(target) in shown:
+                    continue
                 self._tally.drop("probe_scrape_seconds", _own(target))
                 for reason in (*REASONS, "internal"):
                     self._tally.drop("probe_scrape_failures_total", _reason(_own(target), reason))

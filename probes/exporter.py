@@ -6,11 +6,14 @@ import gzip
 import sys
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import BoundedSemaphore
 from typing import Any
 
 from probes.exposition import Samples, render
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+CONNECTIONS = 64  # at once, each with its thread; a scraper needs one, and who holds hundreds open scrapes nothing
 
 
 class PortTaken(OSError):
@@ -23,6 +26,7 @@ class Exporter(ThreadingHTTPServer):
 
     def __init__(self, *, host: str, port: int, samples: Callable[[], Samples]) -> None:
         self.samples = samples
+        self._places = BoundedSemaphore(CONNECTIONS)
         try:
             super().__init__((host, port), _Handler)
         except OSError as problem:
@@ -35,6 +39,22 @@ class Exporter(ThreadingHTTPServer):
         """A scraper that hangs up before the end is its own business; anything else is told as usual."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._places.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no more threads
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
     @property
     def url(self) -> str:

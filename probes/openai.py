@@ -10,7 +10,6 @@ from probes.canary import Completion
 from probes.config import Canary, Prompt
 from probes.sse import BrokenStream, Decoder
 
-
 LIMIT_BYTES = 16_000_000  # of one answer; 4096 tokens have two
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from incidents.response.times import Times, words
+from observability.core.words import percent
 
 CANNOT_TELL = "cannot tell"
 
@@ -66,6 +67,7 @@ class Facts:
     severity: str
     service: str
     leaf: str
+    leaf_title: str
     confidence: float | None
     runbook: str
     cause: str
@@ -110,8 +112,8 @@ def _head(facts: Facts) -> list[str]:
 
 
 def _summary(facts: Facts) -> list[str]:
-    confidence = "" if facts.confidence is None else f" (confidence {facts.confidence:.0%})"
-    diagnosis = f"{escape(facts.leaf)}{confidence}" if facts.leaf else "none"
+    confidence = "" if facts.confidence is None else f" (confidence {percent(facts.confidence, 0)})"
+    diagnosis = f"{escape(facts.leaf_title or facts.leaf)}{confidence}" if facts.leaf else "none"
     lines = [
         "## Summary",
         "",

@@ -75,6 +75,7 @@ def _facts(incident: Incident, timeline: list[TimelineEntry], impact: Impact, no
         severity=incident.severity_name,
         service=incident.service.name if incident.service else "",
         leaf=incident.leaf,
+        leaf_title=_text(document, "title"),
         confidence=incident.confidence,
         runbook=incident.runbook,
         cause=_text(document, "cause"),

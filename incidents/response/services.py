@@ -156,7 +156,7 @@ def resolve(
         _save(incident, now, "resolved_at", "resolved_reason", "mitigated_at", "quiet_since")
         _record(incident, TimelineKind.RESOLVED, Verb.RESOLVE, actor, now, {"reason": reason})
         paging.resolved(incident=incident, now=now)
-    _draft(incident, now)
+        _draft(incident, now)
     return incident
 
 

@@ -6,13 +6,16 @@ TAILWATCH_ALLOW_PRIVATE_OUTBOUND; the request then goes to the very address that
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -50,19 +53,29 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
     except httpx.InvalidURL as error:
         raise OutboundError(f"{url!r} is no address: {error}", permanent=True, sent=False) from error
     sent_headers = {**headers, "Host": parts.netloc.rpartition("@")[2]}
+    deadline = _Deadline()
+    # httpx bounds each read by itself: who sends a byte now and then would hold a worker for ever.
+    cut = threading.Timer(2 * timeout_seconds, deadline.cut)
+    cut.daemon = True
+    cut.start()
     try:
         with (
             httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False, verify=_tls()) as client,
             client.stream(
-                "POST", target, content=body, headers=sent_headers, extensions={"sni_hostname": host}
+                "POST",
+                target,
+                content=body,
+                headers=sent_headers,
+                extensions={"sni_hostname": host, "trace": deadline.see},
             ) as response,
         ):
             received, began = b"", time.perf_counter()
-            for chunk in response.iter_bytes():
-                received += chunk
-                # The status has come: a body that never ends, or drips, holds nobody up.
-                if len(received) >= LONGEST_ANSWER_BYTES or time.perf_counter() - began > timeout_seconds:
-                    break
+            # The status has come: a body that never ends, drips or breaks off holds nobody up and changes nothing.
+            with contextlib.suppress(httpx.HTTPError):
+                for chunk in response.iter_bytes():
+                    received += chunk
+                    if len(received) >= LONGEST_ANSWER_BYTES or time.perf_counter() - began > timeout_seconds:
+                        break
             return Answer(response.status_code, received[:LONGEST_ANSWER_BYTES], dict(response.headers))
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise OutboundError(f"{host}:{port} cannot be reached: {error}", permanent=False, sent=False) from error
@@ -70,6 +83,25 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
         raise OutboundError(
             f"{host}:{port} did not answer: {error or type(error).__name__}", permanent=False, sent=True
         ) from error
+    finally:
+        cut.cancel()
+
+
+class _Deadline:
+    """Knows the connection of a request, and cuts it from outside when the whole takes too long."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    def see(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore tells what it does: a connection made, then perhaps wrapped in TLS."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def cut(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it has ended by itself
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def checked_address(url: str) -> str:

@@ -62,6 +62,11 @@ def left(ratio: float | Decimal | None) -> str:
     return f"spent {1 - float(ratio):.3g}x"
 
 
+def factor(value: float) -> str:
+    """How many times: 20.13 -> '20.1', 984.6 -> '985', 12345.6 -> '12,346'."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def target(value: Decimal | float | None) -> str:
     """A target keeps all its nines: 0.9995 -> '99.95 %'."""
     if value is None:

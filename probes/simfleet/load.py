@@ -38,7 +38,7 @@ BOUNDS: dict[str, Sequence[float]] = {
 }
 #: The label of all replicas together; per-replica figures are kept for hours only, the past is older.
 REPLICA = "history"
-CANARY_SECONDS = 10.0
+CANARY_SECONDS = 15.0
 SIMILARITY, SIMILARITY_SPREAD = 0.973, 0.008
 _SAMPLES = 1_500
 _LEVELS = 9

@@ -9,7 +9,7 @@ from typing import Any
 from probes.simfleet import answers
 from probes.simfleet.config import FleetConfig, ServiceConfig
 
-CANARY_INTERVAL_SECONDS = 10
+CANARY_INTERVAL_SECONDS = 15
 _NUMBER = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?")
 
 

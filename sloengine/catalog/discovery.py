@@ -12,6 +12,7 @@ from probes.signals import PREFIX
 CONFIG_INFO = PREFIX + "config_info"
 #: As long as the columns are that hold labels.
 LONGEST = 200
+_NOT_STORED = dict.fromkeys((0x00, 0x1F), "\N{REPLACEMENT CHARACTER}")
 
 
 class Seen(NamedTuple):
@@ -53,8 +54,9 @@ def find(series: Iterable[Series]) -> Found:
 
 
 def storable(text: str, *, longest: int = LONGEST) -> str:
-    """As a column takes it: a NUL that some tenant has in its name must not stop the collecting of all."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:longest]
+    """As a column takes it, and without what divides the parts of a slot's key: a NUL that some tenant has in its name must not
+    stop the collecting of all."""
+    return text.translate(_NOT_STORED)[:longest]
 
 
 def _seen(labels: Mapping[str, str]) -> Seen:

@@ -4,6 +4,7 @@ A reading is the cumulative value of each series at a tick. Against the last val
 
     grown      what was added since the last value
     restarted  the value fell, or its process start moved: all it has since (what the old process counted unread is lost)
+    dipped     it fell by less than half, and its process start says that it is the same one: nothing, until it is past that value
     born       its process started after the reading before, or after its family was last read from this target, or the very
                process was read before without it (a first error): all it has
     returned   it was missing from one reading or more: what was added since the value before the gap
@@ -34,6 +35,8 @@ Positions = npt.NDArray[np.intp]
 
 #: A start this close to the last one is the same start: exporters derive it from an uptime and it trembles.
 SAME_START_SECONDS: Final = 1.0
+#: Two sums of the same floats in another order differ by less.
+ROUNDING: Final = 1e-9
 #: What a probe shows at a tick was scraped up to this long before: a process younger than the tick by less is unread too.
 PROBE_AGE_SECONDS: Final = 15.0
 
@@ -118,8 +121,9 @@ def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -
 
     readable = (now >= 0) & (now < MOST)
     first = np.isnan(last)
-    restarted = (now < last) | (np.abs(starts - last_start) > SAME_START_SECONDS)
-    amounts = np.where(restarted, now, now - last)
+    dipped = _dipped(now, last, same_process=np.abs(starts - last_start) <= SAME_START_SECONDS)
+    restarted = (now < last) & ~dipped | (np.abs(starts - last_start) > SAME_START_SECONDS)
+    amounts = np.where(restarted, now, np.where(dipped, 0.0, now - last))
     reasons = np.where(restarted, Reason.RESTARTED, Reason.GROWN).astype(np.int8)
     if readings.at is not None:
         reasons[(readings.seen[order.rows] < readings.at) & ~restarted] = Reason.RETURNED
@@ -133,7 +137,7 @@ def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -
 
     rows = order.rows[readable]
     kept_values, kept_starts, kept_seen = readings.values.copy(), readings.starts.copy(), readings.seen.copy()
-    kept_values[rows] = now[readable]
+    kept_values[rows] = np.where(dipped, last, now)[readable]
     kept_starts[rows] = np.where(np.isnan(starts), last_start, starts)[readable]
     kept_seen[rows] = at
     after = Readings(at=at, series=readings.series, values=kept_values, starts=kept_starts, seen=kept_seen, order=order,
@@ -149,6 +153,13 @@ def forget(readings: Readings, *, before: float) -> Readings:
     series = [one for one, kept in zip(readings.series, stay, strict=True) if kept]
     return restore(at=readings.at, series=series, values=readings.values[stay], starts=readings.starts[stay],
                    seen=readings.seen[stay])  # fmt: skip
+
+
+def _dipped(now: Floats, last: Floats, *, same_process: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which counters fell and yet did not restart: their process says that it is the same and has lost less than half (a second
+    Prometheus answered, which lags a scrape behind), or a float sum was added up in another order. 1000, 998, 1003 counts 3."""
+    fell = (now < last) & (last > 0)
+    return fell & ((same_process & (now > last / 2)) | (now > last * (1 - ROUNDING)))
 
 
 def _born(readings: Readings, order: Order, *, starts: Floats) -> npt.NDArray[np.bool_]:

@@ -21,6 +21,7 @@ class CostReason(StrEnum):
     USUAL = "its use is usual"
     IMMATERIAL = "the departure is too small to matter"
     LITTLE_HISTORY = "there is too little history"
+    STOPPED = "it uses nothing while others do"
     NO_DATA = "there is no data"
 
 
@@ -39,6 +40,7 @@ class Rules:
     noises: float = 5.0  # how many MADs (scaled to standard deviations) above the median
     least_noise: float = 0.12  # of the log ratio: even a steady tenant moves by 12 %
     least_factor: float = 1.8
+    least_growth: float = 1.25  # of its own tokens: that others use less is no excess of this one
     least_usd_per_hour: float = 5.0
     least_tokens_per_hour: float = 50_000.0  # where no price is known
 
@@ -84,18 +86,21 @@ def judge(
     """
     rules = rules or Rules()
     busy = [bucket for bucket in history if bucket.tokens > 0 and _others(bucket) > 0]
-    if not recent or sum(bucket.tokens for bucket in recent) <= 0:
+    now = _sum(recent)
+    if now.tokens <= 0 and now.others_tokens > 0:
+        return Departure(CostReason.STOPPED)
+    if now.tokens <= 0 or _others(now) <= 0:
         return Departure(CostReason.NO_DATA)
     if len(busy) < rules.least_history:
         return Departure(CostReason.LITTLE_HISTORY)
     usual = np.array([math.log(bucket.tokens / _others(bucket)) for bucket in busy])
     level = float(np.median(usual))
-    now = _sum(recent)
     noise = max(1.4826 * float(np.median(np.abs(usual - level))), rules.least_noise, _chance(busy, now))
     factor = now.tokens / _others(now) / math.exp(level)
     noises = math.log(factor) / noise
     found = _figures(busy, now, len(recent), factor, noises, bucket_seconds, usd_per_1k, usd_per_1k_before)
-    if noises < rules.noises or factor < rules.least_factor:
+    grown = now.tokens / len(recent) >= rules.least_growth * float(np.median([bucket.tokens for bucket in busy]))
+    if noises < rules.noises or factor < rules.least_factor or not grown:
         return replace(found, reason=CostReason.USUAL)
     return replace(found, reason=CostReason.DEPARTED if _matters(found, rules) else CostReason.IMMATERIAL)
 
@@ -117,8 +122,8 @@ def _figures(
     size_before = float(
         np.median([bucket.tokens / bucket.requests for bucket in history if bucket.requests > 0] or [math.nan])
     )
-    size_now = now.tokens / now.requests if now.requests > 0 else math.nan
-    size_ratio = size_now / size_before if size_before > 0 else None
+    # Tokens of requests that have not ended yet have no size: None, since NaN cannot be stored.
+    size_ratio = now.tokens / now.requests / size_before if now.requests > 0 and size_before > 0 else None
     price_ratio = usd_per_1k / before_price if usd_per_1k is not None and before_price else None
     requests_ratio = factor / size_ratio if size_ratio else None
     return Departure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from sloengine.cost.prices import ANY, price_at
 from sloengine.cost.queries import UNKNOWN_TENANT, price_rows
 from sloengine.rollups import queries as rollups
 
+log = logging.getLogger(__name__)
+
 BUCKET_SECONDS = 300
 BUCKET = timedelta(seconds=BUCKET_SECONDS)
 #: The usual level is that of so many hours; a departure that lasts as long is the new usual.
@@ -48,8 +51,17 @@ def evaluate_costs(*, now: datetime) -> int:
             newest = rollups.newest(service=service)
             until = boundary(newest, slice_seconds=BUCKET_SECONDS) if newest is not None else None
             if until is not None and until != cursors.get(service.pk):
-                judged += _evaluate(service, until=until, now=now)
+                judged += _guarded(service, until=until, now=now)
     return judged
+
+
+def _guarded(service: Service, *, until: datetime, now: datetime) -> int:
+    """What breaks in one service is logged and tried again; the others are judged all the same."""
+    try:
+        return _evaluate(service, until=until, now=now)
+    except Exception:
+        log.exception("the usage of service %s could not be judged", service.pk)
+        return 0
 
 
 @transaction.atomic

@@ -155,11 +155,12 @@ def table_rest(rows: Sequence[SloRow]) -> str:
 def page_headline(row: SloRow, windows: Sequence[WindowRow]) -> str:
     """'chat, Time to first token: burning 20.1 times too fast.'"""
     name = f"{row.service}, {row.title}"
-    burning = [window.burn_short for window in windows if window.reason == "burning" and window.burn_short is not None]
+    # By the long window of the fastest tier: the number that its incident is called by.
+    burning = [window.burn_long for window in windows if window.reason == "burning" and window.burn_long is not None]
     if row.left is None:
         return f"{name}: no data to judge it."
     if burning:
-        return f"{name}: burning {max(burning):.3g} times too fast."
+        return f"{name}: burning {words.factor(burning[0])} times too fast."
     if row.left <= 0:
         return f"{name}: the budget is {words.left(row.left)}."
     return f"{name}: {words.percent(row.left)} of the budget is left."

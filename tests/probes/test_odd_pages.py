@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 import urllib.request
-from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import pytest
 
 from probes import assertions, gpu, openai
-from probes.agent import Agent
+from probes.agent import Agent, ScrapeFailed
 from probes.assertions import Assertion
 from probes.canary import Completion
 from probes.cards import STALE_SECONDS
@@ -94,9 +95,23 @@ def test_an_answer_that_cannot_be_judged_costs_no_other_its_turn(monkeypatch: py
 def test_an_endless_answer_is_cut_off() -> None:
     reader = openai.Reader()
     chunk = b"data: " + json.dumps({"choices": [{"text": "x" * 1000}]}).encode() + b"\n\n"
+    for _ in range(openai.LIMIT_BYTES // len(chunk)):
+        reader.feed(chunk, at=0.1)
     with pytest.raises(BrokenStream, match="more than"):
-        for _ in range(openai.LIMIT_BYTES // len(chunk) + 2):
-            reader.feed(chunk, at=0.1)
+        reader.feed(chunk, at=0.1)
+
+
+def test_a_target_that_was_only_renamed_keeps_its_count_of_failures() -> None:
+    memory = Memory(**{"chat-0": page(), "other": ScrapeFailed("connect", "refused")})
+    memory.targets = (replace(CHAT, replica="r1"),)
+    watched = agent(memory, targets_url="http://fleet/targets")
+    watched.tick(START)
+    watched.tick(START + 15)
+    memory.targets = (replace(CHAT, name="other", replica="r1"),)
+    for number in (2, 3, 4):
+        watched.tick(START + 15 * number)
+    failures = {one.label("reason"): v for one, v in watched.samples().items() if "scrape_failures" in one.name}
+    assert failures == {"connect": 3.0, "timeout": 0.0, "status": 0.0, "malformed": 0.0}
 
 
 class Stuck:
@@ -110,12 +125,12 @@ class Stuck:
         return gpu.Machine("ok", (gpu.GpuReading("GPU-1", {"utilisation_ratio": 0.5}),))
 
 
-class Held:
+class Held(Executor):
     """An executor that runs what it is given until it is held, and nothing after that."""
 
     held = False
 
-    def submit(self, work: Callable[[], None]) -> Future[None]:
+    def submit(self, work, /, *more, **named):
         if not self.held:
             work()
         return Future()
@@ -128,7 +143,7 @@ def test_a_driver_that_hangs_shows_no_old_values() -> None:
         Memory(),
         started=START,
         executor=executor,
-        gpus=Stuck(),  # type: ignore[arg-type]
+        gpus=Stuck(),
     )
     utilisation = series(
         "tailwatch_gpu_utilisation_ratio", gpu="GPU-1", region="unknown", replica="unjoined", service="unknown"
@@ -148,4 +163,22 @@ def test_a_label_that_is_no_text_does_not_take_the_page_down() -> None:
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         with urllib.request.urlopen(f"{exporter.url}/metrics", timeout=5) as answer:
             assert b'replica="half ? a pair"' in answer.read()
+        exporter.shutdown()
+
+
+def test_connections_that_ask_nothing_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("probes.exporter.CONNECTIONS", 3)
+    with Exporter(host="127.0.0.1", port=0, samples=dict) as exporter, ExitStack() as idle:
+        threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        address = "127.0.0.1", exporter.server_port
+        held = [idle.enter_context(socket.create_connection(address, timeout=5)) for _ in range(3)]
+        with socket.create_connection(address, timeout=5) as one_too_many:
+            assert one_too_many.recv(1) == b""
+        held[0].close()
+        for _ in range(100):
+            with suppress(OSError), urllib.request.urlopen(f"{exporter.url}/healthz", timeout=5) as answer:
+                assert answer.read() == b"ok\n"
+                break
+        else:
+            pytest.fail("the place of the connection that ended was not given on")
         exporter.shutdown()

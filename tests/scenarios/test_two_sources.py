@@ -91,7 +91,7 @@ def test_both_sources_count_the_same_through_growth_an_outage_and_a_restart(prob
     request.addfinalizer(prometheus.close)
     request.addfinalizer(direct.close)
     kept = {"direct": Readings(), "prometheus": Readings()}
-    counted = {"direct": Counter(), "prometheus": Counter()}
+    counted: dict[str, Counter[str]] = {"direct": Counter(), "prometheus": Counter()}
 
     def count():
         for name, samples in zip(kept, both(direct, prometheus), strict=True):

@@ -142,7 +142,9 @@ def _cut(rows: QuerySet[Row], filters: Filters) -> tuple[list[Row], str, str]:  
 def _incident_headline(rows: tuple[IncidentRow, ...], filters: Filters, older: str) -> str:
     noun = {"": "not resolved", "all": "in all states"}.get(filters.state, filters.state)
     many = f"{len(rows)} or more" if older or filters.page > 1 else str(len(rows) or "No")
-    return f"{many} incident{'' if many == '1' else 's'}" + (f" for “{filters.q}”" if filters.q else f" {noun}")
+    what = f"SEV{filters.severity} incident" if filters.severity else "incident"
+    where = f" of {filters.service}" if filters.service else ""
+    return f"{many} {what}{'' if many == '1' else 's'}{where}" + (f" for “{filters.q}”" if filters.q else f" {noun}")
 
 
 def pages(*, organisation: Organisation, filters: Filters) -> Listing[Page]:

@@ -82,6 +82,9 @@ def _of_service(service: Service, history: Sequence[ServiceTotals], unread: bool
         end = datetime.fromtimestamp(history[-1].at, UTC)
         return {
             "scope": scope,
+            "summary": f"{service.slug} is out"
+            if scope == "service"
+            else f"{service.slug} has lost {down} of {known} replicas",
             "indicator": str(Indicator.AVAILABILITY),
             "tier": "page",
             "bad": bad,

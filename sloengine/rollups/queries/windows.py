@@ -95,23 +95,23 @@ def points(
     lie on the same instants pays for the new ones alone.
     """
     step = timedelta(seconds=step_seconds)
-    ends = [start + step * i for i in range(1, math.ceil((end - start) / step) + 1)]
+    steps = [(start + step * i, min(start + step * (i + 1), end)) for i in range(math.ceil((end - start) / step))]
     past = min((head.last_tick for head in heads(service)), default=start)
     name = (connection.settings_dict["NAME"], service.pk, family, quantile)
     known: dict[datetime, float | None] = {}
-    for after in () if where else ends:
-        kept = _cache.get((*name, after - step, after))
+    for before, after in () if where else steps:
+        kept = _cache.get((*name, before, after))
         if kept is not None:
             known[after] = kept
     bare, part = _family(family)
-    left = [after for after in ends if after not in known]
-    rows = _Rows(service, bare, {*left, *(after - step for after in left)}, scope=_scope((), where), where=where)
-    for after in left:
-        deltas, edges = rows.between(after - step, after)
+    left = [(before, after) for before, after in steps if after not in known]
+    rows = _Rows(service, bare, {edge for one in left for edge in one}, scope=_scope((), where), where=where)
+    for before, after in left:
+        deltas, edges = rows.between(before, after)
         value = known[after] = _value(deltas, edges, part=part, q=quantile)
         if value is not None and after <= past and not where:
-            _keep((*name, after - step, after), value)
-    return [Point(min(after, end), known[after]) for after in ends]
+            _keep((*name, before, after), value)
+    return [Point(after, known[after]) for _, after in steps]
 
 
 def forget_points() -> None:

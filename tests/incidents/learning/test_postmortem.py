@@ -17,6 +17,7 @@ FACTS = Facts(
     severity="SEV2",
     service="Chat",
     leaf="traffic-spike",
+    leaf_title="Traffic spike",
     confidence=0.86,
     runbook="traffic-spike",
     cause="More requests arrive than the replicas can start.",
@@ -125,7 +126,7 @@ def test_what_went_badly_is_asked_about(changed: dict[str, object], read: str) -
 
 def test_an_incident_of_which_nothing_is_known_still_gives_a_draft() -> None:
     bare = replace(
-        FACTS, headline="", service="", leaf="", confidence=None, runbook="", cause="", refuted_by="", commander="",
+        FACTS, headline="", service="", leaf="", leaf_title="", confidence=None, runbook="", cause="", refuted_by="", commander="",
         resolved_reason="", times=Times(None, None, None, None), path=[], rivals=[], timeline=[],
         impact=Impact(None, None, None, None, ()), simulated=True,
     )  # fmt: skip

@@ -101,6 +101,27 @@ def test_a_body_that_drips_for_ever_holds_nobody_up() -> None:
     assert outcome.accepted
 
 
+def test_headers_that_drip_for_ever_hold_nobody_up() -> None:
+    enough = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for number in range(250):
+            connection.sendall(b"X-%d: 1\r\n" % number)
+            if enough.wait(0.02):
+                return
+
+    with receiver(drip) as url:
+        outcome = base.post(transport=outbound.post, url=url, body=b"", headers={}, timeout_seconds=0.2)
+        enough.set()
+    assert (outcome.status_code, outcome.permanent, outcome.arrived) == (None, False, None)
+
+
+def test_a_status_whose_body_never_comes_is_an_answer_and_no_second_page() -> None:
+    outcome = sent_to(says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"))
+    assert outcome.accepted
+
+
 def test_nobody_listens_so_it_has_not_arrived() -> None:
     outcome = base.post(transport=outbound.post, url="http://127.0.0.1:9/", body=b"", headers={}, timeout_seconds=5)
     assert (outcome.status_code, outcome.permanent, outcome.arrived) == (None, False, False)

@@ -20,10 +20,11 @@ def drawn(diagnosis: dict[str, Any]) -> ET.Element:
     return ET.fromstring(tree_svg.draw(diagnosis).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
 
 
-def boxes(svg: ET.Element) -> list[tuple[float, float, float, float]]:
+def boxes(svg: ET.Element) -> list[tuple[float, ...]]:
+    """(x, y, width, height) of each box."""
     return [
         tuple(float(rect.get(name, "")) for name in ("x", "y", "width", "height")) for rect in svg.iter(f"{SPACE}rect")
-    ]  # type: ignore[misc]
+    ]
 
 
 def test_every_question_and_leaf_is_drawn_once() -> None:

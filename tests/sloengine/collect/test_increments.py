@@ -47,6 +47,24 @@ def test_a_fallen_counter_restarted_and_counts_what_it_has() -> None:
     assert play({OK: 100}, {OK: 7})[1] == {OK: (7, Reason.RESTARTED)}
 
 
+def test_a_dip_of_a_process_that_is_the_same_counts_nothing_twice() -> None:
+    """Behind one address two Prometheus servers answer in turn, one a scrape behind the other."""
+    steps = play(*({OK: value, START: 500} for value in (1000, 998, 1003, 400, 410)))
+    assert [step[OK] for step in steps[1:]] == [
+        (0, Reason.GROWN), (3, Reason.GROWN), (400, Reason.RESTARTED), (10, Reason.GROWN),
+    ]  # fmt: skip
+    assert play({OK: 1000}, {OK: 998})[1] == {OK: (998, Reason.RESTARTED)}  # nobody says which process
+
+
+def test_a_sum_that_was_added_up_in_another_order_has_not_restarted() -> None:
+    total = series("tailwatch_ttft_seconds_sum", service="chat", replica="chat-0")
+    one, other = 0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1
+    assert other < one
+    assert play({total: one}, {total: other}, {total: one + 1})[1:] == [
+        {total: (0, Reason.GROWN)}, {total: (pytest.approx(1), Reason.GROWN)},
+    ]  # fmt: skip
+
+
 def test_a_moved_process_start_is_a_restart_even_where_the_value_passed_the_old_one() -> None:
     assert play({OK: 100, START: 500}, {OK: 120, START: 1010})[1][OK] == (120, Reason.RESTARTED)
 

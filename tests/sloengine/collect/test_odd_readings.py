@@ -75,6 +75,16 @@ def test_labels_that_no_column_holds_are_kept_as_far_as_they_go(source: MetricSo
     assert counted("requests_total", last=1) == 3 + (0 if name == "service" else 5)
 
 
+def test_a_label_that_reads_as_two_is_one_label(source: MetricSource) -> None:
+    mine = {"service": "chat", "replica": "gateway"}
+    two = series("tailwatch_requests_total", **mine, tenant="a", version="2")
+    one = series("tailwatch_requests_total", **mine, tenant="a\x1fversion=2")
+    for number in range(2):
+        collect(source, number, {one: 1.0 * number, two: 10.0 * number})
+    assert counted("requests_total", last=1) == 11
+    assert counted("requests_total", last=1, tenant="a") == 10
+
+
 def test_a_family_with_an_endless_name_feeds_nothing(source: MetricSource) -> None:
     collect(source, 0, {COUNT: 1.0, series(f"tailwatch_{'x' * 300}_total", service="chat"): 1.0})
     assert not Slot.objects.filter(family__startswith="xxx").exists()

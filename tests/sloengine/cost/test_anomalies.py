@@ -77,7 +77,7 @@ def test_the_only_tenant_of_a_service_may_spike_in_requests_but_not_in_length():
     ("history", "recent", "reason"),
     [
         (day(), [], CostReason.NO_DATA),
-        (day(), [Bucket(0, 0, 100, 1)], CostReason.NO_DATA),
+        (day(), [Bucket(0, 0, 100, 1)], CostReason.STOPPED),
         (day()[:2], [Bucket(1e6, 100, 1e4, 100)], CostReason.LITTLE_HISTORY),
         ([Bucket(4, 100, 8, 200)] * 12, [Bucket(40, 100, 8, 200)] * 2, CostReason.IMMATERIAL),
         ([Bucket(400, 1, 80000, 200)] * 12, [Bucket(1200, 1, 80000, 200)] * 2, CostReason.USUAL),

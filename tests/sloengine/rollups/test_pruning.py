@@ -103,3 +103,12 @@ def test_a_table_of_the_callers_own_is_no_rollup_table() -> None:
         )
         cursor.execute("SELECT 'public.sloengine_rollup_finest_20310101t10'::regclass::text")
         assert cursor.fetchone() == ("sloengine_rollup_finest_20310101t10",)
+
+
+def test_the_last_step_of_a_chart_ends_where_the_chart_does(source: MetricSource) -> None:
+    for number in range(5):
+        collect(source, number * TICK, {GATEWAY: 30.0 * number if number < 4 else 1000.0})
+    chat = Service.objects.get(slug="chat")
+    end = NOW + 3 * TICK
+    found = queries.points(service=chat, family="requests_total", start=NOW, end=end, step_seconds=60)
+    assert [(point.at, point.value) for point in found] == [(NOW + 2 * TICK, 1.0), (end, 1.0)]
