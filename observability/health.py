@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Min
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from kombu.exceptions import OperationalError
 
@@ -154,7 +154,13 @@ def own_samples(*, now: datetime) -> Samples:
     )
     ages = {
         "oldest_due_page": due["oldest"],
-        "evaluation": EvaluationCursor.objects.aggregate(last=Max("tick"))["last"],
+        # Of the organisation that is furthest behind: where one cannot be evaluated, nobody watches it.
+        "evaluation": EvaluationCursor.objects.filter(
+            organisation__metric_sources__enabled=True
+        ).aggregate(last=Min("tick"))["last"],
+        "oldest_unread_finding": Finding.objects.filter(state=FindingState.FIRING, alert=None).aggregate(
+            oldest=Min("changed_at")
+        )["oldest"],
         "collected_tick": MetricSource.objects.filter(enabled=True).aggregate(last=Min("last_tick"))["last"],
     }
     for part, at in Heartbeat.objects.filter(part__in=WORKERS).values_list("part", "at"):

@@ -114,6 +114,9 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
         port=port,
     )
     _once(file, "targets", (target.name for target in config.targets))
+    for kind in ("engine", "gateway"):  # two that are labelled alike would overwrite each other's series
+        alike = [target for target in config.targets if target.kind == kind]
+        _once(file, "targets", (f"{kind} {target.service}/{target.label}" for target in alike))
     if not config.targets and config.targets_url is None and not config.canaries and config.gpu == "off":
         top["targets"].wrong("at least one target, a targets_url, a canary or gpu: auto")
     return config

@@ -108,3 +108,17 @@ def test_metrics_leave_out_the_age_of_what_is_not_there(frozen_now: datetime) ->
         series("tailwatch_failing_sources"): 0.0,
         series("tailwatch_worker_fast_heartbeat_age_seconds"): 4.0,
     }
+
+
+def test_an_organisation_that_is_not_evaluated_shows_although_others_are(frozen_now: datetime) -> None:
+    for minutes in (1, 30):
+        organisation = factories.make_organisation()
+        factories.make_source(organisation)
+        factories.make_source(organisation)
+        EvaluationCursor.objects.create(organisation=organisation, tick=NOW - timedelta(minutes=minutes))
+    gone = factories.make_organisation()
+    EvaluationCursor.objects.create(organisation=gone, tick=NOW - timedelta(days=9))
+    factories.make_finding(factories.make_service(gone), now=NOW - timedelta(minutes=2))
+    samples = health.own_samples(now=NOW)
+    assert samples[series("tailwatch_evaluation_age_seconds")] == 1800
+    assert samples[series("tailwatch_oldest_unread_finding_age_seconds")] == 120

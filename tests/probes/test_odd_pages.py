@@ -102,7 +102,8 @@ def test_an_endless_answer_is_cut_off() -> None:
 
 
 def test_a_target_that_was_only_renamed_keeps_its_count_of_failures() -> None:
-    memory = Memory(**{"chat-0": page(), "other": ScrapeFailed("connect", "refused")})
+    memory = Memory(**{"chat-0": page()})
+    memory.pages["other"] = ScrapeFailed("connect", "refused")
     memory.targets = (replace(CHAT, replica="r1"),)
     watched = agent(memory, targets_url="http://fleet/targets")
     watched.tick(START)

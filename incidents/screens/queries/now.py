@@ -11,7 +11,7 @@ from django.db.models import Prefetch
 
 from incidents.demo.queries import Reveal, last_break
 from incidents.oncall.models import EscalationPolicy, Responder
-from incidents.paging.models import EscalationStep, Page
+from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from incidents.screens import board as pure
@@ -267,16 +267,22 @@ def recent_changes(*, organisation: Organisation, now: datetime) -> tuple[pure.C
 
 
 def watches(*, organisation: Organisation) -> tuple[pure.Watch, ...]:
-    """Who is on call, policy by policy."""
-    people = Prefetch("responders", Responder.objects.filter(user__is_active=True).select_related("user"))
+    """Who is on call, policy by policy; who has no pager is marked, since a page would not reach them."""
+    reached = set(PagerEndpoint.objects.filter(organisation=organisation, enabled=True).values_list("user", flat=True))
+    members = Responder.objects.filter(user__is_active=True, user__memberships__organisation=organisation)
+    people = Prefetch("responders", members.select_related("user"))
     policies = (
         EscalationPolicy.objects.filter(organisation=organisation).prefetch_related(people).order_by("name", "pk")
     )
     return tuple(
         watch
         for policy in policies
-        if (watch := watch_of(policy.name, [str(place.user) for place in policy.responders.all()]))
+        if (watch := watch_of(policy.name, [_named(place, reached) for place in policy.responders.all()]))
     )
+
+
+def _named(place: Responder, reached: set[int]) -> str:
+    return str(place.user) if place.user_id in reached else f"{place.user} (no pager)"
 
 
 def watch_of(policy: str, people: list[str]) -> pure.Watch | None:

@@ -45,7 +45,8 @@ def test_every_kind_reads_as_something_without_a_payload() -> None:
         ("burn", "ticket", Severity.SEV3),
         ("shift", "ticket", Severity.SEV4),
         ("cost", "ticket", Severity.SEV4),
-        ("blind", "page", Severity.SEV4),
+        ("blind", "page", Severity.SEV2),
+        ("blind", "ticket", Severity.SEV4),
     ],
 )
 def test_opening_severities(kind: str, urgency: str, severity: Severity) -> None:

@@ -52,6 +52,19 @@ def test_how_a_service_stands(fires: list[Fire], requests: float | None, objecti
     assert board.standing(fires=fires, requests=requests, has_objectives=objectives) == said
 
 
+def test_the_newest_minute_warns_before_the_verdict_and_never_calls_it_burning() -> None:
+    slow = board.Glimpse("p95", 4.9, 0.25)
+
+    def said(*fires: Fire, newest: board.Glimpse = slow, requests: float | None = 100.0) -> Standing:
+        return board.standing(fires=fires, requests=requests, has_objectives=True, newest=[newest])
+
+    assert said() == Standing(Kind.WARN, "p95 4.9 s, over 250 ms goal")
+    assert said(newest=board.Glimpse("p95", 0.25, 0.25)) == Standing(Kind.OK, "in budget")
+    assert said(SMOULDERS) == Standing(Kind.WARN, "p95 4.9 s, over 250 ms goal")
+    assert said(BURNS) == Standing(Kind.BURN, "burning 20.1x")
+    assert said(requests=None) == Standing(Kind.NO_DATA, "no data")
+
+
 @pytest.mark.parametrize(
     ("kinds", "incidents", "said"),
     [

@@ -97,6 +97,7 @@ def test_every_request_failing_pages_within_two_ticks(world):
     assert world.until(lambda: bool(world.firing("outage/chat/service")), failed=50) <= 1
     (finding,) = world.firing("outage")
     assert (finding.severity, finding.evidence["signal"]) == ("page", "all_fail")
+    assert finding.evidence["summary"] == "chat is out"
     world.minutes(2, failed=50)
     assert Finding.objects.filter(kind="outage").count() == 1
     assert world.until(lambda: not world.firing("outage"), good=100) <= 6
@@ -149,4 +150,5 @@ def test_a_dead_replica_that_users_feel_is_named(world):
     (finding,) = world.firing("outage/chat/replica")
     assert finding.evidence["replicas"] == ["chat-9"]
     assert (finding.evidence["replicas_down"], finding.evidence["replicas_known"]) == (1, 3)
+    assert finding.evidence["summary"] == "chat has lost 1 of 3 replicas"
     assert finding.evidence["impact_start"] <= (world.now - 3 * TICK).isoformat()
