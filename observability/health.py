@@ -155,9 +155,9 @@ def own_samples(*, now: datetime) -> Samples:
     ages = {
         "oldest_due_page": due["oldest"],
         # Of the organisation that is furthest behind: where one cannot be evaluated, nobody watches it.
-        "evaluation": EvaluationCursor.objects.filter(
-            organisation__metric_sources__enabled=True
-        ).aggregate(last=Min("tick"))["last"],
+        "evaluation": EvaluationCursor.objects.filter(organisation__metric_sources__enabled=True).aggregate(
+            last=Min("tick")
+        )["last"],
         "oldest_unread_finding": Finding.objects.filter(state=FindingState.FIRING, alert=None).aggregate(
             oldest=Min("changed_at")
         )["oldest"],

@@ -95,7 +95,9 @@ def count_findings(kinds: frozenset[str], indicators: frozenset[str] | None = No
 
     def read(view: View) -> Answer:
         found = chosen(view)
-        detail = "; ".join(dict.fromkeys(one.objective if one.kind == "burn" else one.reason for one in found))
+        detail = "; ".join(
+            dict.fromkeys(one.objective if one.kind == "burn" else one.reason.removesuffix(".") for one in found)
+        )
         return answer(view, float(len(found)), "findings", detail=detail)
 
     return read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import nh3
 from markdown_it import MarkdownIt
 
@@ -13,6 +15,7 @@ _TAGS = {
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 
 
+@lru_cache(maxsize=1024)
 def render(markdown: str) -> str:
     """`**now**` -> `<p><strong>now</strong></p>`. Raw HTML is shown as text; links keep http, https, mailto and relative."""
     html: str = _MARKDOWN.render(markdown)

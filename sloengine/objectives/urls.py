@@ -8,5 +8,5 @@ from sloengine.objectives import views
 
 urlpatterns = [
     path("slos/", views.slos, name="slos"),
-    path("slos/<str:service>/<slug:slug>/", views.slo, name="slo"),
+    path("slos/<path:service>/<slug:slug>/", views.slo, name="slo"),
 ]

@@ -14,6 +14,8 @@ from observability.celery import app
 from observability.core.models import Heartbeat
 from observability.health import Part, State
 from probes.exposition import Parser, series
+from sloengine.budgets.models import EvaluationCursor
+from tests import factories
 from tests.conftest import NOW
 from tests.servers import free_port
 

@@ -57,6 +57,7 @@ def test_a_configuration_is_read_whole():
         ("kind: gateway", "kind: gatway", "targets[1].kind", "one of engine, gateway, gpu"),
         ('"http://10.0.0.1:8000/metrics"', "10.0.0.1", "targets[0].url", "a URL with http:// or https://"),
         ("name: gateway", "name: chat-0", "targets", "each name once"),
+        ("kind: gateway", "replica: chat-0", "targets", "each name once"),
         ("name: gateway", "nam: gateway", "targets[1]", "only name"),
         ("scrape_interval_seconds: 5", "scrape_interval_seconds: 0", "scrape_interval_seconds", "a number from 1 to 300"),
         ("scrape_interval_seconds: 5", "scrape_intervall: 5", "(whole file)", "only targets"),

@@ -207,7 +207,7 @@ def _timed(copy: Copy, transport: base.Transport) -> tuple[Copy, Outcome, float]
             url=copy.url,
             secret=copy.secret,
             body=copy.body,
-            dedup_key=copy.page.dedup_key,
+            page_key=f"{copy.page.dedup_key}-{copy.page.pk}",
             at=copy.at,
             transport=transport,
         )

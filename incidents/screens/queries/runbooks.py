@@ -13,6 +13,7 @@ from incidents.runbooks import services
 from incidents.runbooks.format import Kind, Runbook, Step
 from incidents.runbooks.rendering import render
 from observability.core.models import Organisation
+from observability.core.templatetags.tailwatch import asked
 
 USED_IN = 8
 
@@ -81,7 +82,7 @@ def _check(step: Step, ran: Mapping[str, Any] | None) -> CheckStep:
         return CheckStep(render(lead + step.text), "", "")
     verdict = str(ran["verdict"])
     return CheckStep(
-        render(f"{step.text}\n\n*{ran.get('sentence', '')}; expected {ran.get('expected', '')}*"),
+        render(f"{step.text}\n\n*{ran.get('sentence', '')}; expected {asked(ran.get('expected', ''))}*"),
         SHAPES.get(verdict, "nodata"),
         verdict,
     )

@@ -114,6 +114,12 @@ def quantity(evidence: dict[str, Any]) -> str:
 
 
 @register.filter
+def asked(threshold: str) -> str:
+    """A threshold without the unit that its sentence says already: '> 0 count' -> '> 0'."""
+    return str(threshold or "").removesuffix(" count").removesuffix(" cosine")
+
+
+@register.filter
 def state_kind(severity: int) -> str:
     """SEV 1 and 2 burn, 3 warns, 4 and 5 are quiet."""
     return "burn" if severity <= 2 else "warn" if severity == 3 else "muted"

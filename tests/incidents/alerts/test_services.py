@@ -68,7 +68,9 @@ def test_a_page_finding_opens_an_incident_diagnoses_it_and_pages(chat: Service) 
 
 def test_the_title_is_the_short_line_of_the_evidence(chat: Service) -> None:
     summary = f"{chat.name} is burning its first-token budget 53 times too fast"
-    factories.make_finding(chat, reason="chat burns its budget 53 times too fast over 1 h.", evidence={"summary": summary})
+    factories.make_finding(
+        chat, reason="chat burns its budget 53 times too fast over 1 h.", evidence={"summary": summary}
+    )
     services.pull_findings(now=NOW)
     assert Incident.objects.get().title == summary
     assert Alert.objects.get().title == "chat burns its budget 53 times too fast over 1 h."

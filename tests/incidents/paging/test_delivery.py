@@ -33,7 +33,8 @@ def test_a_page_reaches_the_receiver_signed_and_is_written_down(world: World) ->
     header = received.headers["x-tailwatch-signature"]
     good = verify(secret=secret, body=received.body, header=header, now=int(NOW.timestamp()))
     assert good is SignatureVerdict.GOOD
-    assert received.headers["idempotency-key"] == received.message["dedup_key"] == "tailwatch-acme-INC-1"
+    assert received.message["dedup_key"] == "tailwatch-acme-INC-1"
+    assert received.headers["idempotency-key"] == f"tailwatch-acme-INC-1-{received.message['page']}"
     assert (received.message["kind"], received.message["repeated"], received.message["attempt"]) == ("opened", False, 1)
     assert received.message["links"]["acknowledge"].startswith("http://127.0.0.1:8000/ack/")
     page = Page.objects.get()

@@ -12,7 +12,6 @@ from django.test import Client
 from incidents.oncall.models import Responder
 from incidents.paging import services
 from incidents.paging.models import AckLink, Page, PagerEndpoint
-from incidents.paging.pagers import base
 from incidents.response import services as response
 from incidents.response.models import Incident
 from observability.core import outbound, permissions
@@ -195,5 +194,14 @@ def test_what_is_open_anew_under_another_number_cannot_be_reopened(world: World)
         response.reopen(incident=old, actor=actor, now=at(2))
 
 
-def test_retry_after_is_bounded_where_it_is_read() -> None:
-    assert base._retry_after({"Retry-After": "9" * 400}) is not None
+def test_a_receiver_that_keeps_to_idempotency_keys_drops_copies_and_no_other_message(world: World) -> None:
+    """Both phones may hang on one gateway; an escalation or a resolution under the key of the first page would be lost."""
+    incident = world.incident()
+    services.deliver_due(now=NOW)
+    services.escalate_due(now=at(300))
+    services.deliver_due(now=at(300))
+    response.resolve(incident=incident, actor=permissions.system(world.organisation), now=at(400))
+    services.deliver_due(now=at(400))
+    received = [*world.phone_of_ana.received, *world.phone_of_ben.received]
+    assert len({one.headers["idempotency-key"] for one in received}) == len(received) == 4
+    assert len({one.message["dedup_key"] for one in received}) == 1

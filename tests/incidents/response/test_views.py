@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from incidents.paging.models import Page
+from incidents.paging.models import Page, PagerEndpoint
 from incidents.response.models import Incident, TimelineEntry
 from observability.core.models import AuditEntry, Role, User
 from tests import worlds
@@ -281,3 +281,10 @@ def test_logout_is_a_post(as_role: Any) -> None:
     assert client.get(reverse("logout")).status_code == 405
     client.post(reverse("logout"))
     assert client.get("/").status_code == 302
+
+
+def test_now_says_who_would_be_paged_in_vain(as_role: Any, world: worlds.World) -> None:
+    client = as_role(Role.VIEWER)
+    assert "(no pager)" not in client.get("/").content.decode()
+    PagerEndpoint.objects.update(enabled=False)
+    assert "(no pager)" in client.get("/").content.decode()

@@ -4,6 +4,7 @@ import pytest
 
 from observability.core.models import Role
 from observability.core.permissions import ALLOWED, Actor, NotAllowed, Verb, allowed, require
+from tests import factories
 
 
 def actor(role: str, *, organisation_id: int = 1) -> Actor:
@@ -49,3 +50,11 @@ def test_a_refusal_says_who_what_and_which_roles_may():
     with pytest.raises(NotAllowed) as refusal:
         require(actor(Role.VIEWER), Verb.APPROVE_ACTION, None)
     assert str(refusal.value) == "alice is viewer here and may not approve action; these roles may: admin, commander."
+
+
+@pytest.mark.django_db
+def test_another_organisation_itself_is_refused_too():
+    ours, theirs = factories.make_organisation(), factories.make_organisation()
+    admin = actor(Role.ADMIN, organisation_id=ours.pk)
+    assert allowed(admin, Verb.DECLARE, ours)
+    assert not allowed(admin, Verb.DECLARE, theirs)

@@ -107,3 +107,7 @@ def test_evidence(value: float | None, unit: str, said: str) -> None:
 
 def test_a_list_in_words() -> None:
     assert (words.listed([]), words.listed(["a"]), words.listed(["a", "b", "c"])) == ("", "a", "a, b and c")
+
+
+def test_how_many_times() -> None:
+    assert [words.factor(value) for value in (1.42, 20.13, 984.6, 12345.6)] == ["1.42", "20.1", "985", "12,346"]

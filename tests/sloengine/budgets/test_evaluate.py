@@ -33,7 +33,9 @@ def test_slow_minutes_page_once_per_objective_and_clear_when_they_end(world):
     (finding,) = world.firing("first-token-p95")
     assert finding.severity == "page"
     assert finding.evidence["unit"] == "slices"
-    assert finding.evidence["summary"].startswith("chat is burning its first-token budget "), finding.evidence["summary"]
+    assert finding.evidence["summary"].startswith("chat is burning its first-token budget "), finding.evidence[
+        "summary"
+    ]
     assert "“First token, 95 % within 250 ms”" in finding.reason
     assert "first-token-p95" not in finding.reason, "a slug is no word"
     assert finding.evidence["impact_start"] == (START + timedelta(minutes=21)).isoformat(), "slices begin at the minute"

@@ -157,6 +157,27 @@ def test_points_for_a_chart(source: MetricSource) -> None:
     assert [one.at for one in p95] == [NOW + i * TICK for i in range(1, 5)]
 
 
+def test_points_that_are_past_are_remembered_and_the_one_that_runs_is_not(source: MetricSource) -> None:
+    one = Replica("chat-0")
+    for number in range(5):
+        one.serve(30)
+        collect(source, number, one)
+    asked: dict[str, Any] = {
+        "service": chat(), "family": "requests_total", "start": NOW, "end": NOW + 6 * TICK, "step_seconds": 60,
+    }  # fmt: skip
+    first = queries.points(**asked)
+    assert [point.value for point in first] == [1.0, 1.0, None], "nothing was read in the third minute yet"
+    forget_rows()
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        assert queries.points(**asked) == first
+    assert sum("rollup" in query["sql"] for query in seen) <= 1, "only the minute that runs is looked up"
+    one.serve(60)
+    collect(source, 5, one)
+    assert [point.value for point in queries.points(**asked)] == [1.0, 1.0, 2.0]
+
+
 def test_windows_cost_few_statements_and_none_for_rows_seen_before(source: MetricSource) -> None:
     one = Replica("chat-0")
     for number in range(12):
