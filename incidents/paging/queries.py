@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from incidents.oncall.queries import policy_for
+from incidents.paging import escalation
 from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
@@ -69,6 +72,45 @@ def stuck_escalations() -> QuerySet[Incident]:
     ahead = EscalationStep.objects.filter(state=EscalationStep.State.PENDING).values("incident")
     found = Incident.objects.filter(state=State.OPEN, escalation_run__gt=0).exclude(pk__in=ahead)
     return found.defer("diagnosis").order_by("pk")
+
+
+def pagers(*, incident: Incident, users: Iterable[int]) -> QuerySet[PagerEndpoint]:
+    """What reaches these people, unless they have left."""
+    return PagerEndpoint.objects.filter(
+        organisation_id=incident.organisation_id, user__in=list(users), user__is_active=True, enabled=True
+    )
+
+
+def last_undeliverable(*, incident: Incident) -> bool:
+    """Whether the last step reached nobody: it wrote no page, or all of its pages failed for good."""
+    last = (
+        incident.escalation_steps.filter(run=incident.escalation_run, state=EscalationStep.State.DONE)
+        .order_by("-number")
+        .first()
+    )
+    return last is not None and not last.pages.exclude(state=Page.State.FAILED).exists()
+
+
+def told(*, incident: Incident) -> list[PagerEndpoint]:
+    """The endpoints that were sent a page of this incident, or may have been."""
+    sent = incident.pages.filter(attempts__gt=0).exclude(kind=Page.Kind.RESOLVED).exclude(state=Page.State.FAILED)
+    return list(PagerEndpoint.objects.filter(pk__in=sent.values("endpoint"), enabled=True).defer("secret"))
+
+
+def at_its_end(*, incident: Incident) -> bool:
+    """Whether every step of its policy has been taken."""
+    policy = escalation.from_snapshot(incident.escalation)
+    return incident.escalation_steps.filter(run=incident.escalation_run).count() >= policy.length
+
+
+def reachable_now(*, incident: Incident) -> bool:
+    """Whether the run reached nobody, and the policy of today has a pager that it did not try."""
+    tried = incident.pages.filter(step__run=incident.escalation_run)
+    if tried.exclude(state=Page.State.FAILED).exists():
+        return False
+    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    theirs = pagers(incident=incident, users=[person.user_id for person in policy.people])
+    return theirs.exclude(pk__in=tried.values("endpoint")).exists()
 
 
 def outbox(*, now: datetime) -> Outbox:

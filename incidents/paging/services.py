@@ -15,7 +15,6 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 
 from incidents.oncall.queries import policy_for
 from incidents.paging import escalation, queries, retry
@@ -74,7 +73,7 @@ def begin(*, incident: Incident, now: datetime) -> None:
 def advance(*, incident: Incident, now: datetime) -> None:
     """Take every step that is due and leave the next one as a row with its due time. Needs the incident locked."""
     policy = escalation.from_snapshot(incident.escalation)
-    undeliverable = _last_undeliverable(incident)
+    undeliverable = queries.last_undeliverable(incident=incident)
     while True:
         step = escalation.next_step(policy=policy, history=_history(incident, undeliverable), now=now)
         if step.action is Action.STOP or step.person is None or step.due_at is None:
@@ -102,7 +101,7 @@ def raised(*, incident: Incident, now: datetime) -> None:
         begin(incident=incident, now=now)
         return
     # Pages still in the outbox are written when they leave: they carry the new severity without being told.
-    told = _told(incident)
+    told = queries.told(incident=incident)
     reason = f"raised to SEV{incident.severity}"
     decision = f"{reason} at {now.isoformat(timespec='milliseconds')}"
     write_pages(incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=reason, decision=decision, now=now)
@@ -110,7 +109,7 @@ def raised(*, incident: Incident, now: datetime) -> None:
 
 def resolved(*, incident: Incident, now: datetime) -> None:
     """Cancel what is under way, then tell those who were told before that it is over. Needs the incident locked."""
-    told = _told(incident)
+    told = queries.told(incident=incident)
     cancel(incident=incident, reason="resolved", now=now)
     write_pages(
         incident=incident,
@@ -178,7 +177,9 @@ def _take(*, incident: Incident, row: EscalationStep, name: str, policy: Policy,
         TimelineEntry.objects.write(
             incident=incident, kind=TimelineKind.ESCALATED, at=now, payload={"user": name, "reason": row.reason}
         )
-    endpoints = list(_pagers(incident, [row.user_id]).defer("secret")) if row.user_id is not None else []
+    endpoints = (
+        list(queries.pagers(incident=incident, users=[row.user_id]).defer("secret")) if row.user_id is not None else []
+    )
     if not endpoints:
         if row.number <= len(policy.people):
             TimelineEntry.objects.write(
@@ -200,13 +201,6 @@ def _take(*, incident: Incident, row: EscalationStep, name: str, policy: Policy,
     return True
 
 
-def _pagers(incident: Incident, users: Iterable[int]) -> QuerySet[PagerEndpoint]:
-    """What reaches these people, unless they have left."""
-    return PagerEndpoint.objects.filter(
-        organisation_id=incident.organisation_id, user__in=list(users), user__is_active=True, enabled=True
-    )
-
-
 def _history(incident: Incident, undeliverable: bool) -> History:
     taken = incident.escalation_steps.filter(run=incident.escalation_run, state=EscalationStep.State.DONE)
     return History(
@@ -215,22 +209,6 @@ def _history(incident: Incident, undeliverable: bool) -> History:
         resolved=incident.state == State.RESOLVED,
         last_undeliverable=undeliverable,
     )
-
-
-def _last_undeliverable(incident: Incident) -> bool:
-    """Whether the last step reached nobody: it wrote no page, or all of its pages failed for good."""
-    last = (
-        incident.escalation_steps.filter(run=incident.escalation_run, state=EscalationStep.State.DONE)
-        .order_by("-number")
-        .first()
-    )
-    return last is not None and not last.pages.exclude(state=Page.State.FAILED).exists()
-
-
-def _told(incident: Incident) -> list[PagerEndpoint]:
-    """The endpoints that were sent a page of this incident, or may have been."""
-    sent = incident.pages.filter(attempts__gt=0).exclude(kind=Page.Kind.RESOLVED).exclude(state=Page.State.FAILED)
-    return list(PagerEndpoint.objects.filter(pk__in=sent.values("endpoint"), enabled=True).defer("secret"))
 
 
 def _note_the_end(incident: Incident, reason: EscalationReason, now: datetime) -> None:
@@ -290,7 +268,7 @@ def audit_pages(*, now: datetime) -> AuditReport:
     pages = list(queries.overdue_pages(now=now)[:STEPS_AT_ONCE])
     overdue_steps = queries.overdue_steps(now=now).count()
     stuck = list(queries.stuck_escalations())
-    lost = [incident for incident in stuck if not _at_its_end(incident)]
+    lost = [incident for incident in stuck if not queries.at_its_end(incident=incident)]
     mended = escalate_due(now=now) if overdue_steps else 0
     for incident in stuck:
         try:
@@ -312,28 +290,13 @@ def _mend(incident: Incident, now: datetime) -> bool:
         incident = locked.get(pk=incident.pk)
         if incident.state != State.OPEN:
             return False
-        if not _at_its_end(incident):
+        if not queries.at_its_end(incident=incident):
             advance(incident=incident, now=now)
             return True
-        if not _reachable_now(incident):
+        if not queries.reachable_now(incident=incident):
             return False
         begin(incident=incident, now=now)
         return True
-
-
-def _reachable_now(incident: Incident) -> bool:
-    """Whether the run reached nobody, and the policy of today has a pager that it did not try."""
-    tried = incident.pages.filter(step__run=incident.escalation_run)
-    if tried.exclude(state=Page.State.FAILED).exists():
-        return False
-    policy = policy_for(organisation=incident.organisation, service=incident.service)
-    pagers = _pagers(incident, [person.user_id for person in policy.people])
-    return pagers.exclude(pk__in=tried.values("endpoint")).exists()
-
-
-def _at_its_end(incident: Incident) -> bool:
-    policy = escalation.from_snapshot(incident.escalation)
-    return incident.escalation_steps.filter(run=incident.escalation_run).count() >= policy.length
 
 
 # ---- links and endpoints ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 from observability.core import words
 
 LETTER = 6.9  # mean width in px of a 13 px letter of the system fonts
-GAP, SPACE, LINE = 50, 7, 16
+GAP, SPACE, LINE = 54, 7, 16
 NARROWEST, WIDEST = 92, 148
 TELLING = 2
 OBVIOUS = {"count", "cosine"}  # units that a box leaves out: the question says them

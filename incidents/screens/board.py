@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -29,6 +29,9 @@ class Standing:
 
     kind: Kind
     word: str
+
+
+OUT = Standing(Kind.BURN, "outage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +129,29 @@ class Glimpse:
 
 
 def standing(
-    *, fires: Sequence[Fire], requests: float | None, has_objectives: bool, newest: Sequence[Glimpse] = ()
+    *,
+    fires: Sequence[Fire],
+    requests: float | None,
+    has_objectives: bool,
+    newest: Sequence[Glimpse] = (),
+    silent: timedelta | None = None,
 ) -> Standing:
     """The worst of what fires, else whether anything is seen at all. No data is never green.
 
-    A page-tier burn of 20.13 -> (burn, 'burning 20x'); nothing fires and no request counted -> (muted, 'no traffic'); nothing
-    fires yet and the last minute's p95 is over its goal -> (warn, 'p95 4.9 s, over 250 ms goal').
+    A page-tier burn of 20.13 -> (burn, 'burning 20x'). Nothing fires: no request counted -> (muted, 'no traffic'); the last
+    minute's p95 over its goal -> (warn, 'p95 4.9 s, over 250 ms goal'); `silent` for two minutes, though the windows before hold
+    readings -> (nodata, 'no data for 2 min').
     """
     burning = [fire for fire in fires if fire.kind == "burn"]
     paging = [fire for fire in burning if fire.severity == "page"]
     if paging:
         return Standing(Kind.BURN, f"burning{_times(paging)}")
     if any(fire.kind == "outage" for fire in fires):
-        return Standing(Kind.BURN, "outage")
+        return OUT
     if any(fire.kind == "blind" for fire in fires) or requests is None:
         return Standing(Kind.NO_DATA, "no data")
+    if silent is not None:
+        return Standing(Kind.NO_DATA, f"no data for {words.duration(silent.total_seconds())}")
     for glimpse in newest:
         if glimpse.over:
             return Standing(Kind.WARN, glimpse.said)
@@ -164,8 +175,12 @@ def headline(rows: Sequence[ServiceRow], open_incidents: int) -> str:
         return "Nothing is watched yet."
     counts = {kind: sum(row.standing.kind is kind for row in rows) for kind in Kind}
     parts = []
-    if counts[Kind.BURN]:
-        parts.append(f"{_number(counts[Kind.BURN])} service{_is(counts[Kind.BURN])} burning")
+    out = sum(row.standing == OUT for row in rows)
+    burning = counts[Kind.BURN] - out
+    if burning:
+        parts.append(f"{_number(burning)} service{_is(burning)} burning")
+    if out:
+        parts.append(f"{_number(out)}{_verb(out, ' is', ' are', plural='') if parts else f' service{_is(out)}'} out")
     if counts[Kind.WARN]:
         noun = "" if parts else " service"
         parts.append(
@@ -182,7 +197,12 @@ def headline(rows: Sequence[ServiceRow], open_incidents: int) -> str:
 
 
 def rest(rows: Sequence[ServiceRow]) -> str:
-    """What is said of the services that need nobody: 'Everything else is within budget.'"""
+    """What needs a look, then what is said of the services that need nobody: 'Everything else is within budget.'"""
+    looks = [f"{row.name}: {row.standing.word}." for row in rows if row.standing.kind is Kind.WARN]
+    return " ".join([*looks, *([said] if (said := _calm(rows)) else [])])
+
+
+def _calm(rows: Sequence[ServiceRow]) -> str:
     good = [row for row in rows if row.standing.kind is Kind.OK]
     if not good:
         return ""

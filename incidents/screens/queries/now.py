@@ -134,6 +134,7 @@ def _service_row(
             requests=sum(counted.values()) if counted else None,
             has_objectives=bool(budgets),
             newest=_glimpses(service, objectives, now),
+            silent=rollups.silent_for(service=service, now=now),
         ),
         p95=_p95(service, now),
         spark=_spark(service, now),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,15 @@ def checklist(*, incident: Incident) -> Checklist | None:
     return Checklist(runbook.title, runbook.slug, tuple(_check(step, ran.get(step.number)) for step in runbook.steps))
 
 
+_MARK = re.compile(r"(?m)^(\s*\d+\. )\[(diagnostic|manual|action)[^\]\n]*\] ")
+_LEADS = {"diagnostic": "**Check.** ", "action": "**Action.** ", "manual": ""}
+
+
+def _said(mark: re.Match[str]) -> str:
+    """'1. [action scale_out] Scale out.' -> '1. **Action.** Scale out.'"""
+    return mark[1] + _LEADS[mark[2]]
+
+
 SHAPES = {"confirms": "burn", "refutes": "ok", "cannot tell": "nodata"}
 
 
@@ -95,6 +105,6 @@ def _readable(runbook: Runbook) -> ReadableRunbook:
         owner=runbook.owner,
         severity=runbook.severity,
         matches_said=", ".join(leaf.replace("-", " ") for leaf in runbook.matches),
-        html=render(runbook.markdown),
+        html=render(_MARK.sub(_said, runbook.markdown)),
         steps=runbook.steps,
     )

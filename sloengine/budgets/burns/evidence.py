@@ -14,6 +14,9 @@ CONDITIONS = {Reason.BURNING: Condition.TRUE, Reason.NO_DATA: Condition.UNKNOWN}
 
 
 def condition(verdict: Verdict) -> Condition:
+    """Callers who have given up are no recovery: what pages stays open until its long window is empty too."""
+    if verdict.reason is Reason.ZERO_TRAFFIC and verdict.tier.severity == "page" and verdict.bad > 0:
+        return Condition.UNKNOWN
     return CONDITIONS.get(verdict.reason, Condition.FALSE)
 
 

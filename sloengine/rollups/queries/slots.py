@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
@@ -23,6 +23,7 @@ class Head:
     source_id: int
     last_tick: datetime
     slot_count: int
+    late_after: timedelta  #: two ticks missed, on top of what the source is always behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,19 @@ def snapshot() -> Iterator[None]:
 
 def newest(*, service: Service) -> datetime | None:
     """The last tick of any source that has read this service; None before the first."""
-    mine = [
-        head for head in heads(service) if any(service_id == service.pk for service_id, _, _ in _slots(head).places)
-    ]
-    return max((head.last_tick for head in mine), default=None)
+    return max((head.last_tick for head in _mine(service)), default=None)
+
+
+def silent_for(*, service: Service, now: datetime) -> timedelta | None:
+    """How long nothing was read of a service, once every source of it has missed two ticks; None while one is in time."""
+    mine = _mine(service)
+    if not mine or any(now - head.last_tick <= head.late_after for head in mine):
+        return None
+    return now - max(head.last_tick for head in mine)
+
+
+def _mine(service: Service) -> list[Head]:
+    return [head for head in heads(service) if any(owner == service.pk for owner, _, _ in _slots(head).places)]
 
 
 def heads(service: Service) -> list[Head]:
@@ -77,8 +87,10 @@ def heads(service: Service) -> list[Head]:
         return seen[service.organisation_id]
     rows = MetricSource.objects.filter(organisation_id=service.organisation_id).order_by("pk")
     found = [
-        Head(source_id, last_tick, slot_count)
-        for source_id, last_tick, slot_count in rows.values_list("pk", "last_tick", "slot_count")
+        Head(source_id, last_tick, slot_count, timedelta(seconds=3 * tick + lag))
+        for source_id, last_tick, slot_count, tick, lag in rows.values_list(
+            "pk", "last_tick", "slot_count", "tick_seconds", "lag_seconds"
+        )
         if last_tick is not None
     ]
     if seen is not None:

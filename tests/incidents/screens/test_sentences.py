@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,12 @@ def test_the_newest_minute_warns_before_the_verdict_and_never_calls_it_burning()
     assert said(requests=None) == Standing(Kind.NO_DATA, "no data")
 
 
+def test_a_service_that_fell_silent_is_not_green_and_what_burns_goes_on_burning() -> None:
+    given: dict[str, Any] = {"requests": 100.0, "has_objectives": True, "silent": timedelta(seconds=130)}
+    assert board.standing(fires=[], **given) == Standing(Kind.NO_DATA, "no data for 2 min")
+    assert board.standing(fires=[BURNS], **given) == Standing(Kind.BURN, "burning 20.1x")
+
+
 @pytest.mark.parametrize(
     ("kinds", "incidents", "said"),
     [
@@ -89,6 +97,17 @@ def test_what_is_said_of_the_rest() -> None:
     assert board.rest([row(Kind.BURN, "a"), row(Kind.OK, "b")]) == "Everything else is within budget."
     assert board.rest([row(Kind.QUIET, "a"), row(Kind.OK, "b")]) == "b: within budget."
     assert board.rest([row(Kind.NO_DATA)]) == ""
+
+
+def test_an_outage_is_no_burn_and_what_needs_a_look_is_said() -> None:
+    out, slow = row(Kind.BURN, "code"), row(Kind.WARN, "chat")
+    out = replace(out, standing=board.OUT)
+    slow = replace(slow, standing=Standing(Kind.WARN, "p95 4.9 s, over 250 ms goal"))
+    assert board.headline([out], 1) == "One service is out."
+    assert board.headline([row(Kind.BURN), out, out], 1) == "One service is burning, two are out."
+    assert (
+        board.rest([slow, row(Kind.OK, "b")]) == "chat: p95 4.9 s, over 250 ms goal. Everything else is within budget."
+    )
 
 
 def test_the_split_is_of_all_the_time_or_nothing() -> None:

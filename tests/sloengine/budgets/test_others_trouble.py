@@ -75,3 +75,16 @@ def test_the_services_of_a_source_that_fails_have_not_vanished(world, seconds):
 def test_the_last_callers_of_a_service_that_fails_do_not_make_it_well():
     failing = [(0, 50, 3, 3), (0, 1, 3, 3), (0, 1, 3, 3)]
     assert total_outage(ticks(WELL, *failing)).condition is Condition.UNKNOWN
+
+
+@pytest.mark.django_db
+def test_callers_that_have_given_up_are_no_recovery():
+    """A burn that was paged does not clear because nobody asks any more; after its whole window without a request it does."""
+    world = World()
+    world.apply_library()
+    world.minutes(6, good=100)
+    world.until(lambda: bool(world.firing("burn", "availability", "fast")), good=50, failed=50)
+    world.minutes(15)
+    assert world.firing("burn", "availability", "fast")
+    world.minutes(60)
+    assert not world.firing("burn", "availability", "fast")

@@ -157,6 +157,14 @@ def test_points_for_a_chart(source: MetricSource) -> None:
     assert [one.at for one in p95] == [NOW + i * TICK for i in range(1, 5)]
 
 
+def test_a_service_is_silent_once_its_source_missed_two_ticks(source: MetricSource) -> None:
+    one = Replica("chat-0")
+    one.serve(1)
+    collect(source, 0, one)
+    assert queries.silent_for(service=chat(), now=NOW + 3 * TICK) is None
+    assert queries.silent_for(service=chat(), now=NOW + 4 * TICK) == 4 * TICK
+
+
 def test_points_that_are_past_are_remembered_and_the_one_that_runs_is_not(source: MetricSource) -> None:
     one = Replica("chat-0")
     for number in range(5):
