@@ -32,7 +32,8 @@ from sloengine.sources import recorded
 from sloengine.sources.base import Reading
 
 LONGEST_ANSWER_TOKENS = 64
-STEP = timedelta(seconds=15)  # half a tick, and how often the probe scrapes: what is due at once waits 15 virtual seconds at most
+#: Half a tick, and how often the probe scrapes: what is due at once waits 15 virtual seconds at most.
+STEP = timedelta(seconds=15)
 
 
 class FleetTransport:

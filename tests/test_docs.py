@@ -20,7 +20,11 @@ def settings_read() -> set[str]:
 
 
 def settings_documented() -> set[str]:
-    rows = [line for line in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    rows = [
+        line
+        for line in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `")
+    ]
     return {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row.split("|")[1])}
 
 
