@@ -34,8 +34,9 @@ from sloengine.collect.models import MetricSource
 from sloengine.rollups.services import Chunk, backfill
 
 PAST = timedelta(days=30)
-FINE_PAST = timedelta(hours=7)  # the finest tier's reach: minutes that charts show
-COARSE_SECONDS, FINE_SECONDS = 300, 30
+#: The past comes at the steps that the tiers keep: hours, five minutes for the last four days, half minutes for the last seven hours.
+MIDDLE_PAST, FINE_PAST = timedelta(days=4), timedelta(hours=7)
+HOUR_SECONDS, COARSE_SECONDS, FINE_SECONDS = 3600, 300, 30
 TICKS_AT_ONCE = 500
 SEED = 7
 SOURCE = "demo fleet"
@@ -138,10 +139,16 @@ def _keep_messages(pager: LocalPager, inboxes: dict[int, str]) -> None:
 
 
 def _quiet(source: MetricSource, config: FleetConfig, *, start: datetime, end: datetime, now: datetime) -> None:
-    fine_from = aligned(max(start, now - FINE_PAST), COARSE_SECONDS)
-    for first, last, step in ((start, min(end, fine_from), COARSE_SECONDS), (max(start, fine_from), end, FINE_SECONDS)):
+    first = start
+    for until, step in (
+        (aligned(now - MIDDLE_PAST, HOUR_SECONDS), HOUR_SECONDS),
+        (aligned(now - FINE_PAST, COARSE_SECONDS), COARSE_SECONDS),
+        (now, FINE_SECONDS),
+    ):
+        last = min(end, until)
         if first < last:
             backfill(source=source, chunks=_chunks(config, first, last, step), now=now)
+            first = last
     source.refresh_from_db()
 
 

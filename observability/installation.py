@@ -77,6 +77,7 @@ def _person(organisation: Organisation, username: str, name: str, role: Role, zo
             username=username,
             role=role,
             now=now,
+            signs_in=False,
             display_name=name,
             email=f"{username}@example.com",
         )

@@ -25,14 +25,16 @@ def create_user(
     role: Role,
     now: datetime,
     password: str | None = None,
+    signs_in: bool = True,
     email: str = "",
     display_name: str = "",
 ) -> tuple[User, str]:
-    """A person with a role, and their password: the one given, or a fresh one that is shown once and kept as a hash."""
-    password = password or secrets.token_urlsafe(12)
+    """A person with a role, and their password: the one given, or a fresh one that is shown once and kept as a hash. One who
+    does not sign in (paged only, or by single sign-on) has none: ""."""
+    password = (password or secrets.token_urlsafe(12)) if signs_in else ""
     with transaction.atomic():
         user = User.objects.create_user(
-            username=username, email=email, password=password, display_name=display_name, date_joined=now
+            username=username, email=email, password=password or None, display_name=display_name, date_joined=now
         )
         Membership.objects.create(organisation=organisation, user=user, role=role)
         audit.record(

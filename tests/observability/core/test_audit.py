@@ -49,3 +49,11 @@ def test_a_new_person_has_a_role_a_password_that_works_and_a_record():
 
 def test_the_default_organisation_is_made_once():
     assert services.default_organisation() == services.default_organisation()
+
+
+def test_someone_who_does_not_sign_in_has_no_password_that_works():
+    organisation = services.default_organisation()
+    user, password = services.create_user(
+        organisation=organisation, username="paged", role=Role.RESPONDER, now=NOW, signs_in=False
+    )
+    assert (password, user.has_usable_password()) == ("", False)
