@@ -6,6 +6,8 @@ from pathlib import Path
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from observability.api import api
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(module))
     for module in (
@@ -22,3 +24,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     )
     if (Path(__file__).parent.parent / (module.replace(".", "/") + ".py")).exists()
 ]
+urlpatterns.append(path("api/v1/", api.urls))

@@ -7,7 +7,7 @@ already happened returns it unchanged; a move that is not allowed raises MoveRef
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -23,12 +23,13 @@ from incidents.response.timeline import TimelineKind
 from observability.core import audit, permissions
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
+from observability.core.refusals import Refused
 from sloengine.catalog.models import Service
 
 log = logging.getLogger(__name__)
 
 
-class MoveRefused(Exception):
+class MoveRefused(Refused):
     """The incident is in a state from which this cannot be done; the message says so to the person who tried."""
 
     def __init__(self, incident: Incident, move: Move, reason: MoveReason) -> None:
@@ -283,6 +284,16 @@ def write_timeline(
 ) -> TimelineEntry:
     """Append to the timeline; without an actor it is Tailwatch itself."""
     return TimelineEntry.objects.write(incident=incident, kind=kind, at=now, actor=actor, payload=payload)
+
+
+#: What a page's button and the REST interface name by one word.
+MOVES: dict[str, Callable[..., Incident]] = {
+    "acknowledge": acknowledge,
+    "mitigate": mitigate,
+    "resolve": resolve,
+    "reopen": reopen,
+    "command": take_command,
+}
 
 
 def _locked(incident: Incident) -> Incident:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -20,13 +19,6 @@ from observability.core import etag
 from observability.core.access import Request, viewed
 
 PARTS = {name: f"response/_{name}.html" for name in ("top", "why", "evidence", "side")}
-MOVES: dict[str, Callable[..., Incident]] = {
-    "acknowledge": services.acknowledge,
-    "mitigate": services.mitigate,
-    "resolve": services.resolve,
-    "reopen": services.reopen,
-    "command": services.take_command,
-}
 LONGEST_NOTE = 4000
 
 
@@ -67,11 +59,11 @@ def incident_part(request: Request, number: int, part: str) -> HttpResponse:
 @require_POST
 @viewed
 def act(request: Request, number: int, verb: str) -> HttpResponse:
-    if verb not in MOVES:
+    if verb not in services.MOVES:
         raise Http404
     found = _load(request, number)
     try:
-        MOVES[verb](incident=found, actor=request.actor, now=request.moment)
+        services.MOVES[verb](incident=found, actor=request.actor, now=request.moment)
     except services.MoveRefused as reason:
         messages.error(request, str(reason))
     if request.headers.get("HX-Request") and request.POST.get("back") == "now":

@@ -39,21 +39,26 @@ def viewed(
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        known = cast(Any, request)
-        membership = Membership.objects.filter(user=known.user).select_related("organisation").order_by("pk").first()
-        if membership is None:
-            raise PermissionDenied("Your account belongs to no organisation yet. An administrator can add you.")
-        known.organisation = membership.organisation
-        known.actor = Actor(
-            kind="user",
-            name=known.user.username,
-            organisation_id=membership.organisation_id,
-            role=membership.role,
-            user_id=known.user.pk,
-        )
-        known.moment = clock.now()
-        if not allowed(known.actor, Verb.VIEW, None):
-            raise PermissionDenied(f"The role {membership.role} may not look at these pages.")
-        return view(known, *args, **kwargs)
+        return view(known(request), *args, **kwargs)
 
     return cast(Callable[Concatenate[HttpRequest, P], HttpResponseBase], guarded)
+
+
+def known(request: HttpRequest) -> Request:
+    """The request of a person who is logged in, with their actor; raises PermissionDenied with the reason."""
+    viewer = cast(Any, request)
+    membership = Membership.objects.filter(user=viewer.user).select_related("organisation").order_by("pk").first()
+    if membership is None:
+        raise PermissionDenied("Your account belongs to no organisation yet. An administrator can add you.")
+    viewer.organisation = membership.organisation
+    viewer.actor = Actor(
+        kind="user",
+        name=viewer.user.username,
+        organisation_id=membership.organisation_id,
+        role=membership.role,
+        user_id=viewer.user.pk,
+    )
+    viewer.moment = clock.now()
+    if not allowed(viewer.actor, Verb.VIEW, None):
+        raise PermissionDenied(f"The role {membership.role} may not look at these pages.")
+    return cast(Request, viewer)

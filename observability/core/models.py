@@ -76,6 +76,26 @@ class AuditEntry(models.Model):
         return f"{self.actor} {self.verb} {self.object_kind} {self.object_id}"
 
 
+class ApiToken(models.Model):
+    """A key to the REST interface. It acts as its owner, with the role they hold when it is used; only its hash is kept."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="api_tokens")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    token_hash = models.CharField(max_length=64, unique=True)
+    read_only = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "user"], name="api_token_of_person")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user}"
+
+
 class Heartbeat(models.Model):
     """When a part of the platform last showed life, by name: `worker:fast`, `worker:slow`. Read by /readyz."""
 

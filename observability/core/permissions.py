@@ -6,7 +6,7 @@ False
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -55,9 +55,9 @@ ALLOWED: dict[str, frozenset[Verb]] = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever acts: a person, the platform itself, or a person known only by an acknowledge link."""
+    """Whoever acts: a person, the platform itself, or a person known only by an acknowledge link or an API token."""
 
-    kind: Literal["user", "system", "link"]
+    kind: Literal["user", "system", "link", "token"]
     name: str
     organisation_id: int
     role: str = ""
@@ -85,12 +85,14 @@ def of(user: User, organisation: Organisation) -> Actor:
     return Actor(kind="user", name=user.username, organisation_id=organisation.pk, role=role or "", user_id=user.pk)
 
 
+def bearer(user: User, organisation: Organisation) -> Actor:
+    """The person as known by an API token of theirs: their role's rights, marked as used through a token."""
+    return replace(of(user, organisation), kind="token")
+
+
 def holder(user: User, organisation: Organisation) -> Actor:
     """The person as known by a link that was sent to them alone: their role's rights, marked as used through a link."""
-    actor = of(user, organisation)
-    return Actor(
-        kind="link", name=actor.name, organisation_id=actor.organisation_id, role=actor.role, user_id=actor.user_id
-    )
+    return replace(of(user, organisation), kind="link")
 
 
 def allowed(actor: Actor, verb: Verb, obj: object | None) -> bool:

@@ -10,4 +10,6 @@ urlpatterns = [
     path("login/", views.login, name="login"),
     path("logout/", views.logout, name="logout"),
     path("preferences/", views.preferences, name="preferences"),
+    path("preferences/tokens/", views.tokens, name="tokens"),
+    path("preferences/tokens/<int:pk>/revoke/", views.revoke_token, name="revoke_token"),
 ]

@@ -7,13 +7,14 @@ from datetime import timedelta
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from observability.core import services
 from observability.core.access import Request, viewed
-from observability.core.forms import PreferencesForm
+from observability.core.forms import PreferencesForm, TokenForm
+from observability.core.models import ApiToken
 
 login = auth.LoginView.as_view(template_name="login.html", redirect_authenticated_user=True)
 logout = auth.LogoutView.as_view()  # POST only
@@ -43,3 +44,33 @@ def preferences(request: Request) -> HttpResponse:
         )
         return response
     return render(request, "preferences.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@viewed
+@require_http_methods(["GET", "HEAD", "POST"])
+def tokens(request: Request) -> HttpResponse:
+    """The tokens of the person who looks; a fresh one is shown in the answer to the form that made it, and never again."""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    plain = ""
+    if request.method == "POST" and form.is_valid():
+        _, plain = services.create_token(
+            organisation=request.organisation,
+            user=request.user,
+            name=form.cleaned_data["name"],
+            read_only=form.cleaned_data["read_only"],
+            expires_at=form.expires_at(request.moment),
+            now=request.moment,
+        )
+        form = TokenForm()
+    mine = ApiToken.objects.filter(organisation=request.organisation, user=request.user, revoked_at=None)
+    page = {"form": form, "plain": plain, "tokens": mine.order_by("-created_at"), "now": request.moment}
+    return render(request, "tokens.html", page, status=422 if form.errors else 200)
+
+
+@require_POST
+@viewed
+def revoke_token(request: Request, pk: int) -> HttpResponse:
+    token = get_object_or_404(ApiToken, organisation=request.organisation, user=request.user, pk=pk)
+    services.revoke_token(token=token, actor=request.actor, now=request.moment)
+    messages.success(request, f"{token.name} opens nothing any more.")
+    return redirect("tokens")

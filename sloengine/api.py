@@ -1,0 +1,7 @@
+"""The routers of the SLO engine, one a noun; `observability.api` mounts them under /api/v1/."""
+
+from __future__ import annotations
+
+from ninja import Router
+
+ROUTERS: tuple[Router, ...] = ()
