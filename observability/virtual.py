@@ -24,9 +24,9 @@ from observability.core.models import Organisation
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Prompt, Target, load
-from probes.exposition import Samples
+from probes.exposition import Page
 from probes.simfleet import answers, probing
-from probes.simfleet.fleet import Fleet, FleetConfig, TargetDown, UnknownName, default_config
+from probes.simfleet.fleet import Fleet, FleetConfig, SimTarget, TargetDown, UnknownName, default_config
 from sloengine.collect.models import MetricSource
 from sloengine.sources import recorded
 from sloengine.sources.base import Reading
@@ -41,8 +41,9 @@ class FleetTransport:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._found: tuple[tuple[SimTarget, ...], tuple[Target, ...]] = (), ()
 
-    def scrape(self, target: Target) -> Samples:
+    def scrape(self, target: Target) -> Page:
         try:
             return self._fleet.scrape(target.name)
         except TargetDown as down:
@@ -54,6 +55,12 @@ class FleetTransport:
 
     def discover(self, url: str) -> Sequence[Target]:
         """What the fleet's own GET /targets would say."""
+        targets = self._fleet.targets
+        if targets != self._found[0]:
+            self._found = targets, self._translated(targets, url)
+        return self._found[1]
+
+    def _translated(self, targets: Sequence[SimTarget], url: str) -> tuple[Target, ...]:
         return tuple(
             Target(
                 name=target.name,
@@ -66,7 +73,7 @@ class FleetTransport:
                 replica=target.replica or target.name,
                 gpus=target.gpus,
             )
-            for target in self._fleet.targets
+            for target in targets
         )
 
 

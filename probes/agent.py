@@ -43,7 +43,7 @@ class ScrapeFailed(Exception):
 
 
 class Transport(Protocol):
-    def scrape(self, target: Target) -> Samples:
+    def scrape(self, target: Target) -> Mapping[Series, float]:
         """The target's own families, raw; raises ScrapeFailed or MalformedExposition."""
 
     def complete(self, canary: Canary, prompt: Prompt) -> Completion:
@@ -62,6 +62,7 @@ class _Watch:
 
     def __init__(self, target: Target, translator: Translator) -> None:
         self.target, self.translator = target, translator
+        self.labels = _own(target)  # how the probe names it in series about itself
         self.due = 0.0
         self.busy = False
         self.up: bool | None = None  # None: not scraped yet
@@ -69,7 +70,7 @@ class _Watch:
         self.detail = ""
         self._inventory: tuple[int, Samples] = (0, {})
 
-    def configured(self, raw: Samples) -> Samples:
+    def configured(self, raw: Mapping[Series, float]) -> Samples:
         """The configuration shows in labels: it can only have changed where series did."""
         if self._inventory[0] != self.translator.plans:
             fields = inventory.fields(raw, self.translator.dialects)
@@ -165,8 +166,7 @@ class Agent:
     # Its parts; each runs on a thread of its own where there is an executor.
 
     def _scrape(self, watch: _Watch, now: float) -> None:
-        target = watch.target
-        labels = _own(target)
+        target, labels = watch.target, watch.labels
         begun = time.perf_counter()
         try:
             raw = self._transport.scrape(target)
@@ -195,7 +195,7 @@ class Agent:
         with self._lock:
             watch.up, watch.samples, watch.detail = False, {}, detail
             self._running.pop((watch.target.service, watch.target.name), None)
-            self._tally.add("probe_scrape_failures_total", _reason(_own(watch.target), reason))
+            self._tally.add("probe_scrape_failures_total", _reason(watch.labels, reason))
 
     def _learn(self, watch: _Watch, now: float) -> None:
         service, samples, made = watch.target.service, watch.samples, watch.translator.made
@@ -289,6 +289,8 @@ class Agent:
         gateways = {target.service for target in targets if target.kind == "gateway"}
         joined = _joined(targets)
         with self._lock:
+            if [watch.target for watch in self._watches.values()] == [*targets]:
+                return  # nearly always; `without` and `joined` follow from the targets
             fresh: dict[str, _Watch] = {}
             for target in targets:
                 without = {"requests_total"} if target.kind == "engine" and target.service in gateways else set()

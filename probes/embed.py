@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+(?:[.,']\w+)*|[^\w\s]")
 
 
 def embed(text: str) -> Vector:
-    counts = Counter(crc32(feature.encode("utf-8", "surrogatepass")) % SLOTS for feature in _features(text))
+    counts = Counter(_slots(text))
     weights = {slot: 1.0 + math.log(count) for slot, count in counts.items()}
     length = math.sqrt(sum(weight * weight for weight in weights.values()))
     return {slot: weight / length for slot, weight in weights.items()}
@@ -46,13 +46,20 @@ def similarity(one: str, other: str) -> float:
     return 1.0 if one == other and one.strip() else cosine(embed(one), remembered(other))
 
 
-def _features(text: str) -> Iterator[str]:
-    words = _WORD.findall(text.lower())
+def _slots(text: str) -> Iterator[int]:
     before = "^"
-    for word in words:
-        yield word
-        yield f"{before} {word}"
-        padded = f"<{word}>"
-        for at in range(len(padded) - 3):
-            yield padded[at : at + 4]
+    for word in _WORD.findall(text.lower()):
+        yield from _slots_of_word(word)
+        yield _slot(f"{before} {word}")
         before = word
+
+
+@lru_cache(maxsize=8192)
+def _slots_of_word(word: str) -> tuple[int, ...]:
+    """The word itself and its 4-grams; answers share most of their words."""
+    padded = f"<{word}>"
+    return tuple(_slot(feature) for feature in (word, *(padded[at : at + 4] for at in range(len(padded) - 3))))
+
+
+def _slot(feature: str) -> int:
+    return crc32(feature.encode("utf-8", "surrogatepass")) % SLOTS

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from probes import signals
@@ -34,6 +34,32 @@ class Series(NamedTuple):
 
 
 Samples = dict[Series, float]
+
+
+class Page(Mapping[Series, float]):
+    """A page whose series are the same tuple at every scrape: positions for who knows them, a mapping for everyone else.
+
+    >>> page = Page((series("up"),), [1.0])
+    >>> page[series("up")], page.row[0]
+    (1.0, 1.0)
+    """
+
+    __slots__ = ("_at", "row", "series")
+
+    def __init__(self, keys: tuple[Series, ...], row: Sequence[float]) -> None:
+        self.series, self.row = keys, row
+        self._at: dict[Series, int] | None = None
+
+    def __getitem__(self, one: Series) -> float:
+        if self._at is None:
+            self._at = {key: at for at, key in enumerate(self.series)}
+        return self.row[self._at[one]]
+
+    def __iter__(self) -> Iterator[Series]:
+        return iter(self.series)
+
+    def __len__(self) -> int:
+        return len(self.series)
 
 
 class ExpositionError(ValueError):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from probes import dialects
 from probes.config import UNKNOWN, Target
 from probes.dialects import Dialect, Rule
-from probes.exposition import Labels, Samples, Series
+from probes.exposition import Labels, Page, Samples, Series
 from probes.signals import OUTCOMES, SIGNALS
 
 _Step = tuple[
@@ -40,7 +40,7 @@ class Translator:
         self.target, self.without = target, frozenset(without)
         self._known = dialects.shipped() if known is None else known
         self._joined = dict(joined or {})  # GPU UUID to replica
-        self._seen: list[Series] = []
+        self._seen: tuple[Series, ...] = ()
         self._plan: tuple[_Step, ...] = ()
         self._zeros: Samples = {}
         self.made: dict[str, tuple[Series, ...]] = {}  # the canonical series of the latest page, by name
@@ -52,14 +52,16 @@ class Translator:
         return (self.target, self.without, self._joined) == (other.target, other.without, other._joined)
 
     def canonical(self, samples: Mapping[Series, float]) -> Samples:
-        if (seen := list(samples)) != self._seen:
-            self._seen, self._plan = seen, tuple(self._planned(samples))
+        page = samples if isinstance(samples, Page) else Page(tuple(samples), tuple(samples.values()))
+        if page.series is not self._seen and page.series != self._seen:
+            self._plan = tuple(self._planned(samples))
             self._zeros = _outcomes(one for _, one, _, _ in self._plan)
             self.plans += 1
             self.made = {}
             for one in dict.fromkeys(one for _, one, _, _ in self._plan):
                 self.made[one.name] = (*self.made.get(one.name, ()), one)
-        values = list(samples.values())
+        self._seen = page.series
+        values = page.row
         out = self._zeros.copy()
         for at, one, factor, combine in self._plan:
             value = values[at] * factor if factor != 1.0 else values[at]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from probes.exposition import Samples, render
+from probes.exposition import Page, render
 from probes.simfleet import answers, gateway, gpu
 from probes.simfleet.config import FleetConfig, default_config
 from probes.simfleet.faults import FAULTS
@@ -124,7 +124,7 @@ class Fleet:
         handle = self._handles.get(name)
         return handle.replica if handle is not None and handle.kind == "engine" else None
 
-    def scrape(self, target_name: str) -> Samples:
+    def scrape(self, target_name: str) -> Page:
         handle = self._handle(target_name)
         if handle.replica is None:
             return handle.pool.gateway.samples(in_flight=handle.pool.running + handle.pool.waiting)

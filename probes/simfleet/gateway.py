@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from probes.exposition import Samples, Series, bound, series
+from probes.exposition import Page, Series, bound, series
 from probes.simfleet.vllm import Histogram
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Gateway:
             totals[OUTCOMES[status]] += sum(counts)
         return totals
 
-    def samples(self, *, in_flight: int) -> Samples:
+    def samples(self, *, in_flight: int) -> Page:
         self._fold()
         values: list[float] = [self.started, in_flight]
         for tenant, latency in enumerate(self._latency):
@@ -86,7 +86,7 @@ class Gateway:
             cumulative = list(accumulate(latency.counts))
             values += cumulative
             values += (cumulative[-1], latency.total, self.started)
-        return dict(zip(self._keys, map(float, values), strict=True))
+        return Page(self._keys, values)
 
     def _fold(self) -> None:
         answered = self.answered

@@ -11,7 +11,7 @@ import random
 import uuid
 from dataclasses import dataclass
 
-from probes.exposition import Samples, Series, series
+from probes.exposition import Page, Series, series
 
 SM_CLOCK_MHZ = 1980.0
 IDLE_SM_CLOCK_MHZ = 345.0
@@ -84,7 +84,7 @@ class Gpu:
         self._settle(at)
         self.cap = cap
 
-    def samples(self, *, at: float, busy_seconds: float, prefill_seconds: float, up: bool) -> Samples:
+    def samples(self, *, at: float, busy_seconds: float, prefill_seconds: float, up: bool) -> Page:
         self._measure(at, busy_seconds, prefill_seconds)
         watts = self._watts()
         self._settle(at)
@@ -104,7 +104,7 @@ class Gpu:
             round(busy, 6), round(busy * (0.08 + 0.6 * self._prefill_share), 6), round(busy * (0.7 - 0.4 * self._prefill_share), 6),
             round(1000.0 * self.energy_joules), round(1e6 * self.throttled_seconds), 0.0, 0.0, 0.0,
         )  # fmt: skip
-        return dict(zip(self.keys, values, strict=True))
+        return Page(self.keys, values)
 
     def _measure(self, at: float, busy_seconds: float, prefill_seconds: float) -> None:
         """Two readers a moment apart see the same figure; the window is at least five seconds."""

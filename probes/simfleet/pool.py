@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
-from probes.exposition import Samples
+from probes.exposition import Page
 from probes.simfleet import vllm
 from probes.simfleet.config import ServiceConfig
 from probes.simfleet.engine import Engine, Request
@@ -98,7 +98,7 @@ class Replica:
             cache_dtype=self.release.cache_dtype,
         )
 
-    def samples(self, at: float) -> Samples:
+    def samples(self, at: float) -> Page:
         self.engine.sync(at)
         return self.page.samples(self.engine.counters, self.state())
 
@@ -106,7 +106,7 @@ class Replica:
         self.engine.sync(at)
         return self.page.text(self.engine.counters, self.state())
 
-    def gpu_samples(self, at: float) -> Samples:
+    def gpu_samples(self, at: float) -> Page:
         self.engine.sync(at)
         return self.gpu.samples(
             at=at, busy_seconds=self.engine.busy_seconds, prefill_seconds=self.engine.prefill_seconds, up=self.up

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from probes.exposition import Samples, Series, bound, series
+from probes import exposition
+from probes.exposition import Series, bound, series
 
 if TYPE_CHECKING:
     from probes.simfleet.engine import Request
@@ -172,9 +173,9 @@ class Page:
             values.extend(read(counters, state))
         return values
 
-    def samples(self, counters: EngineCounters, state: State) -> Samples:
+    def samples(self, counters: EngineCounters, state: State) -> exposition.Page:
         self.fold(counters)
-        return dict(zip(self.keys, self.values(counters, state), strict=True))
+        return exposition.Page(self.keys, self.values(counters, state))
 
     def text(self, counters: EngineCounters, state: State) -> str:
         self.fold(counters)
