@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from probes.exposition import Parser, Samples, Series
+from probes.exposition import Page, Parser, Series
 from probes.simfleet.config import EngineProfile, FleetConfig, Lengths
 from probes.simfleet.fleet import Fleet, default_config
 from tests.probes.simfleet.measure import DECODE, ITL, START, STATUS, TTFT, Meter, hours
 
 
-def value(samples: Samples, name: str, **labels: str) -> float:
+def value(samples: Mapping[Series, float], name: str, **labels: str) -> float:
     found = [v for one, v in samples.items() if one.name == name and labels.items() <= dict(one.labels).items()]
     assert len(found) == 1, f"{len(found)} series {name} {labels}"
     return found[0]
@@ -60,7 +61,7 @@ def test_every_arrival_is_somewhere() -> None:
 
 
 def test_the_same_seed_plays_the_same_and_another_does_not() -> None:
-    def played(seed: int, step: float) -> list[Samples]:
+    def played(seed: int, step: float) -> list[Page]:
         fleet = Fleet(seed=seed, start=START)
         while fleet.now < START + 450.0:
             fleet.advance(fleet.now + step)
