@@ -73,7 +73,7 @@ def diagnose(*, incident: Incident, now: datetime) -> Diagnosis:
 def diagnose_open(*, now: datetime) -> int:
     """Look again at open incidents that have not settled (settling.py), each once a minute; how many changed."""
     changed = 0
-    for incident in queries.unsettled(now=now) if queries.any_open() else ():
+    for incident in queries.unsettled(now=now) if queries.look_due(before=now - LOOK_AGAIN_AFTER) else ():
         asked_at = incident.diagnosis.get("asked_at")
         if asked_at and datetime.fromisoformat(asked_at) > now - LOOK_AGAIN_AFTER:
             continue
@@ -120,7 +120,7 @@ def _replay_led_here(look: Look, running: Mapping[str, object]) -> bool:
 def replay_due(*, now: datetime) -> int:
     """Run the suite for one open incident that waits for it, for as long as that takes; how many ran. The verdict joins
     with the next look. On the slow queue, so that neither pages nor looks wait; claimed, so that it runs once."""
-    incident = _claim_replay(now) if queries.any_open() else None
+    incident = _claim_replay(now) if queries.replay_waits() else None
     if incident is None or incident.service is None:
         return 0
     replayed = _replay(incident.service, now)

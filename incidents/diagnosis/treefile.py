@@ -34,7 +34,11 @@ class TreeInvalidError(ValueError):
         self.problems = tuple(problems)
 
 
-class _Loader(yaml.SafeLoader):
+#: By the C library where it is there: ten times as fast, with the same lines.
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Safe):  # type: ignore[misc]  # either of two classes
     """YAML without the surprise that `yes` and `no` are booleans."""
 
 
