@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from incidents.paging import services as paging
+from incidents.response import services as response
 from incidents.response.models import Incident
 from observability import installation
 from observability.core.models import Organisation, User
@@ -99,6 +101,11 @@ def play(*, fault: str, world: VirtualWorld, pager: LocalPager, seed: int, ackno
         expected_leaf=FAULTS[fault].expected_leaf,
         resolved_after_seconds=_seconds(began, first.resolved_at if first else None),
     )
+
+
+def acknowledge(url: str, now: datetime) -> None:
+    """What the button on the page behind an acknowledge link does."""
+    response.acknowledge_by_link(token=urlsplit(url).path.strip("/").rpartition("/")[2], now=now)
 
 
 def _seconds(began: datetime, at: datetime | None) -> float | None:

@@ -12,7 +12,6 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
@@ -20,7 +19,6 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from incidents.response import services as response
 from observability import drills
 from observability.core.services import default_organisation
 from observability.local_pager import LocalPager
@@ -88,14 +86,9 @@ def _play(fault: str, seed: int) -> drills.Drill:
             organisation=organisation, start=aligned(START + timedelta(hours=seed % 8)), seed=seed, pager=pager
         )
         try:
-            return drills.play(fault=fault, world=world, pager=pager, seed=seed, acknowledge=_acknowledge)
+            return drills.play(fault=fault, world=world, pager=pager, seed=seed, acknowledge=drills.acknowledge)
         finally:
             world.close()
-
-
-def _acknowledge(url: str, now: datetime) -> None:
-    """What the button on the page behind the link does."""
-    response.acknowledge_by_link(token=urlsplit(url).path.strip("/").rpartition("/")[2], now=now)
 
 
 def _show(drill: drills.Drill) -> None:
