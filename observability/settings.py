@@ -29,6 +29,8 @@ TAILWATCH_REPLAY_SUITE = env_text("TAILWATCH_REPLAY_SUITE").strip()
 PROMETHEUS_URL = env_url("PROMETHEUS_URL", schemes=("http", "https"))
 # Outbound requests to private addresses are refused unless the operator says that the pager lives there.
 TAILWATCH_ALLOW_PRIVATE_OUTBOUND = env_list("TAILWATCH_ALLOW_PRIVATE_OUTBOUND", default=())
+TAILWATCH_SMTP_URL = env_url("TAILWATCH_SMTP_URL", schemes=("smtp", "smtps"))
+TAILWATCH_MAIL_FROM = env_text("TAILWATCH_MAIL_FROM").strip() or "tailwatch@localhost"
 
 INSTALLED_APPS = [
     "observability.core",

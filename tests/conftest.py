@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from observability.supervisor import postgres
 from tests import servers
 
 #: A Tuesday without clock changes anywhere; tests add timedeltas to it.
 NOW = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
+#: A loaded machine draws slowly; that says nothing about the code.
+settings.register_profile("tailwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tailwatch")
 RUN = pytest.StashKey[servers.Database]()
 
 

@@ -27,6 +27,7 @@ class EscalationReason(StrEnum):
     UNANSWERED = "nobody answered"
     AGAIN = "nobody answered, from the top again"
     UNREACHABLE = "the last message could not be delivered"
+    PASSED_ON = "passed on"
     ANSWERED = "answered"
     RESOLVED = "resolved"
     EXHAUSTED = "everyone was told"
@@ -64,6 +65,7 @@ class History:
     answered: bool = False
     resolved: bool = False
     last_undeliverable: bool = False
+    passed_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def next_step(*, policy: Policy, history: History, now: datetime) -> Step:
         return Step(Action.NOTIFY, EscalationReason.FIRST, number, person, now)
     if history.last_undeliverable:
         return Step(Action.NOTIFY, EscalationReason.UNREACHABLE, number, person, now)
+    if history.passed_on:
+        return Step(Action.NOTIFY, EscalationReason.PASSED_ON, number, person, now)
     reason = EscalationReason.AGAIN if number > len(policy.people) else EscalationReason.UNANSWERED
     due_at = history.told_at[-1] + timedelta(seconds=policy.after_seconds)
     return Step(Action.NOTIFY if due_at <= now else Action.WAIT, reason, number, person, due_at)

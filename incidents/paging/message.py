@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 VERSION = 1
+WORDS = {
+    "resolved": "Resolved",
+    "raised": "Now worse",
+    "escalated": "Still unanswered",
+    "acknowledged": "Acknowledged",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class Message:
 
 def text(message: Message) -> str:
     """One line for a small screen: "SEV2 INC-4 chat: chat answers its first token too slowly"."""
-    word = {"resolved": "Resolved", "raised": "Now worse", "escalated": "Still unanswered"}.get(message.kind)
+    if message.kind == "test":
+        return message.headline
+    word = WORDS.get(message.kind)
     head = f"SEV{message.severity} INC-{message.number}"
     what = message.headline or message.title
     where = f" {message.service}" if message.service and not what.startswith(message.service) else ""

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from incidents.oncall.queries import policy_for
 from incidents.paging import escalation
+from incidents.paging.channels import CHANNELS
 from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
@@ -18,6 +19,11 @@ from observability.core.models import Organisation
 
 #: A healthy worker takes a due row within seconds; later than this, something stands still.
 OVERDUE_AFTER = timedelta(minutes=2)
+
+
+_READY = Q(enabled=True) & (
+    Q(verified_at__isnull=False) | ~Q(kind__in=[channel.kind for channel in CHANNELS.values() if channel.verified])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +81,24 @@ def stuck_escalations() -> QuerySet[Incident]:
 
 
 def pagers(*, incident: Incident, users: Iterable[int]) -> QuerySet[PagerEndpoint]:
-    """What reaches these people, unless they have left."""
+    """What reaches these people, unless they have left; a number that nobody has verified reaches no one."""
     return PagerEndpoint.objects.filter(
-        organisation_id=incident.organisation_id, user__in=list(users), user__is_active=True, enabled=True
+        _READY, organisation_id=incident.organisation_id, user__in=list(users), user__is_active=True
     )
+
+
+def rooms(*, incident: Incident) -> QuerySet[PagerEndpoint]:
+    """Where the pages of an incident's service are heard by everyone, whoever is on call."""
+    mine = Q(service__isnull=True) | Q(service=incident.service_id)
+    return PagerEndpoint.objects.filter(_READY, mine, organisation_id=incident.organisation_id, user=None)
+
+
+def escalates_outside(*, incident: Incident) -> PagerEndpoint | None:
+    """The vendor's service that escalates for this incident instead of us; None where we do, or where it could not be told."""
+    found = rooms(incident=incident).filter(escalates=True).defer("secret").order_by("service", "pk").first()
+    if found is None or incident.pages.filter(endpoint=found, state=Page.State.FAILED).exists():
+        return None
+    return found
 
 
 def last_undeliverable(*, incident: Incident) -> bool:
@@ -98,13 +118,17 @@ def told(*, incident: Incident) -> list[PagerEndpoint]:
 
 
 def at_its_end(*, incident: Incident) -> bool:
-    """Whether every step of its policy has been taken."""
+    """Whether every step of its policy has been taken; one that escalates outside has none of ours."""
+    if incident.escalation.get("outside"):
+        return True
     policy = escalation.from_snapshot(incident.escalation)
     return incident.escalation_steps.filter(run=incident.escalation_run).count() >= policy.length
 
 
 def reachable_now(*, incident: Incident) -> bool:
     """Whether the run reached nobody, and the policy of today has a pager that it did not try."""
+    if incident.escalation.get("outside"):
+        return escalates_outside(incident=incident) is None
     tried = incident.pages.filter(step__run=incident.escalation_run)
     if tried.exclude(state=Page.State.FAILED).exists():
         return False
@@ -127,7 +151,7 @@ def outbox(*, now: datetime) -> Outbox:
 
 def pages(*, organisation: Organisation) -> QuerySet[Page]:
     """All pages, newest first, with what a list shows; tries by `page.deliveries.all()`."""
-    related = ("incident", "incident__service", "user", "endpoint")
+    related = ("incident", "incident__service", "user", "endpoint", "endpoint__user")
     return (
         Page.objects.filter(organisation=organisation)
         .select_related(*related)

@@ -46,6 +46,7 @@ class Outcome:
     permanent: bool
     arrived: bool | None
     retry_after_seconds: float | None = None
+    answer: str = ""  # what an accepting vendor said: its own name for the message, where it gives one
 
     @property
     def accepted(self) -> bool:

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import transaction
 
 from incidents.oncall.queries import policy_for
-from incidents.paging import escalation, queries, retry
+from incidents.paging import channels, escalation, queries, retry
+from incidents.paging.endpoints import services as endpoints
 from incidents.paging.escalation import Action, EscalationReason, History, Policy
 from incidents.paging.models import AckLink, DemoMessage, EscalationStep, Page, PagerEndpoint
 from incidents.paging.pagers import base, outbox
@@ -25,9 +26,9 @@ from incidents.paging.signature import SignatureVerdict, verify
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident, TimelineEntry
 from incidents.response.timeline import TimelineKind
-from observability.core import audit, claims, outbound, permissions, tokens
+from observability.core import claims, outbound, tokens
 from observability.core.models import Organisation, User
-from observability.core.permissions import Actor, Verb
+from observability.core.permissions import Actor
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,26 @@ class AuditReport:
 
 def begin(*, incident: Incident, now: datetime) -> None:
     """Start telling people: snapshot the policy into the incident and take the first step. Needs the incident locked."""
+    outside = queries.escalates_outside(incident=incident)
     policy = policy_for(organisation=incident.organisation, service=incident.service)
-    incident.escalation = escalation.snapshot(policy)
+    incident.escalation = {"outside": outside.name} if outside is not None else escalation.snapshot(policy)
     incident.escalation_run += 1
     incident.save(update_fields=["escalation", "escalation_run"])
-    advance(incident=incident, now=now)
+    _tell_rooms(incident, now)
+    if outside is None:
+        advance(incident=incident, now=now)
+
+
+def _tell_rooms(incident: Incident, now: datetime) -> None:
+    """Rooms and vendors' services hear of it as it begins, whoever is on call."""
+    write_pages(
+        incident=incident,
+        endpoints=queries.rooms(incident=incident).defer("secret"),
+        kind=Page.Kind.OPENED,
+        reason="everyone there hears it",
+        decision=f"run {incident.escalation_run} rooms",
+        now=now,
+    )
 
 
 def advance(*, incident: Incident, now: datetime) -> None:
@@ -107,6 +123,17 @@ def raised(*, incident: Incident, now: datetime) -> None:
     write_pages(incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=reason, decision=decision, now=now)
 
 
+def acknowledged(*, incident: Incident, by: str, now: datetime) -> None:
+    """Cancel what is under way, and say who is on it where that is heard. Needs the incident locked."""
+    told = queries.told(incident=incident)
+    reason = f"acknowledged by {by}"
+    cancel(incident=incident, reason=reason, now=now)
+    decision = f"acknowledged in run {incident.escalation_run} at {now.isoformat(timespec='seconds')}"
+    write_pages(
+        incident=incident, endpoints=told, kind=Page.Kind.ACKNOWLEDGED, reason=reason, decision=decision[:64], now=now
+    )
+
+
 def resolved(*, incident: Incident, now: datetime) -> None:
     """Cancel what is under way, then tell those who were told before that it is over. Needs the incident locked."""
     told = queries.told(incident=incident)
@@ -141,7 +168,7 @@ def write_pages(
     now: datetime,
     step: EscalationStep | None = None,
 ) -> None:
-    """Put one page an endpoint into the outbox. The same decision twice is one page."""
+    """Put one page an endpoint into the outbox, where its kind hears such. The same decision twice is one page."""
     Page.objects.bulk_create(
         (
             Page(
@@ -159,6 +186,7 @@ def write_pages(
                 give_up_at=now + retry.GIVE_UP_AFTER,
             )
             for endpoint in endpoints
+            if endpoint.ready and channels.hears(endpoint.kind, kind)
         ),
         ignore_conflicts=True,
     )
@@ -208,6 +236,9 @@ def _history(incident: Incident, undeliverable: bool) -> History:
         answered=incident.state in {State.ACKNOWLEDGED, State.MITIGATED},
         resolved=incident.state == State.RESOLVED,
         last_undeliverable=undeliverable,
+        passed_on=incident.escalation_steps.filter(
+            run=incident.escalation_run, state=EscalationStep.State.PENDING, reason=EscalationReason.PASSED_ON
+        ).exists(),
     )
 
 
@@ -320,12 +351,8 @@ def add_endpoint(
 ) -> tuple[PagerEndpoint, str]:
     """A webhook that reaches `user`, and the secret that signs its messages: shown once, kept encrypted."""
     secret = secrets.token_urlsafe(32)
-    endpoint = _save_endpoint(
-        PagerEndpoint(organisation=organisation, user=user, url=url, name=name, secret=secret, created_at=now),
-        actor,
-        now,
-    )
-    return endpoint, secret
+    made = PagerEndpoint(organisation=organisation, user=user, url=url, name=name, secret=secret, created_at=now)
+    return endpoints.save(endpoint=made, actor=actor, now=now), secret
 
 
 def add_demo_pager(*, organisation: Organisation, user: User, actor: Actor, now: datetime) -> PagerEndpoint:
@@ -334,29 +361,17 @@ def add_demo_pager(*, organisation: Organisation, user: User, actor: Actor, now:
     if found is not None:
         return found
     plain, hashed = tokens.new_token()
-    return _save_endpoint(
-        PagerEndpoint(
-            organisation=organisation,
-            user=user,
-            kind=PagerEndpoint.Kind.DEMO,
-            name="Demo pager",
-            url=f"{settings.TAILWATCH_BASE_URL}/demo/pager/inbox/{plain}/",
-            secret=secrets.token_urlsafe(32),
-            inbox_token_hash=hashed,
-            created_at=now,
-        ),
-        actor,
-        now,
+    made = PagerEndpoint(
+        organisation=organisation,
+        user=user,
+        kind=PagerEndpoint.Kind.DEMO,
+        name="Demo pager",
+        url=f"{settings.TAILWATCH_BASE_URL}/demo/pager/inbox/{plain}/",
+        secret=secrets.token_urlsafe(32),
+        inbox_token_hash=hashed,
+        created_at=now,
     )
-
-
-def _save_endpoint(endpoint: PagerEndpoint, actor: Actor, now: datetime) -> PagerEndpoint:
-    permissions.require(actor, Verb.MANAGE_PAGERS, endpoint)
-    with transaction.atomic():
-        endpoint.save(force_insert=True)
-        payload = {"user": endpoint.user.username, "kind": endpoint.kind, "name": endpoint.name}
-        audit.record(actor=actor, verb="add_pager", obj=endpoint, now=now, payload=payload)
-    return endpoint
+    return endpoints.save(endpoint=made, actor=actor, now=now)
 
 
 def receive_demo_message(

@@ -6,8 +6,10 @@ time and refuses what is older than it likes: that is what the time is in there 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from enum import StrEnum
 
 HEADER = "X-Tailwatch-Signature"
@@ -44,3 +46,24 @@ def verify(
 
 def _digest(*, secret: str, body: bytes, at: int) -> str:
     return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def of_slack(*, secret: str, body: bytes, timestamp: str, header: str, now_seconds: float) -> bool:
+    """Whether Slack sent this, within five minutes: v0= and the hex HMAC-SHA256 of "v0:<timestamp>:<body>".
+
+    https://docs.slack.dev/authentication/verifying-requests-from-slack
+    """
+    if not timestamp.isdecimal() or abs(now_seconds - int(timestamp)) > 300:
+        return False
+    expected = hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(f"v0={expected}".encode(), header.encode())
+
+
+def of_twilio(*, secret: str, url: str, form: Mapping[str, str], header: str) -> bool:
+    """Whether Twilio sent this: base64 HMAC-SHA1 of the address and the form's names and values, sorted by name.
+
+    https://www.twilio.com/docs/usage/security#validating-requests
+    """
+    text = url + "".join(name + form[name] for name in sorted(form))
+    expected = base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
+    return hmac.compare_digest(expected.encode(), header.encode())

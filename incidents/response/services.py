@@ -117,7 +117,7 @@ def acknowledge(*, incident: Incident, actor: Actor, now: datetime, through: str
         incident.acknowledged_by_id = actor.user_id
         incident.commander_id = incident.commander_id or actor.user_id
         _save(incident, now, "acknowledged_at", "acknowledged_by", "commander")
-        paging.cancel(incident=incident, reason=f"acknowledged by {actor.name}", now=now)
+        paging.acknowledged(incident=incident, by=actor.name, now=now)
         _record(incident, TimelineKind.ACKNOWLEDGED, Verb.ACKNOWLEDGE, actor, now, {"through": through})
     return incident
 

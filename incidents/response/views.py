@@ -85,8 +85,10 @@ def note(request: Request, number: int) -> HttpResponse:
 @require_safe
 @viewed
 def pages(request: Request) -> HttpResponse:
-    listing = lists.pages(organisation=request.organisation, filters=lists.filters(request.GET.dict()))
-    return render(request, "response/pages.html", {"here": "pages", "listing": listing})
+    failed_only = request.GET.get("state") == "failed"
+    filters = lists.filters(request.GET.dict())
+    listing = lists.pages(organisation=request.organisation, filters=filters, failed_only=failed_only)
+    return render(request, "response/pages.html", {"here": "pages", "listing": listing, "failed_only": failed_only})
 
 
 def _load(request: Request, number: int) -> Incident:

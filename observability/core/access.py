@@ -26,9 +26,6 @@ class Request(HttpRequest):
     organisation: Organisation
     moment: datetime
 
-    def may(self, verb: Verb) -> bool:
-        return allowed(self.actor, verb, None)
-
 
 def viewed(
     view: Callable[Concatenate[Request, P], HttpResponseBase],

@@ -53,8 +53,7 @@ class Command(BaseCommand):
                 policy.service.slug if policy.service else policy.team.name if policy.team else "everything else",
                 ", ".join(person.username for person in people),
                 f"{policy.after_seconds} s",
-                ", ".join(f"{pager.name} of {pager.user.username}" for pager in pagers)
-                or "none: nobody can be reached",
+                ", ".join(f"{pager.name} of {pager.recipient}" for pager in pagers) or "none: nobody can be reached",
             )
         Console().print(table if table.row_count else "Nobody is on call: manage.py oncall people USERNAME ...")
 

@@ -2,28 +2,33 @@
 
 No page is lost: a claim is a lease, and a worker that dies leaves `attempts` ahead of `recorded`, so the next one knows
 that a copy may have arrived and marks its own as repeated. A page leaves twice only when that is not known.
+
+What waits together leaves together: of several pages of one incident to one endpoint the newest counts, and where people read
+them one by one (texts, calls, mail) the pages of a storm become one message. An endpoint gets no more a minute than it takes.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from incidents.paging import message
-from incidents.paging.models import AckLink, Delivery, EscalationStep, Page, PagerEndpoint
-from incidents.paging.pagers import base, webhook
-from incidents.paging.retry import Outcome, RetryReason, Verdict, next_try
+from incidents.paging.models import AckLink, Carrier, Delivery, EscalationStep, Page, PagerEndpoint
+from incidents.paging.pagers import base, batch
+from incidents.paging.retry import Outcome, Verdict, next_try
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident, TimelineEntry
 from incidents.response.timeline import TimelineKind
 from observability.core import claims, fields, tokens
+from observability.core.models import User
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +42,11 @@ LONGEST_ERROR = 300
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy of a page, ready to leave; without a secret it cannot."""
+    """One copy of a page, ready to leave; without a letter it cannot. `riders`: other pages that this one message tells."""
 
     page: Page
-    url: str
-    secret: str | None
-    body: bytes
-    at: int
+    letter: base.Letter | None
+    riders: tuple[Page, ...] = ()
 
 
 def claim(*, now: datetime) -> list[Copy]:
@@ -52,15 +55,17 @@ def claim(*, now: datetime) -> list[Copy]:
     if not claimed:
         return []
     with transaction.atomic():
-        related = ("incident", "incident__service", "organisation", "user", "endpoint")
+        related = ("incident", "incident__service", "organisation", "user", "endpoint", "endpoint__user")
         found = Page.objects.filter(pk__in=[page.pk for page in claimed]).select_related(*related)
         pages = [page for page in found.defer("endpoint__secret").order_by("due_at", "pk") if not _cancelled(page)]
+        pages = batch.within_limits(batch.newest_of_each(pages), now=now)
         _note_lost_tries(pages, now)
         for page in pages:
             page.attempts += 1
         Page.objects.bulk_update(pages, ["attempts", "uncertain"])
         secrets = _secrets(pages)
-        return [_copy(page, secrets[page.endpoint_id], now) for page in pages]
+        accounts = _accounts(pages)
+        return [_copy(together, secrets, accounts, now) for together in batch.bundled(pages)]
 
 
 def send_all(copies: list[Copy], *, transport: base.Transport) -> Iterator[tuple[Copy, Outcome, float]]:
@@ -76,39 +81,73 @@ def send_all(copies: list[Copy], *, transport: base.Transport) -> Iterator[tuple
 
 
 def record(*, copy: Copy, outcome: Outcome, seconds: float, now: datetime) -> Page:
-    """Write down how the try ended and what follows from it."""
+    """Write down how the try ended and what follows from it, for each page that the message told."""
+    for rider in copy.riders:
+        _record(rider, outcome, seconds, now, told_with=copy.page)
+    return _record(copy.page, outcome, seconds, now)
+
+
+def _record(tried: Page, outcome: Outcome, seconds: float, now: datetime, told_with: Page | None = None) -> Page:
     ended_at = now + timedelta(seconds=seconds)
     with transaction.atomic():
         # The incident first, as everyone does who holds both.
-        incident = Incident.objects.select_for_update(no_key=True).get(pk=copy.page.incident_id)
-        page = Page.objects.select_for_update(no_key=True).get(pk=copy.page.pk)
+        incident = Incident.objects.select_for_update(no_key=True).get(pk=tried.incident_id)
+        page = Page.objects.select_for_update(no_key=True).get(pk=tried.pk)
         repeated = page.uncertain
-        following = next_try(outcome=outcome, attempt=copy.page.attempts, ended_at=ended_at, give_up_at=page.give_up_at)
-        mine = page.attempts == copy.page.attempts
+        following = next_try(outcome=outcome, attempt=tried.attempts, ended_at=ended_at, give_up_at=page.give_up_at)
+        mine = page.attempts == tried.attempts
         page.uncertain = page.uncertain or outcome.arrived is None
         if mine:
             page.recorded, page.lease_until = page.attempts, None
         if following.verdict is Verdict.SENT:
-            _sent(page, incident, copy, ended_at)
+            page.vendor_key = outcome.answer[:64] if tried.endpoint.kind in {"sms", "voice"} else ""
+            _sent(page, incident, tried, ended_at)
         elif page.state != Page.State.PENDING or not mine:
             pass  # answered, or in the hands of a later try: nothing follows from this one
         elif following.verdict is Verdict.FAILED:
-            _failed(page, incident, copy, following.reason, outcome.error, ended_at)
+            _failed(page, incident, tried, f"{following.reason}: {outcome.error}", ended_at)
         elif following.due_at is not None:
             page.due_at = following.due_at
-        page.save(update_fields=["state", "recorded", "lease_until", "uncertain", "sent_at", "closed_reason", "due_at"])
+        page.save(
+            update_fields=[
+                "state", "recorded", "lease_until", "uncertain", "sent_at", "closed_reason", "due_at", "vendor_key",
+            ]
+        )  # fmt: skip
+        told = f"told together with page {told_with.pk}; " if told_with is not None else ""
         Delivery.objects.create(
             organisation_id=page.organisation_id,
             page=page,
-            attempt=copy.page.attempts,
+            attempt=tried.attempts,
             at=ended_at,
             outcome=_named(outcome),
             status_code=outcome.status_code,
-            error=outcome.error[:LONGEST_ERROR],
+            error=f"{told}{outcome.error}".removesuffix("; ")[:LONGEST_ERROR],
             seconds=seconds,
             repeated=repeated,
         )
     return page
+
+
+def not_reached(*, page: Page, reason: str, now: datetime) -> bool:
+    """The vendor took it and says later that it did not arrive: the next person is told at once. False: known already."""
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update(no_key=True).get(pk=page.incident_id)
+        page = (
+            Page.objects.select_for_update(no_key=True, of=("self",)).select_related("endpoint__user").get(pk=page.pk)
+        )
+        if page.state != Page.State.SENT:
+            return False
+        _failed(page, incident, page, reason, now)
+        page.save(update_fields=["state", "closed_reason"])
+        Delivery.objects.create(
+            organisation_id=page.organisation_id,
+            page=page,
+            attempt=page.attempts,
+            at=now,
+            outcome=Delivery.Outcome.NOT_REACHED,
+            error=reason[:LONGEST_ERROR],
+        )
+    return True
 
 
 def _cancelled(page: Page) -> bool:
@@ -118,6 +157,7 @@ def _cancelled(page: Page) -> bool:
         Page.Kind.OPENED: state != State.OPEN,
         Page.Kind.ESCALATED: state != State.OPEN,
         Page.Kind.RAISED: state == State.RESOLVED,
+        Page.Kind.ACKNOWLEDGED: state == State.RESOLVED,
         Page.Kind.RESOLVED: state != State.RESOLVED,
     }[Page.Kind(page.kind)]
     if stale:
@@ -156,20 +196,74 @@ def _secrets(pages: list[Page]) -> dict[int, str | None]:
     return found
 
 
-def _copy(page: Page, secret: str | None, now: datetime) -> Copy:
-    acknowledge_url = None
-    if page.kind != Page.Kind.RESOLVED:
-        plain, hashed = tokens.new_token()
-        AckLink.objects.create(
-            page=page, user=page.user, token_hash=hashed, created_at=now, expires_at=now + ACK_LINK_LIFETIME
+def _accounts(pages: list[Page]) -> dict[int, tuple[base.Account, ...]]:
+    """The carrier accounts of each organisation whose pages need one."""
+    needing = {page.organisation_id for page in pages if page.endpoint.kind in {"sms", "voice"}}
+    found: dict[int, tuple[base.Account, ...]] = {}
+    for organisation_id in needing:
+        rows = Carrier.objects.filter(organisation=organisation_id, enabled=True)
+        found[organisation_id] = tuple(
+            base.Account(row.name, row.url, row.account, row.secret, row.sender) for row in _readable(rows)
         )
-        acknowledge_url = f"{settings.TAILWATCH_BASE_URL}/ack/{plain}/"
-    body = message.body(_message(page, acknowledge_url))
-    return Copy(page=page, url=page.endpoint.url, secret=secret, body=body, at=int(now.timestamp()))
+    return found
 
 
-def _message(page: Page, acknowledge_url: str | None) -> message.Message:
+def _readable(rows: QuerySet[Carrier]) -> Iterator[Carrier]:
+    for pk in rows.values_list("pk", flat=True):
+        try:
+            yield Carrier.objects.get(pk=pk)
+        except fields.SecretUnreadableError:
+            log.exception("the secret of carrier %s was stored with another SECRET_KEY; enter it again", pk)
+
+
+def _copy(
+    together: list[Page],
+    secrets: Mapping[int, str | None],
+    accounts: Mapping[int, tuple[base.Account, ...]],
+    now: datetime,
+) -> Copy:
+    page, *riders = together
+    endpoint, secret = page.endpoint, secrets[page.endpoint_id]
+    if secret is None:
+        return Copy(page=page, letter=None, riders=tuple(riders))
+    calls = page.kind in {Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED}
+    alone = not riders or endpoint.kind == PagerEndpoint.Kind.VOICE
+    acknowledge_url = _link(page, page.user, now) if calls and alone and page.user is not None else None
+    letter = base.Letter(
+        kind=endpoint.kind,
+        message=_message(page, acknowledge_url, riders),
+        url=endpoint.url,
+        address=endpoint.address,
+        secret=secret,
+        options=endpoint.options,
+        key=f"{page.dedup_key}-{page.pk}",
+        at=int(now.timestamp()),
+        page=page.pk,
+        attempt=page.attempts,
+        accounts=accounts.get(page.organisation_id, ()),
+        answer_url=f"{settings.TAILWATCH_BASE_URL}/answers/twilio/{page.pk}/",
+    )
+    return Copy(page=page, letter=letter, riders=tuple(riders))
+
+
+def _link(page: Page, person: User, now: datetime) -> str:
+    """A fresh link that acknowledges as the page's person; a call's leads to what the call says."""
+    plain, hashed = tokens.new_token()
+    AckLink.objects.create(
+        page=page, user=person, token_hash=hashed, created_at=now, expires_at=now + ACK_LINK_LIFETIME
+    )
+    path = "answers/voice" if page.endpoint.kind == PagerEndpoint.Kind.VOICE else "ack"
+    return f"{settings.TAILWATCH_BASE_URL}/{path}/{plain}/"
+
+
+def spoken_message(page: Page) -> message.Message:
+    """What a call says of its page, as the incident is now."""
+    return _message(page, None, ())
+
+
+def _message(page: Page, acknowledge_url: str | None, riders: Sequence[Page]) -> message.Message:
     incident, base_url = page.incident, settings.TAILWATCH_BASE_URL
+    others = ", ".join(f"{rider.incident.name} (SEV{rider.incident.severity})" for rider in riders)
     return message.Message(
         kind=page.kind,
         page=page.pk,
@@ -179,7 +273,9 @@ def _message(page: Page, acknowledge_url: str | None) -> message.Message:
         organisation=page.organisation.slug,
         number=incident.number,
         title=incident.title,
-        headline=incident.headline,
+        headline=f"{incident.headline or incident.title} And {len(riders)} more: {others}."
+        if riders
+        else incident.headline,
         severity=incident.severity,
         state=incident.state,
         service=incident.service.slug if incident.service else None,
@@ -188,10 +284,10 @@ def _message(page: Page, acknowledge_url: str | None) -> message.Message:
         impact_started_at=incident.impact_started_at,
         opened_at=incident.opened_at,
         resolved_at=incident.resolved_at,
-        recipient=str(page.user),
+        recipient=page.endpoint.recipient,
         reason=page.reason,
         simulated=incident.simulated,
-        incident_url=f"{base_url}/incidents/{incident.number}/",
+        incident_url=f"{base_url}/" if riders else f"{base_url}/incidents/{incident.number}/",
         runbook_url=f"{base_url}/runbooks/{incident.runbook}/" if incident.runbook else None,
         acknowledge_url=acknowledge_url,
     )
@@ -199,18 +295,11 @@ def _message(page: Page, acknowledge_url: str | None) -> message.Message:
 
 def _timed(copy: Copy, transport: base.Transport) -> tuple[Copy, Outcome, float]:
     began = time.perf_counter()
-    if copy.secret is None:
+    if copy.letter is None:
         unreadable = "the endpoint's secret was stored with another SECRET_KEY; enter it again"
         return copy, Outcome(status_code=None, error=unreadable, permanent=True, arrived=False), 0.0
     try:
-        outcome = webhook.send(
-            url=copy.url,
-            secret=copy.secret,
-            body=copy.body,
-            page_key=f"{copy.page.dedup_key}-{copy.page.pk}",
-            at=copy.at,
-            transport=transport,
-        )
+        outcome = base.vendor(copy.letter.kind).send(copy.letter, transport=transport)
     except Exception as error:
         # Whatever breaks here is this page's: the tries beside it are written down, or they would all be made again.
         log.exception("page %s could not be sent", copy.page.pk)
@@ -226,28 +315,28 @@ def _named(outcome: Outcome) -> Delivery.Outcome:
     return Delivery.Outcome.UNKNOWN if outcome.arrived is None else Delivery.Outcome.TRY_AGAIN
 
 
-def _sent(page: Page, incident: Incident, copy: Copy, at: datetime) -> None:
+def _sent(page: Page, incident: Incident, tried: Page, at: datetime) -> None:
     if page.state in {Page.State.PENDING, Page.State.CANCELLED}:
         page.state, page.sent_at = Page.State.SENT, at
-    if page.kind == Page.Kind.RESOLVED:
+    if page.kind in {Page.Kind.RESOLVED, Page.Kind.ACKNOWLEDGED}:
         return
     if incident.first_paged_at is None:
         incident.first_paged_at = at
     incident.changed_at = max(incident.changed_at, at)
     incident.save(update_fields=["first_paged_at", "changed_at"])
     payload = {
-        "user": str(copy.page.user),
-        "channel": copy.page.endpoint.name,
+        "user": tried.endpoint.recipient,
+        "channel": tried.endpoint.name,
         "reason": page.reason,
         "page": page.pk,
-        "attempt": copy.page.attempts,
+        "attempt": tried.attempts,
     }
     TimelineEntry.objects.write(incident=incident, kind=TimelineKind.PAGED, at=at, payload=payload)
 
 
-def _failed(page: Page, incident: Incident, copy: Copy, reason: RetryReason, error: str, at: datetime) -> None:
-    page.state, page.closed_reason = Page.State.FAILED, f"{reason}: {error}"[:LONGEST_ERROR]
-    payload = {"user": str(copy.page.user), "channel": copy.page.endpoint.name, "reason": page.closed_reason}
+def _failed(page: Page, incident: Incident, tried: Page, reason: str, at: datetime) -> None:
+    page.state, page.closed_reason = Page.State.FAILED, reason[:LONGEST_ERROR]
+    payload = {"user": tried.endpoint.recipient, "channel": tried.endpoint.name, "reason": page.closed_reason}
     TimelineEntry.objects.write(
         incident=incident, kind=TimelineKind.DELIVERY_FAILED, at=at, payload={**payload, "page": page.pk}
     )

@@ -162,7 +162,11 @@ def _harm(incident: Incident, now: datetime) -> sheet.Harm | None:
 
 def _pages(incident: Incident) -> QuerySet[Page]:
     tries = Prefetch("deliveries", Delivery.objects.order_by("attempt", "pk"))
-    return incident.pages.select_related("user", "endpoint").prefetch_related(tries).order_by("-created_at", "-pk")
+    return (
+        incident.pages.select_related("endpoint", "endpoint__user")
+        .prefetch_related(tries)
+        .order_by("-created_at", "-pk")
+    )
 
 
 def _paging_said(incident: Incident, pages: tuple[Page, ...]) -> tuple[sheet.Said, ...]:
@@ -174,7 +178,7 @@ def _paging_said(incident: Incident, pages: tuple[Page, ...]) -> tuple[sheet.Sai
         .first()
     )
     return sheet.paging_said(
-        sent=[(str(page.user), page.sent_at) for page in told if page.sent_at is not None],
+        sent=[(page.endpoint.recipient, page.sent_at) for page in told if page.sent_at is not None],
         failed=sum(page.state == Page.State.FAILED for page in told),
         pending=sum(page.state == Page.State.PENDING for page in told),
         next_step=(str(step.user), step.due_at) if step is not None and step.user else None,

@@ -147,11 +147,13 @@ def _incident_headline(rows: tuple[IncidentRow, ...], filters: Filters, older: s
     return f"{many} {what}{'' if many == '1' else 's'}{where}" + (f" for “{filters.q}”" if filters.q else f" {noun}")
 
 
-def pages(*, organisation: Organisation, filters: Filters) -> Listing[Page]:
-    """Every page, newest first, with each try."""
+def pages(*, organisation: Organisation, filters: Filters, failed_only: bool = False) -> Listing[Page]:
+    """Every page, newest first, with each try; or the dead letters alone."""
+    wanted = {"state": Page.State.FAILED} if failed_only else {}
     found = (
-        Page.objects.filter(organisation=organisation)
-        .select_related("incident", "user", "endpoint")
+        Page.objects.filter(organisation=organisation, **wanted)
+        .select_related("incident", "endpoint", "endpoint__user")
+        .defer("endpoint__secret", "incident__diagnosis")
         .prefetch_related(Prefetch("deliveries", Delivery.objects.order_by("attempt", "pk")))
         .annotate(delivered_after=F("sent_at") - F("created_at"))
         .order_by("-created_at", "-pk")
@@ -163,7 +165,7 @@ def pages(*, organisation: Organisation, filters: Filters) -> Listing[Page]:
     waiting = sum(page.state == Page.State.PENDING for page in rows)
     failed = sum(page.state == Page.State.FAILED for page in rows)
     headline = (
-        "No page was sent yet"
+        ("Nothing was left undelivered" if failed_only else "No page was sent yet")
         if not rows
         else "Every page was delivered"
         if not waiting + failed

@@ -239,7 +239,7 @@ def open_incidents(*, organisation: Organisation, now: datetime) -> tuple[OpenIn
 def _said(incident: Incident, now: datetime) -> str:
     if incident.state != State.OPEN:
         return ""
-    sent = next((page for page in incident.pages.all() if page.sent_at is not None), None)
+    sent = next((page for page in incident.pages.all() if page.sent_at is not None and page.user_id is not None), None)
     return f"{sent.user} was paged and has not answered." if sent is not None else ""
 
 

@@ -199,12 +199,12 @@ def test_a_pagers_secret_is_encrypted_in_the_database(world: World) -> None:
     assert endpoint.secret == secret
 
 
-def test_only_administrators_add_pagers(world: World) -> None:
+def test_only_administrators_add_pagers_of_others(world: World) -> None:
     from observability.core.permissions import NotAllowed
 
     actor = permissions.of(world.ana, world.organisation)
     with pytest.raises(NotAllowed):
         services.add_endpoint(
-            organisation=world.organisation, user=world.ana, url="https://x.example", actor=actor, now=NOW
+            organisation=world.organisation, user=world.ben, url="https://x.example", actor=actor, now=NOW
         )
     assert factories.make_organisation("acme").pager_endpoints.count() == 2
