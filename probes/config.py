@@ -25,12 +25,16 @@ class Target:
     name: str
     url: str
     service: str
-    kind: str = "engine"  # engine | gateway | gpu
+    kind: str = "engine"  # engine | gateway | gpu | client
     model: str = ""  # empty: as the engine says
     version: str = UNKNOWN
     region: str = UNKNOWN
     replica: str = ""  # empty: the name
     gpus: tuple[str, ...] = ()  # UUIDs that this replica runs on
+    pod: str = ""  # namespace/name, or the name alone: joins it to GPUs that a DCGM exporter shows with their pod
+    only: tuple[
+        tuple[str, tuple[str, ...]], ...
+    ] = ()  # of a page that services share: a label and the values that are ours
 
     @property
     def label(self) -> str:
@@ -90,7 +94,7 @@ _TOP = (
     "gpu_region",
     "listen",
 )
-_TARGET = ("name", "url", "service", "kind", "model", "version", "region", "replica", "gpus")
+_TARGET = ("name", "url", "service", "kind", "model", "version", "region", "replica", "gpus", "pod", "only")
 _CANARY = (
     "service", "url", "model", "api", "interval_seconds", "timeout_seconds", "max_tokens", "api_key_file", "prompts",
     "references_file", "version", "region",
@@ -170,6 +174,8 @@ def _target(node: shape.Node) -> Target:
         region=_text(node["region"], UNKNOWN),
         replica=_text(node["replica"], ""),
         gpus=node["gpus"].texts() if node["gpus"].given else (),
+        pod=_text(node["pod"], ""),
+        only=tuple((label, one.texts()) for label, one in node["only"].items()) if node["only"].given else (),
     )
 
 

@@ -60,6 +60,11 @@ BOUNDS: Mapping[str, tuple[float, ...]] = {
     "canary_e2e_seconds": LATENCY_BOUNDS,
     "canary_inter_token_seconds": TOKEN_BOUNDS,
     "canary_per_token_seconds": TOKEN_BOUNDS,
+    "client_ttft_seconds": LATENCY_BOUNDS,
+    "client_e2e_seconds": LATENCY_BOUNDS,
+    "client_per_token_seconds": TOKEN_BOUNDS,
+    "retrieval_seconds": LATENCY_BOUNDS,
+    "reranking_seconds": LATENCY_BOUNDS,
 }
 
 
