@@ -23,6 +23,7 @@ from probes import config, report
 from probes.agent import Agent
 from probes.config import ProbeConfig
 from probes.exporter import Exporter, PortTaken
+from probes.finder import Finder
 from probes.http import HttpTransport
 from probes.nvml import NvmlReader
 from probes.shape import ShapeError
@@ -59,7 +60,8 @@ def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
     transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
     reader = _gpus(loaded)
     pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
-    agent = Agent(loaded, transport, started=_now(), executor=pool, gpus=reader)
+    finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds, gpus=reader)
+    agent = Agent(loaded, transport, started=_now(), executor=pool, gpus=reader, finder=finder)
     with Exporter(host=loaded.host, port=loaded.port, samples=agent.samples) as exporter:
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
         logging.getLogger(__name__).info(
@@ -71,6 +73,7 @@ def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
         exporter.shutdown()
     pool.shutdown(wait=False, cancel_futures=True)
     transport.close()
+    finder.close()
     if reader is not None:
         reader.close()
     return 0

@@ -57,10 +57,13 @@ class Attribution:
         return next((take for name, take in self.takes if name == dimension), None)
 
 
+NOTHING = Attribution()
+
+
 def load(node: shape.Node) -> Attribution:
     """The `attribution` section; a name that carries a key or a user raises ShapeError."""
     if not node.given:
-        return Attribution()
+        return NOTHING
     return Attribution(tuple((name, _take(one)) for name, one in node.only(*DIMENSIONS).items()))
 
 
@@ -90,7 +93,7 @@ class Attributor:
     """Values as they may be shown. It remembers which it gave, so that a dimension has at most `limit` and "other"."""
 
     def __init__(self, attribution: Attribution | None = None) -> None:
-        self.attribution = attribution or Attribution()
+        self.attribution = attribution or NOTHING
         self.past_limit = 0  # values that came after the limit; who exports takes them
         self._given: dict[str, set[str]] = {}
 

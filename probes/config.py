@@ -10,9 +10,11 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from probes import assertions, shape
+from probes import assertions, attribution, shape, sources
 from probes.assertions import Assertion
+from probes.attribution import Attribution
 from probes.dialects import KINDS
+from probes.sources import Source
 
 UNKNOWN = "unknown"
 APIS = ("completions", "chat")
@@ -73,6 +75,8 @@ class ProbeConfig:
     targets_url: str | None = (
         None  # JSON list of targets, read again at each interval; replaces targets of the same name
     )
+    discovery: tuple[Source, ...] = ()
+    attribution: Attribution = attribution.NOTHING
     scrape_interval_seconds: float = 15.0
     scrape_timeout_seconds: float = 5.0
     canaries: tuple[Canary, ...] = ()
@@ -86,6 +90,8 @@ class ProbeConfig:
 _TOP = (
     "targets",
     "targets_url",
+    "discovery",
+    "attribution",
     "scrape_interval_seconds",
     "scrape_timeout_seconds",
     "canaries",
@@ -108,6 +114,8 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
     config = ProbeConfig(
         targets=tuple(_target(one) for one in top["targets"].each()) if top["targets"].given else (),
         targets_url=_url(top["targets_url"]) if top["targets_url"].given else None,
+        discovery=sources.load(top["discovery"]),
+        attribution=attribution.load(top["attribution"]),
         scrape_interval_seconds=_number(top["scrape_interval_seconds"], 15.0, low=1, high=300),
         scrape_timeout_seconds=_number(top["scrape_timeout_seconds"], 5.0, low=0.1, high=60),
         canaries=tuple(_canary(one, read_file) for one in top["canaries"].each()) if top["canaries"].given else (),
@@ -121,8 +129,8 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
     for kind in ("engine", "gateway"):  # two that are labelled alike would overwrite each other's series
         alike = [target for target in config.targets if target.kind == kind]
         _once(file, "targets", (f"{kind} {target.service}/{target.label}" for target in alike))
-    if not config.targets and config.targets_url is None and not config.canaries and config.gpu == "off":
-        top["targets"].wrong("at least one target, a targets_url, a canary or gpu: auto")
+    if not (config.targets or config.targets_url or config.discovery or config.canaries) and config.gpu == "off":
+        top["targets"].wrong("at least one target, a targets_url, a discovery, a canary or gpu: auto")
     return config
 
 

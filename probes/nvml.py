@@ -40,6 +40,21 @@ class NvmlReader:
             self._open = False
             return Machine(_state(problem))
 
+    def processes(self) -> dict[str, tuple[int, ...]]:
+        """GPU UUID to the processes that compute on it. Milliseconds a GPU: never in the loop. What is denied is left out."""
+        found: dict[str, tuple[int, ...]] = {}
+        try:
+            if not self._open:
+                self._nvml.nvmlInit()
+                self._open = True
+            for at in range(self._nvml.nvmlDeviceGetCount()):
+                handle = self._nvml.nvmlDeviceGetHandleByIndex(at)
+                running = self._nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+                found[_text(self._nvml.nvmlDeviceGetUUID(handle))] = tuple(int(one.pid) for one in running)
+        except self._nvml.NVMLError:
+            return found
+        return found
+
     def close(self) -> None:
         if self._open:
             self._open = False

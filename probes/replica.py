@@ -172,7 +172,8 @@ class Translator:
             labels[rule.reason.label] = rule.reason.of(*(own.get(name, "") for name in rule.reason.sources))
         if "gpu" in labels:
             mine = self.target.replica or UNJOINED
-            labels["replica"] = self._joined.get(labels["gpu"].partition("/")[0], mine)
+            board = self._joined.get(labels["gpu"].partition("/")[0], mine)
+            labels["replica"] = self._joined.get(labels["gpu"], board)
         self._attribute(labels, own, SIGNALS[rule.signal].labels)
         return Series(source.canonical, tuple(sorted(labels.items())))
 

@@ -23,7 +23,7 @@ def short(text: str, **target) -> dict[str, float]:
     return out
 
 
-CASES = {
+CASES: dict[str, tuple[str, dict[str, float]]] = {
     "tgi": (
         pages.TGI,
         {

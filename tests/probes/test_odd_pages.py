@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from probes import assertions, gpu, openai
-from probes.agent import Agent, ScrapeFailed
+from probes.agent import REASONS, Agent, ScrapeFailed
 from probes.assertions import Assertion
 from probes.canary import Completion
 from probes.cards import STALE_SECONDS
@@ -112,7 +112,7 @@ def test_a_target_that_was_only_renamed_keeps_its_count_of_failures() -> None:
     for number in (2, 3, 4):
         watched.tick(START + 15 * number)
     failures = {one.label("reason"): v for one, v in watched.samples().items() if "scrape_failures" in one.name}
-    assert failures == {"connect": 3.0, "timeout": 0.0, "status": 0.0, "malformed": 0.0}
+    assert failures == {**dict.fromkeys(REASONS, 0.0), "connect": 3.0}
 
 
 class Stuck:
