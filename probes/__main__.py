@@ -22,10 +22,13 @@ from pathlib import Path
 from probes import config, report
 from probes.agent import Agent
 from probes.config import ProbeConfig
-from probes.exporter import Exporter, PortTaken
+from probes.exporter import Exporter
 from probes.finder import Finder
 from probes.http import HttpTransport
+from probes.listener import PortTaken
 from probes.nvml import NvmlReader
+from probes.otlp import OtlpMissing
+from probes.receivers import Receivers
 from probes.shape import ShapeError
 
 #: Started only when all others wait: so many targets and canaries may hang before they delay one that does not.
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _references(loaded, times=options.times)
     try:
         return run(loaded, stop=_stop_on_signals())
-    except PortTaken as problem:
+    except (PortTaken, OtlpMissing, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
 
@@ -61,7 +64,10 @@ def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
     reader = _gpus(loaded)
     pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
     finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds, gpus=reader)
-    agent = Agent(loaded, transport, started=_now(), executor=pool, gpus=reader, finder=finder)
+    receivers = Receivers(loaded, started=_now())
+    agent = Agent(
+        loaded, transport, started=_now(), executor=pool, gpus=reader, finder=finder, more=(receivers.samples,)
+    )
     with Exporter(host=loaded.host, port=loaded.port, samples=agent.samples) as exporter:
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
         logging.getLogger(__name__).info(
@@ -74,6 +80,7 @@ def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
     pool.shutdown(wait=False, cancel_futures=True)
     transport.close()
     finder.close()
+    receivers.close()
     if reader is not None:
         reader.close()
     return 0

@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from probes import assertions, attribution, shape, sources
+from probes import assertions, attribution, clientside, shape, sources
 from probes.assertions import Assertion
 from probes.attribution import Attribution
+from probes.clientside import AccessLog, Otlp
 from probes.dialects import KINDS
 from probes.sources import Source
 
@@ -77,6 +78,8 @@ class ProbeConfig:
     )
     discovery: tuple[Source, ...] = ()
     attribution: Attribution = attribution.NOTHING
+    otlp: Otlp | None = None
+    access_logs: tuple[AccessLog, ...] = ()
     scrape_interval_seconds: float = 15.0
     scrape_timeout_seconds: float = 5.0
     canaries: tuple[Canary, ...] = ()
@@ -92,6 +95,8 @@ _TOP = (
     "targets_url",
     "discovery",
     "attribution",
+    "otlp",
+    "access_logs",
     "scrape_interval_seconds",
     "scrape_timeout_seconds",
     "canaries",
@@ -116,6 +121,8 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
         targets_url=_url(top["targets_url"]) if top["targets_url"].given else None,
         discovery=sources.load(top["discovery"]),
         attribution=attribution.load(top["attribution"]),
+        otlp=clientside.otlp(top["otlp"]),
+        access_logs=clientside.access_logs(top["access_logs"]),
         scrape_interval_seconds=_number(top["scrape_interval_seconds"], 15.0, low=1, high=300),
         scrape_timeout_seconds=_number(top["scrape_timeout_seconds"], 5.0, low=0.1, high=60),
         canaries=tuple(_canary(one, read_file) for one in top["canaries"].each()) if top["canaries"].given else (),
@@ -129,8 +136,11 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
     for kind in ("engine", "gateway"):  # two that are labelled alike would overwrite each other's series
         alike = [target for target in config.targets if target.kind == kind]
         _once(file, "targets", (f"{kind} {target.service}/{target.label}" for target in alike))
-    if not (config.targets or config.targets_url or config.discovery or config.canaries) and config.gpu == "off":
-        top["targets"].wrong("at least one target, a targets_url, a discovery, a canary or gpu: auto")
+    told = (
+        config.targets or config.targets_url or config.discovery or config.canaries or config.otlp or config.access_logs
+    )
+    if not told and config.gpu == "off":
+        top["targets"].wrong("at least one target, targets_url, discovery, canary, otlp, access log, or gpu: auto")
     return config
 
 

@@ -3,63 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import sys
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import BoundedSemaphore
-from typing import Any
+from http.server import BaseHTTPRequestHandler
 
 from probes.exposition import Samples, render
+from probes.listener import Listener
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-CONNECTIONS = 64  # at once, each with its thread; a scraper needs one, and who holds hundreds open scrapes nothing
 
-
-class PortTaken(OSError):
-    """The address cannot be listened on; the message is a sentence for the person who started the probe."""
-
-
-class Exporter(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
+class Exporter(Listener):
     def __init__(self, *, host: str, port: int, samples: Callable[[], Samples]) -> None:
         self.samples = samples
-        self._places = BoundedSemaphore(CONNECTIONS)
-        try:
-            super().__init__((host, port), _Handler)
-        except OSError as problem:
-            reason = problem.strerror or str(problem)
-            raise PortTaken(
-                f"Cannot listen on {host}:{port} ({reason}); choose another with `listen:` in the config."
-            ) from None
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper that hangs up before the end is its own business; anything else is told as usual."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no more threads
-            self._places.release()
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
-
-    @property
-    def url(self) -> str:
-        host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}"
+        super().__init__((host, port), _Handler, key="listen")
 
 
 class _Handler(BaseHTTPRequestHandler):

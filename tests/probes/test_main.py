@@ -22,9 +22,10 @@ from probes import __main__ as cli
 from probes import config, report
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Prompt, Target
-from probes.exporter import Exporter, PortTaken
+from probes.exporter import Exporter
 from probes.exposition import Parser, series
 from probes.gpu import GpuReading, Machine
+from probes.listener import PortTaken
 from probes.signals import SIGNALS
 from tests.probes.servers import nobody, serving, silent, stream, text
 from tests.probes.test_agent import Memory, page

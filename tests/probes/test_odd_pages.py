@@ -168,7 +168,7 @@ def test_a_label_that_is_no_text_does_not_take_the_page_down() -> None:
 
 
 def test_connections_that_ask_nothing_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.exporter.CONNECTIONS", 3)
+    monkeypatch.setattr("probes.listener.CONNECTIONS", 3)
     with Exporter(host="127.0.0.1", port=0, samples=dict) as exporter, ExitStack() as idle:
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         address = "127.0.0.1", exporter.server_port
