@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
     """Until `stop`: the loop in this thread, scrapes and canaries in a pool, the page in its own thread."""
     transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
-    reader = _gpus(loaded)
+    reader = _gpus(loaded, watch=True)
     pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
     finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds, gpus=reader)
     receivers = Receivers(loaded, started=_now())
@@ -116,8 +116,8 @@ def _load(path: Path) -> ProbeConfig:
     )
 
 
-def _gpus(loaded: ProbeConfig) -> NvmlReader | None:
-    return None if loaded.gpu == "off" else NvmlReader()
+def _gpus(loaded: ProbeConfig, *, watch: bool = False) -> NvmlReader | None:
+    return None if loaded.gpu == "off" else NvmlReader(watch=watch)
 
 
 def _now() -> float:

@@ -85,6 +85,12 @@ class Tally:
         """For what nothing measures any more."""
         self._values.pop((name, labels), None)
 
+    def forget(self, labels: Labels) -> None:
+        """Everything that carries all of these labels."""
+        wanted = set(labels)
+        for key in [key for key in self._values if wanted <= set(key[1])]:
+            del self._values[key]
+
     def observe(self, name: str, labels: Labels, values: Sequence[float]) -> None:
         """Values into a histogram; all its buckets exist from the first value on."""
         if (found := self._histograms.get((name, labels))) is None:

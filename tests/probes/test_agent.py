@@ -288,11 +288,13 @@ def test_the_spread_of_a_gpu_counts_while_its_service_runs_requests():
     for at, busy in enumerate([90, 60, 90, 60, 90, 60]):
         memory.pages["card"] = dcgm(busy)
         one.tick(START + 15 * at)
-    assert one.samples()[series("tailwatch_gpu_utilisation_spread_points", **gpu_labels)] == pytest.approx(15.0)
+    assert one.samples()[
+        series("tailwatch_gpu_utilisation_spread_points", **gpu_labels, reason="utilisation")
+    ] == pytest.approx(15.0)
     memory.pages["chat-0"] = page(running=0)
     for at in range(6, 30):
         one.tick(START + 15 * at)
-    assert series("tailwatch_gpu_utilisation_spread_points", **gpu_labels) not in one.samples()
+    assert series("tailwatch_gpu_utilisation_spread_points", **gpu_labels, reason="utilisation") not in one.samples()
 
 
 def test_a_change_of_the_latest_xid_is_an_event_and_the_first_look_is_none():
