@@ -68,7 +68,7 @@ def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
     agent = Agent(
         loaded, transport, started=_now(), executor=pool, gpus=reader, finder=finder, more=(receivers.samples,)
     )
-    with Exporter(host=loaded.host, port=loaded.port, samples=agent.samples) as exporter:
+    with Exporter(host=loaded.host, port=loaded.port, samples=agent.page) as exporter:
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
         logging.getLogger(__name__).info(
             "%d targets, %d canaries, %s/metrics", len(loaded.targets), len(loaded.canaries), exporter.url

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Protocol
 
 from probes import canary as canaries
-from probes import gpu, inventory, latency, naming
+from probes import gpu, latency, naming
 from probes.attribution import Attributor
 from probes.canary import CanaryTally, Completion
 from probes.cards import Cards
@@ -28,6 +28,7 @@ from probes.replica import Translator
 from probes.roster import Roster, TargetFinder
 from probes.signals import PREFIX
 from probes.tally import Tally
+from probes.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -60,27 +61,6 @@ class GpuReader(Protocol):
     def read(self) -> gpu.Machine: ...
 
 
-class _Watch:
-    """One target: how to translate it and what it said last."""
-
-    def __init__(self, target: Target, translator: Translator) -> None:
-        self.target, self.translator = target, translator
-        self.labels = naming.own(target)  # how the probe names it in series about itself
-        self.due = 0.0
-        self.busy = False
-        self.up: bool | None = None  # None: not scraped yet
-        self.samples: Samples = {}
-        self.detail = ""
-        self._inventory: tuple[int, Samples] = (0, {})
-
-    def configured(self, raw: Mapping[Series, float]) -> Samples:
-        """The configuration shows in labels: it can only have changed where series did."""
-        if self._inventory[0] != self.translator.plans:
-            fields = inventory.fields(raw, self.translator.dialects)
-            self._inventory = self.translator.plans, inventory.canonical(self.target, fields)
-        return self._inventory[1]
-
-
 class Agent:
     def __init__(
         self,
@@ -98,7 +78,7 @@ class Agent:
         self._attributor = Attributor(config.attribution)
         self._roster = Roster(config.targets)
         self._lock = threading.RLock()
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
         self._tally = Tally()
         self._tally.set("probe_start_seconds", (), started)
         self._canaries = CanaryTally()
@@ -115,6 +95,7 @@ class Agent:
             interval_seconds=config.scrape_interval_seconds,
         )
         self._running: dict[tuple[str, str], bool] = {}  # by service and target
+        self._stalled: dict[str, float] = {}  # by replica, seconds without a token
         self._now = started
         self._due = {"targets_url": started, "gpu": started}
         self._due |= {source.name: started for source in config.discovery if finder is not None}
@@ -171,6 +152,14 @@ class Agent:
                 out.update(samples())
             return out
 
+    def page(self) -> Samples:
+        """`samples`, and for people what each replica's latency was over five minutes; the platform takes it from the buckets."""
+        with self._lock:
+            out = self.samples()
+            for watch in self._watches.values():
+                out.update(watch.recent)
+            return out
+
     @property
     def targets(self) -> tuple[Target, ...]:
         return tuple(watch.target for watch in self._watches.values())
@@ -182,7 +171,7 @@ class Agent:
 
     # Its parts; each runs on a thread of its own where there is an executor.
 
-    def _scrape(self, watch: _Watch, now: float) -> None:
+    def _scrape(self, watch: Watch, now: float) -> None:
         target, labels = watch.target, watch.labels
         begun = time.perf_counter()
         try:
@@ -211,7 +200,7 @@ class Agent:
             if self._watches.get(target.name) is watch:
                 self._learn(watch, now)
 
-    def _count_dropped(self, watch: _Watch) -> None:
+    def _count_dropped(self, watch: Watch) -> None:
         dropped = watch.translator.dropped
         dropped["past_limit"] += self._attributor.past_limit
         self._attributor.past_limit = 0
@@ -220,16 +209,18 @@ class Agent:
                 self._tally.add("probe_values_dropped_total", naming.with_reason(watch.labels, what), count)
         dropped.clear()
 
-    def _failed(self, watch: _Watch, reason: str, detail: str) -> None:
+    def _failed(self, watch: Watch, reason: str, detail: str) -> None:
         with self._lock:
-            watch.up, watch.samples, watch.detail = False, {}, detail
+            watch.up, watch.samples, watch.recent, watch.detail = False, {}, {}, detail
             self._running.pop((watch.target.service, watch.target.name), None)
+            self._stalled.pop(watch.target.label, None)
             self._tally.add("probe_scrape_failures_total", naming.with_reason(watch.labels, reason))
 
-    def _learn(self, watch: _Watch, now: float) -> None:
+    def _learn(self, watch: Watch, now: float) -> None:
         service, samples, made = watch.target.service, watch.samples, watch.translator.made
         if watch.target.kind == "engine":
             self._running[service, watch.target.name] = sum(samples[one] for one in made.get(_RUNNING, ())) > 0
+            self._stalled[watch.target.label] = watch.feel(now)
             if found := latency.buckets(samples, made):
                 self._latency.add(now=now, service=service, replica=watch.target.label, buckets=found)
             p95 = self._latency.p95(service, now=now)
@@ -237,7 +228,7 @@ class Agent:
             if slow and service not in self._slow:  # R1: the similarity probe runs at once
                 self._urgent |= {at for at, canary in enumerate(self.config.canaries) if canary.service == service}
             (self._slow.add if slow else self._slow.discard)(service)
-        self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service))
+        self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service), stalled=self._stalled)
 
     def _ask_what_is_due(self, at: int, canary: Canary, now: float) -> None:
         prompts: tuple[Prompt, ...] = ()
@@ -311,7 +302,13 @@ class Agent:
             log.exception("NVML")
             machine = gpu.Machine("failed")
         with self._lock:
-            self._cards.machine(now=now, machine=machine, replicas=self._roster.joined, requests_run=self._runs(None))
+            self._cards.machine(
+                now=now,
+                machine=machine,
+                replicas=self._roster.joined,
+                requests_run=self._runs(None),
+                stalled=self._stalled,
+            )
             self._busy.discard("gpu")
 
     def _runs(self, service: str | None) -> bool:
@@ -327,7 +324,7 @@ class Agent:
             same = [watch.target for watch in self._watches.values()] == [*targets]
             if not self._roster.join(targets) and same:
                 return  # nearly always; `without` follows from the targets
-            fresh: dict[str, _Watch] = {}
+            fresh: dict[str, Watch] = {}
             for target in targets:
                 without = {"requests_total"} if target.kind == "engine" and target.service in gateways else set()
                 translator = Translator(
@@ -337,12 +334,14 @@ class Agent:
                 if kept is not None and kept.translator.same(translator):
                     fresh[target.name] = kept
                     continue
-                fresh[target.name] = _Watch(target, translator)
+                fresh[target.name] = Watch(target, translator)
                 for reason in REASONS:
                     self._tally.add("probe_scrape_failures_total", naming.with_reason(naming.own(target), reason), 0.0)
             gone = [watch.target for name, watch in self._watches.items() if name not in fresh]
             self._watches = fresh
             self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
+            labels = {watch.target.label for watch in fresh.values()}
+            self._stalled = {label: seconds for label, seconds in self._stalled.items() if label in labels}
             self._latency.keep({(target.service, target.label) for target in targets})
             shown = {
                 naming.own(target) for target in targets

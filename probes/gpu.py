@@ -94,6 +94,38 @@ def throttle_reasons(bits: int) -> tuple[str, ...]:
     return tuple(name for bit, name in THROTTLE_BITS.items() if bits & bit)
 
 
+class Reading:
+    """A reading that is being made."""
+
+    def __init__(self, uuid: str) -> None:
+        self.uuid = uuid
+        self.values: dict[str, float] = {}
+        self.counters: dict[tuple[str, str], float] = {}
+        self.states = ["ok"]
+        self.throttled: tuple[str, ...] = ()
+        self.utilisation: tuple[float, ...] = ()
+        self.lost = False
+
+    def missing(self, name: str, state: str) -> None:
+        self.lost |= state == "lost"
+        self.states.append(f"{name}_{state}")
+
+    def done(self) -> GpuReading:
+        counted = {reason for name, reason in self.counters if name == "throttled_seconds_total"}
+        return GpuReading(
+            self.uuid,
+            self.values,
+            tuple(reason for reason in self.throttled if reason not in counted),
+            tuple(self.states),
+            self.counters,
+            self.utilisation,
+        )
+
+
+def nothing(uuid: str, state: str) -> GpuReading:
+    return GpuReading(uuid, {}, states=(state,))
+
+
 class Seconds:
     """Means of whole seconds out of samples that come in any number a second; an unfinished second waits for its rest.
 

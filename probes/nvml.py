@@ -7,7 +7,8 @@ is never asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 import pynvml as pynvml  # the simulated driver takes its structures from here
 
 from probes.fields import ACTIVITY, FIELDS, MEMBERS, RECOVERY, States
-from probes.gpu import GpuReading, Machine, Seconds, throttle_reasons
+from probes.gpu import GpuReading, Machine, Reading, Seconds, nothing, throttle_reasons
 from probes.gpuwatch import Watcher
 
 
@@ -51,6 +52,7 @@ class NvmlReader:
         self._nvml, self._open, self._watch = nvml, False, watch
         self._states = States(nvml)
         self._lost_for = 0  # readings since a GPU was lost
+        self._opening = threading.Lock()
         self._watcher: Watcher | None = None
         self._cards: dict[str, _Card] = {}
         self._facts: dict[str, str] = {}
@@ -58,10 +60,7 @@ class NvmlReader:
 
     def read(self) -> Machine:
         try:
-            if not self._open:
-                self._nvml.nvmlInit()
-                self._open = True
-                self._facts = self._about()
+            self._opened()
             count = self._nvml.nvmlDeviceGetCount()
             if count == 0 and not self._cards:
                 return Machine("no_gpu")
@@ -73,7 +72,7 @@ class NvmlReader:
         if self._watch and self._watcher is None and handles:
             self._watcher = Watcher(self._nvml, handles)
         named = {reading.uuid for reading in readings}
-        readings += [_none(uuid, "lost") for uuid in self._cards if uuid not in named]
+        readings += [nothing(uuid, "lost") for uuid in self._cards if uuid not in named]
         machine = Machine("ok", tuple(readings), facts=dict(self._facts))
         if self._watcher is not None:
             found = tuple(self._watcher.added(reading) for reading in readings)
@@ -84,17 +83,11 @@ class NvmlReader:
             self._lose()
         return machine
 
-    def processes(self) -> Mapping[str, tuple[int, ...]]:
-        """Compute processes by UUID, as the watcher last counted them; empty before its first look, and without a watcher."""
-        return {} if self._watcher is None else self._watcher.processes
-
     def processes(self) -> dict[str, tuple[int, ...]]:
         """GPU UUID to the processes that compute on it. Milliseconds a GPU: never in the loop. What is denied is left out."""
         found: dict[str, tuple[int, ...]] = {}
         try:
-            if not self._open:
-                self._nvml.nvmlInit()
-                self._open = True
+            self._opened()
             for at in range(self._nvml.nvmlDeviceGetCount()):
                 handle = self._nvml.nvmlDeviceGetHandleByIndex(at)
                 running = self._nvml.nvmlDeviceGetComputeRunningProcesses(handle)
@@ -102,6 +95,13 @@ class NvmlReader:
         except self._nvml.NVMLError:
             return found
         return found
+
+    def _opened(self) -> None:
+        with self._opening:
+            if not self._open:
+                self._nvml.nvmlInit()
+                self._open = True
+                self._facts = self._about()
 
     def close(self) -> None:
         self._lose()
@@ -148,14 +148,14 @@ class NvmlReader:
             return (
                 []
                 if self._states.of(problem) == "lost" and self._cards
-                else [_none(f"index-{at}", self._states.of(problem))]
+                else [nothing(f"index-{at}", self._states.of(problem))]
             )
         handles[uuid] = handle
         if uuid not in self._cards:
             self._cards[uuid] = _Card()
             self._name(uuid, handle)
         card = self._cards[uuid]
-        reading = _Reading(uuid)
+        reading = Reading(uuid)
         cut = self._is_cut(handle)
         self._plain(reading, handle)
         self._history(reading, handle, card)
@@ -163,7 +163,7 @@ class NvmlReader:
         if not cut:
             self._activity(reading, handle, card, None)
         if reading.lost:
-            return [_none(uuid, "lost")]
+            return [nothing(uuid, "lost")]
         if not cut:
             return [reading.done()]
         return [reading.done(), *self._instances(uuid, handle, card)]
@@ -178,7 +178,7 @@ class NvmlReader:
         if mode in (nvml.NVML_GPU_VIRTUALIZATION_MODE_VGPU, nvml.NVML_GPU_VIRTUALIZATION_MODE_HOST_VGPU):
             self._facts[f"{uuid}/vgpu"] = "guest" if mode == nvml.NVML_GPU_VIRTUALIZATION_MODE_VGPU else "host"
 
-    def _plain(self, reading: _Reading, handle: Any) -> None:
+    def _plain(self, reading: Reading, handle: Any) -> None:
         nvml = self._nvml
 
         def memory() -> float:
@@ -202,7 +202,7 @@ class NvmlReader:
         if (role := self._facts.get(f"{reading.uuid}/vgpu")) is not None:
             reading.states.append(f"vgpu_{role}")
 
-    def _history(self, reading: _Reading, handle: Any, card: _Card) -> None:
+    def _history(self, reading: Reading, handle: Any, card: _Card) -> None:
         """Utilisation and peak power of all the time since the reading before, out of the driver's ring buffers."""
         nvml = self._nvml
         try:
@@ -246,7 +246,7 @@ class NvmlReader:
             card.seen[what] = kept[-1][0]
         return [(at / 1e6, value) for at, value in kept]
 
-    def _fields(self, reading: _Reading, handle: Any) -> None:
+    def _fields(self, reading: Reading, handle: Any) -> None:
         nvml = self._nvml
         wanted = [(one, getattr(nvml, one.nvml)) for one in FIELDS if hasattr(nvml, one.nvml)]
         asked = [number if one.scope is None else (number, one.scope) for one, number in wanted]
@@ -274,7 +274,7 @@ class NvmlReader:
             else:
                 reading.values[one.name] = value
 
-    def _activity(self, reading: _Reading, handle: Any, card: _Card, instance: int | None) -> None:
+    def _activity(self, reading: Reading, handle: Any, card: _Card, instance: int | None) -> None:
         """Means since the sample before, of the board or of one instance."""
         nvml = self._nvml
         name = "activity"
@@ -332,7 +332,7 @@ class NvmlReader:
         try:
             places = nvml.nvmlDeviceGetMaxMigDeviceCount(handle)
         except nvml.NVMLError as problem:
-            return [_none(f"{uuid}/mig", self._states.of(problem))]
+            return [nothing(f"{uuid}/mig", self._states.of(problem))]
         for at in range(places):
             try:
                 part = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, at)
@@ -341,7 +341,7 @@ class NvmlReader:
                 continue  # an empty place
             if instance in found:
                 continue  # a second compute instance shares memory and activity with the first
-            reading, used = _Reading(f"{uuid}/{instance}"), partial(self._memory_of, part)
+            reading, used = Reading(f"{uuid}/{instance}"), partial(self._memory_of, part)
             self._ask(reading, "memory_bytes", used)
             self._activity(reading, handle, card, instance)
             found[instance] = reading.done()
@@ -350,41 +350,11 @@ class NvmlReader:
     def _memory_of(self, part: Any) -> float:
         return float(self._nvml.nvmlDeviceGetMemoryInfo(part).used)
 
-    def _ask(self, reading: _Reading, name: str, read: Callable[[], float]) -> None:
+    def _ask(self, reading: Reading, name: str, read: Callable[[], float]) -> None:
         try:
             reading.values[name] = read()
         except self._nvml.NVMLError as problem:
             reading.missing(name, self._states.of(problem))
-
-
-class _Reading:
-    def __init__(self, uuid: str) -> None:
-        self.uuid = uuid
-        self.values: dict[str, float] = {}
-        self.counters: dict[tuple[str, str], float] = {}
-        self.states = ["ok"]
-        self.throttled: tuple[str, ...] = ()
-        self.utilisation: tuple[float, ...] = ()
-        self.lost = False
-
-    def missing(self, name: str, state: str) -> None:
-        self.lost |= state == "lost"
-        self.states.append(f"{name}_{state}")
-
-    def done(self) -> GpuReading:
-        counted = {reason for name, reason in self.counters if name == "throttled_seconds_total"}
-        return GpuReading(
-            self.uuid,
-            self.values,
-            tuple(reason for reason in self.throttled if reason not in counted),
-            tuple(self.states),
-            self.counters,
-            self.utilisation,
-        )
-
-
-def _none(uuid: str, state: str) -> GpuReading:
-    return GpuReading(uuid, {}, states=(state,))
 
 
 def _version(number: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from probes import attribution, dialects
@@ -15,15 +16,17 @@ from probes.attribution import Attributor
 from probes.config import UNKNOWN, Target
 from probes.dialects import Dialect, Rule
 from probes.exposition import Labels, Page, Samples, Series, bound
-from probes.signals import OUTCOMES, SIGNALS
+from probes.signals import OUTCOMES, PREFIX, REPLICA, SIGNALS
+from probes.spread import UNJOINED
 
-#: Replica of a GPU that nothing joins to one.
-UNJOINED = "unjoined"
 _FINITE = 1e300
 
 _Step = tuple[
     int, Series, float, str | None
 ]  # position, canonical series, factor, how it joins what is there (None: first)
+
+
+_START = f"{PREFIX}process_start_seconds"
 
 
 class _Source(NamedTuple):
@@ -62,6 +65,11 @@ class Translator:
 
     def same(self, other: Translator) -> bool:
         return (self.target, self.without, self._joined) == (other.target, other.without, other._joined)
+
+    @property
+    def labels(self) -> Labels:
+        """The replica's own, with the model that the latest page named where the config does not."""
+        return target_labels(replace(self.target, model=self._model), REPLICA)
 
     def canonical(self, samples: Mapping[Series, float]) -> Samples:
         page = samples if isinstance(samples, Page) else Page(tuple(samples), tuple(samples.values()))
@@ -130,6 +138,16 @@ class Translator:
             source = sources[raw.name][number]
             yield at, one, _factor(source), source.rule.combine if one in begun else None
             begun.add(one)
+        if self.target.kind == "engine" and _START not in {one.name for one in begun}:
+            yield from self._created(samples, sources)
+
+    def _created(self, samples: Mapping[Series, float], sources: Collection[str]) -> Iterator[_Step]:
+        """Where no start time is told: the earliest `_created` of the families that are used. A label that is born later has a
+        later one, so only a new process moves the earliest."""
+        born = {name.removesuffix("_total").removesuffix("_count") + "_created" for name in sources}
+        start = Series(_START, self.labels)
+        found = [at for at, raw in enumerate(samples) if raw.name in born]
+        yield from ((at, start, 1.0, "min" if at != found[0] else None) for at in found)
 
     def _sources(self, samples: Mapping[Series, float], names: Collection[str]) -> dict[str, list[_Source]]:
         """What each raw family becomes. A signal comes from the first dialect that gives it on this page."""

@@ -89,6 +89,17 @@ _ALL = (
     Signal("process_start_seconds", "gauge", "unix seconds", REPLICA, "when the engine's process started"),
     Signal("target_up", "gauge", "1 or 0", REPLICA, "1 where the last scrape of a replica's engine succeeded"),
     Signal("exporter_up", "gauge", "1 or 0", ("service", "replica", "region"), "the same for a gateway's or a GPU's page"),
+    Signal("engine_state", "gauge", "1 or 0", (*REPLICA, "state"),
+           "serving, idle, hanging (runs, no token for a minute), blocked (the same, all wait), cannot_tell; beside idle kv_stale"),
+    Signal("engine_stalled_seconds", "gauge", "seconds", REPLICA, "how long there are requests and no token; 0 while tokens come"),
+    Signal("engine_restarts_total", "counter", "restarts", REPLICA, "restarts of the engine that the probe saw"),
+    # A replica's own latency over the last five minutes, renewed each minute. Never to be averaged over replicas.
+    Signal("latency_mean_seconds", "gauge", "seconds", (*REPLICA, "reason"),
+           "mean over five minutes of what `reason` names: ttft, e2e, queue, ..."),
+    Signal("latency_p95_seconds", "gauge", "seconds", (*REPLICA, "reason"),
+           "95th percentile of the same; NaN where it lies below the first bound, above the last, or in fewer than 20 requests"),
+    Signal("latency_p95_low_seconds", "gauge", "seconds", (*REPLICA, "reason"), "lower bound of the bucket that it lies in"),
+    Signal("latency_p95_high_seconds", "gauge", "seconds", (*REPLICA, "reason"), "upper bound of that bucket"),
     Signal("config_info", "gauge", "always 1", (*REPLICA, "config_hash"), "the configuration a replica runs, by hash"),
     Signal("config_field_info", "gauge", "always 1", (*REPLICA, "field", "value"), "one field of that configuration"),
     # GPUs.

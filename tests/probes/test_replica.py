@@ -126,5 +126,5 @@ def test_mig_instances_share_their_board_s_power_and_have_activity_apart():
 
 def test_dcgm_counts_violations_in_nanoseconds():
     page = f'DCGM_FI_DEV_SM_CLOCK{{UUID="GPU-1"}} 900\nDCGM_FI_DEV_POWER_VIOLATION{{UUID="GPU-1"}} {90 * 10**9}\n'
-    own = {"service": "chat", "replica": "node", "region": "eu", "gpu": "GPU-1"}
+    own = {"service": "chat", "replica": "unjoined", "region": "eu", "gpu": "GPU-1"}
     assert translated(page, GPUS)[series("tailwatch_gpu_throttled_seconds_total", **own, reason="power_cap")] == 90.0
