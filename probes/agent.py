@@ -17,18 +17,19 @@ from functools import partial
 from typing import Protocol
 
 from probes import canary as canaries
-from probes import gpu, latency, naming
+from probes import gpu, inventory, latency, naming
 from probes.attribution import Attributor
 from probes.canary import CanaryTally, Completion
 from probes.cards import Cards
 from probes.config import Canary, ProbeConfig, Prompt, Target
 from probes.exposition import MalformedExposition, Samples, Series
+from probes.inventory import Facts
 from probes.latency import RecentLatency
 from probes.replica import Translator
 from probes.roster import Roster, TargetFinder
 from probes.signals import PREFIX
 from probes.tally import Tally
-from probes.watch import Watch
+from probes.watch import Ask, Watch
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,6 @@ class Transport(Protocol):
         """The targets that `targets_url` names now; raises ScrapeFailed. Called only where the config has one."""
 
 
-class GpuReader(Protocol):
-    def read(self) -> gpu.Machine: ...
-
-
 class Agent:
     def __init__(
         self,
@@ -69,12 +66,13 @@ class Agent:
         *,
         started: float,
         executor: Executor | None = None,
-        gpus: GpuReader | None = None,
+        gpus: gpu.Reader | None = None,
         finder: TargetFinder | None = None,
         more: Sequence[Callable[[], Samples]] = (),
+        describe: Ask | None = None,
     ) -> None:
         self.config, self._transport, self._executor, self._gpus = config, transport, executor, gpus
-        self._finder, self._more = finder, more
+        self._finder, self._more, self._describe = finder, more, describe
         self._attributor = Attributor(config.attribution)
         self._roster = Roster(config.targets)
         self._lock = threading.RLock()
@@ -153,12 +151,20 @@ class Agent:
             return out
 
     def page(self) -> Samples:
-        """`samples`, and for people what each replica's latency was over five minutes; the platform takes it from the buckets."""
+        """`samples`, and each replica's latency over five minutes: for people, the platform takes it from the buckets."""
         with self._lock:
-            out = self.samples()
-            for watch in self._watches.values():
-                out.update(watch.recent)
-            return out
+            return self.samples() | {
+                one: value for watch in self._watches.values() for one, value in watch.recent.items()
+            }
+
+    def inventory(self, of_machine: Callable[[Target], Facts]) -> list[tuple[Target, Facts]]:
+        """Every engine's fields with their sources; `of_machine` tells those of the machine it runs on."""
+        with self._lock:
+            watches = [watch for watch in self._watches.values() if watch.target.kind == "engine" and watch.told]
+        return [(watch.target, inventory.merged(watch.told, of_machine(watch.target))) for watch in watches]
+
+    def joined(self) -> Mapping[str, str]:
+        return self._roster.joined  # GPU to replica
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -178,7 +184,7 @@ class Agent:
             raw = self._transport.scrape(target)
             canonical = watch.translator.canonical(raw)
             if target.kind == "engine":
-                canonical |= watch.configured(raw)
+                canonical |= watch.configured(raw, self._describe)
             failure, detail = None, ""
         except ScrapeFailed as problem:
             failure, detail = problem.reason, problem.detail

@@ -34,6 +34,8 @@ class Target:
     region: str = UNKNOWN
     replica: str = ""  # empty: the name
     gpus: tuple[str, ...] = ()  # UUIDs that this replica runs on
+    image: str = ""  # container image and environment, for the inventory
+    environment: str = ""
     pod: str = ""  # namespace/name, or the name alone: joins it to GPUs that a DCGM exporter shows with their pod
     only: tuple[
         tuple[str, tuple[str, ...]], ...
@@ -71,6 +73,22 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Of the probe's own page: PEM files."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Basic authentication of the probe's own page; the password is the file's text."""
+
+    user: str
+    password_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeConfig:
     targets: tuple[Target, ...] = ()
     targets_url: str | None = (
@@ -83,9 +101,11 @@ class ProbeConfig:
     scrape_interval_seconds: float = 15.0
     scrape_timeout_seconds: float = 5.0
     canaries: tuple[Canary, ...] = ()
-    gpu: str = "auto"  # auto | on | off: this machine's own GPUs through NVML
+    gpu: str = "auto"  # auto | on | off | simulated: this machine's own GPUs through NVML
     gpu_service: str = UNKNOWN  # label of those GPUs where no target names them
     gpu_region: str = UNKNOWN
+    tls: Tls | None = None
+    auth: Auth | None = None
     host: str = "127.0.0.1"
     port: int = 9840
 
@@ -104,8 +124,24 @@ _TOP = (
     "gpu_service",
     "gpu_region",
     "listen",
+    "listen_tls",
+    "listen_auth",
 )
-_TARGET = ("name", "url", "service", "kind", "model", "version", "region", "replica", "gpus", "pod", "only")
+_TARGET = (
+    "name",
+    "url",
+    "service",
+    "kind",
+    "model",
+    "version",
+    "region",
+    "replica",
+    "gpus",
+    "pod",
+    "only",
+    "image",
+    "environment",
+)
 _CANARY = (
     "service", "url", "model", "api", "interval_seconds", "timeout_seconds", "max_tokens", "api_key_file", "prompts",
     "references_file", "version", "region",
@@ -129,6 +165,8 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
         gpu=_gpu(top["gpu"]),
         gpu_service=_text(top["gpu_service"], UNKNOWN),
         gpu_region=_text(top["gpu_region"], UNKNOWN),
+        tls=_tls(top["listen_tls"]),
+        auth=_auth(top["listen_auth"]),
         host=host,
         port=port,
     )
@@ -193,6 +231,8 @@ def _target(node: shape.Node) -> Target:
         replica=_text(node["replica"], ""),
         gpus=node["gpus"].texts() if node["gpus"].given else (),
         pod=_text(node["pod"], ""),
+        image=_text(node["image"], ""),
+        environment=_text(node["environment"], ""),
         only=tuple((label, one.texts()) for label, one in node["only"].items()) if node["only"].given else (),
     )
 
@@ -251,7 +291,22 @@ def _references(node: shape.Node, read_file: Callable[[str], str] | None) -> dic
 def _gpu(node: shape.Node) -> str:
     if isinstance(node.value, bool):  # YAML reads on and off as true and false
         return "on" if node.value else "off"
-    return node.one_of(("auto", "on", "off")) if node.given else "auto"
+    return node.one_of(("auto", "on", "off", "simulated")) if node.given else "auto"
+
+
+def _tls(node: shape.Node) -> Tls | None:
+    if not node.given:
+        return None
+    node.only("certificate", "key")
+    return Tls(node["certificate"].text(), node["key"].text())
+
+
+def _auth(node: shape.Node) -> Auth | None:
+    if not node.given:
+        return None
+    node.only("user", "password_file")
+    user = node["user"].text()
+    return Auth(user, node["password_file"].text()) if ":" not in user else node["user"].wrong("a name without a colon")
 
 
 def _listen(node: shape.Node) -> tuple[str, int]:

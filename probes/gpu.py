@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from probes.exposition import Labels, Samples, Series
 from probes.signals import PREFIX
@@ -60,6 +61,10 @@ class Machine:
     gpus: tuple[GpuReading, ...] = ()
     xids: tuple[tuple[str, int], ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    def read(self) -> Machine: ...
 
 
 def canonical(machine: Machine, *, service: str, region: str, replicas: Mapping[str, str]) -> Samples:

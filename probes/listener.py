@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore
@@ -18,8 +19,16 @@ class Listener(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], *, key: str) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        handler: type[BaseHTTPRequestHandler],
+        *,
+        key: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """`key` is the configuration's key for the address."""
+        self._tls = tls
         self._places = BoundedSemaphore(CONNECTIONS)
         try:
             super().__init__(address, handler)
@@ -29,9 +38,12 @@ class Listener(ThreadingHTTPServer):
                 f"Cannot listen on {address[0]}:{address[1]} ({reason}); choose another with `{key}:` in the config."
             ) from None
 
+        if tls is not None:  # the handshake is the request's own thread's: who begins one and waits holds up nobody
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A scraper that hangs up before the end is its own business; anything else is told as usual."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, ssl.SSLError, TimeoutError)):
             super().handle_error(request, client_address)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -53,4 +65,4 @@ class Listener(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return f"{'http' if self._tls is None else 'https'}://{host!s}:{port}"

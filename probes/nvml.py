@@ -8,7 +8,7 @@ is never asked for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
@@ -102,6 +102,11 @@ class NvmlReader:
                 self._nvml.nvmlInit()
                 self._open = True
                 self._facts = self._about()
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Driver, CUDA, and by UUID the model; empty before the driver was opened."""
+        return self._facts
 
     def close(self) -> None:
         self._lose()

@@ -18,8 +18,21 @@ OUTCOMES = ("ok", "error", "timeout", "rejected", "aborted")
 REPLICA = ("service", "model", "version", "replica", "region")
 SERVICE = ("service", "model", "version", "region")
 GPU = ("service", "replica", "region", "gpu")
-#: Labels a canonical series may carry. config_hash, field and value belong to the two config families alone.
-LABELS = (*REPLICA, "tenant", "tag", "slice", "gpu", "outcome", "reason", "state", "config_hash", "field", "value")
+#: Labels a canonical series may carry. config_hash, field, value and source belong to the config families alone.
+LABELS = (
+    *REPLICA,
+    "tenant",
+    "tag",
+    "slice",
+    "gpu",
+    "outcome",
+    "reason",
+    "state",
+    "config_hash",
+    "field",
+    "value",
+    "source",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,8 @@ _ALL = (
     Signal("latency_p95_high_seconds", "gauge", "seconds", (*REPLICA, "reason"), "upper bound of that bucket"),
     Signal("config_info", "gauge", "always 1", (*REPLICA, "config_hash"), "the configuration a replica runs, by hash"),
     Signal("config_field_info", "gauge", "always 1", (*REPLICA, "field", "value"), "one field of that configuration"),
+    Signal("config_source_info", "gauge", "always 1", (*REPLICA, "field", "value", "source"),
+           "every field of the inventory with the source that told it; value `cannot tell` and source `nobody` where none did"),
     # GPUs.
     Signal("gpu_state", "gauge", "always 1", (*GPU, "state"),
            "ok, or why values are missing: no_driver, no_gpu, not_answering, lost, denied, <value>_not_supported"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from probes import inventory, naming
 from probes.config import Target
 from probes.exposition import Samples, Series
+from probes.inventory import Fact, Facts
 from probes.pulse import Pulse
 from probes.replica import Translator
 from probes.window import LatencyWindow
+
+ASK_TIMES = 3
+Ask = Callable[[Target], Mapping[str, Fact] | None]
 
 
 class Watch:
@@ -23,15 +27,31 @@ class Watch:
         self.up: bool | None = None  # None: not scraped yet
         self.samples: Samples = {}
         self.detail = ""
-        self._inventory: tuple[int, Samples] = (0, {})
+        self._inventory: tuple[tuple[int, int], Samples] = ((0, 0), {})
+        self._asked = 0  # how often in vain since the engine started
+        self.told: Facts = {}  # by the page, by the engine itself and by the configuration
         self._vitals: tuple[Pulse, LatencyWindow] | None = None
         self.recent: Samples = {}  # its latency over the last five minutes
 
-    def configured(self, raw: Mapping[Series, float]) -> Samples:
-        """The configuration shows in labels: it can only have changed where series did."""
-        if self._inventory[0] != self.translator.plans:
-            fields = inventory.fields(raw, self.translator.dialects)
-            self._inventory = self.translator.plans, inventory.canonical(self.target, fields)
+    def configured(self, raw: Mapping[Series, float], ask: Ask | None) -> Samples:
+        """The configuration shows in labels and is asked of the engine: it can only have changed where series did, or at a start.
+
+        While the engine cannot be asked there is no hash, rather than one that changes with the answer.
+        """
+        state = self.translator.plans, self._vitals[0].restarts if self._vitals is not None else 0
+        if self._inventory[0] != state:
+            asked = {} if ask is None else ask(self.target)
+            if asked is None and (tries := self._asked) < ASK_TIMES:
+                self._asked = tries + 1
+                return {}
+            self._asked = 0
+            page = {
+                name: Fact(value, "metrics page")
+                for name, value in inventory.fields(raw, self.translator.dialects).items()
+            }
+            engine = {"engine": Fact(", ".join(one.name for one in self.translator.dialects), "metrics page")}
+            self.told = {**inventory.of_target(self.target), **engine, **page, **(asked or {})}
+            self._inventory = state, inventory.canonical(self.target, inventory.hashed(self.told))
         return self._inventory[1]
 
     def feel(self, now: float) -> float:
