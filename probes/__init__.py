@@ -2,8 +2,10 @@
 
 Bottom layer, pure, imported by everyone: `exposition` (parse and render), `signals` (vocabulary), `dialects` (engines as data).
 Configuration, pure: `config`, `shape` (documents read with path, found, expected), `assertions`.
-What is read and asked, pure: `replica` (raw to canonical), `inventory`, `latency` (p95 per token), `gpu` and `cards`, `canary`,
-`openai` and `sse` (streams), `embed` and `drift` (similarity), `tally` (own counters).
-Edges: `http` (httpx), `nvml` (the only pynvml), `agent` (the loop), `exporter` (the page), `report` and `__main__` (the command line).
+What is read and asked, pure: `replica` (raw to canonical), `inventory`, `latency` (p95 per token), `gpu` and `cards`,
+`fields` and `xid` (what NVML's numbers mean), `spread` (R1), `faults`, `canary`, `openai` and `sse` (streams),
+`embed` and `drift` (similarity), `tally` (own counters), `watch` (one target), `pulse` (does an engine move), `window` (its p95).
+Edges: `http` (httpx), `nvml` (the only pynvml) and `gpuwatch` (its slow half), `agent` (the loop), `exporter` (the page),
+`report` and `__main__` (the command line).
 `simfleet` is a serving fleet without GPUs that speaks the same dialects.
 """

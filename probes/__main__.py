@@ -13,22 +13,16 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from probes import config, report
-from probes.agent import Agent
+from probes import config, report, run
 from probes.config import ProbeConfig
-from probes.exporter import Exporter, PortTaken
 from probes.http import HttpTransport
-from probes.nvml import NvmlReader
+from probes.listener import PortTaken
+from probes.otlp import OtlpMissing
 from probes.shape import ShapeError
-
-#: Started only when all others wait: so many targets and canaries may hang before they delay one that does not.
-THREADS = 512
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,39 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "references":
         return _references(loaded, times=options.times)
     try:
-        return run(loaded, stop=_stop_on_signals())
-    except PortTaken as problem:
+        return run.run(loaded, signals=_signals(), load=partial(_again, Path(options.config)))
+    except (PortTaken, OtlpMissing, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-
-
-def run(loaded: ProbeConfig, *, stop: threading.Event) -> int:
-    """Until `stop`: the loop in this thread, scrapes and canaries in a pool, the page in its own thread."""
-    transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
-    reader = _gpus(loaded)
-    pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
-    agent = Agent(loaded, transport, started=_now(), executor=pool, gpus=reader)
-    with Exporter(host=loaded.host, port=loaded.port, samples=agent.samples) as exporter:
-        threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
-        logging.getLogger(__name__).info(
-            "%d targets, %d canaries, %s/metrics", len(loaded.targets), len(loaded.canaries), exporter.url
-        )
-        while not stop.is_set():
-            agent.tick(_now())
-            stop.wait(min(1.0, max(0.05, agent.next_due() - _now())))
-        exporter.shutdown()
-    pool.shutdown(wait=False, cancel_futures=True)
-    transport.close()
-    if reader is not None:
-        reader.close()
-    return 0
 
 
 def _check(loaded: ProbeConfig) -> int:
     transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
     try:
         text, good = report.check(
-            loaded, transport, machine=reader.read() if (reader := _gpus(loaded)) is not None else None
+            loaded, transport, machine=reader.read() if (reader := run.reader_of(loaded)) is not None else None
         )
     finally:
         transport.close()
@@ -106,20 +78,21 @@ def _load(path: Path) -> ProbeConfig:
     )
 
 
-def _gpus(loaded: ProbeConfig) -> NvmlReader | None:
-    return None if loaded.gpu == "off" else NvmlReader()
+def _again(path: Path) -> ProbeConfig | None:
+    """On SIGHUP: a configuration that is wrong is told and the running one stays."""
+    try:
+        return _load(path)
+    except (ShapeError, OSError) as problem:
+        logging.getLogger(__name__).error("not reloaded: %s", problem)
+        return None
 
 
-def _now() -> float:
-    """The probe's only clock, in unix seconds."""
-    return time.time()
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
+def _signals() -> run.Signals:
+    signals = run.Signals()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+        signal.signal(number, lambda *_: signals.stopping())
+    signal.signal(signal.SIGHUP, lambda *_: signals.reloading())
+    return signals
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -3,7 +3,7 @@
 Time is a parameter. With an executor, each scrape and canary runs on a thread of its own and `tick` returns at once: a slow
 target delays nobody. Without one they run inline, which is how virtual time plays them.
 
-    ScrapeFailed     reason (connect | timeout | status | malformed) and detail; a transport raises it
+    ScrapeFailed     reason (one of REASONS) and detail; a transport raises it
 """
 
 from __future__ import annotations
@@ -13,24 +13,29 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from probes import canary as canaries
-from probes import gpu, inventory, latency
+from probes import gpu, inventory, latency, naming
+from probes.attribution import Attributor
 from probes.canary import CanaryTally, Completion
 from probes.cards import Cards
 from probes.config import Canary, ProbeConfig, Prompt, Target
-from probes.exposition import Labels, MalformedExposition, Samples, Series
+from probes.exposition import MalformedExposition, Samples, Series
+from probes.inventory import Facts
 from probes.latency import RecentLatency
-from probes.replica import Translator, target_labels
-from probes.signals import PREFIX, REPLICA
+from probes.replica import Translator
+from probes.roster import Roster, TargetFinder
+from probes.signals import PREFIX
 from probes.tally import Tally
+from probes.watch import Ask, Watch
 
 log = logging.getLogger(__name__)
 
-REASONS = ("connect", "timeout", "status", "malformed")
+REASONS = (
+    "connect", "tls", "redirect", "status", "timeout", "truncated", "too_large", "encoding", "malformed",
+)  # fmt: skip
 _RUNNING = f"{PREFIX}requests_running"
 #: A similarity is shown until its prompt would have been answered this often again, and this long at least.
 STALE_ROUNDS, STALE_SECONDS = 3, 120.0
@@ -53,31 +58,6 @@ class Transport(Protocol):
         """The targets that `targets_url` names now; raises ScrapeFailed. Called only where the config has one."""
 
 
-class GpuReader(Protocol):
-    def read(self) -> gpu.Machine: ...
-
-
-class _Watch:
-    """One target: how to translate it and what it said last."""
-
-    def __init__(self, target: Target, translator: Translator) -> None:
-        self.target, self.translator = target, translator
-        self.labels = _own(target)  # how the probe names it in series about itself
-        self.due = 0.0
-        self.busy = False
-        self.up: bool | None = None  # None: not scraped yet
-        self.samples: Samples = {}
-        self.detail = ""
-        self._inventory: tuple[int, Samples] = (0, {})
-
-    def configured(self, raw: Mapping[Series, float]) -> Samples:
-        """The configuration shows in labels: it can only have changed where series did."""
-        if self._inventory[0] != self.translator.plans:
-            fields = inventory.fields(raw, self.translator.dialects)
-            self._inventory = self.translator.plans, inventory.canonical(self.target, fields)
-        return self._inventory[1]
-
-
 class Agent:
     def __init__(
         self,
@@ -86,11 +66,17 @@ class Agent:
         *,
         started: float,
         executor: Executor | None = None,
-        gpus: GpuReader | None = None,
+        gpus: gpu.Reader | None = None,
+        finder: TargetFinder | None = None,
+        more: Sequence[Callable[[], Samples]] = (),
+        describe: Ask | None = None,
     ) -> None:
         self.config, self._transport, self._executor, self._gpus = config, transport, executor, gpus
+        self._finder, self._more, self._describe = finder, more, describe
+        self._attributor = Attributor(config.attribution)
+        self._roster = Roster(config.targets)
         self._lock = threading.RLock()
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
         self._tally = Tally()
         self._tally.set("probe_start_seconds", (), started)
         self._canaries = CanaryTally()
@@ -107,8 +93,10 @@ class Agent:
             interval_seconds=config.scrape_interval_seconds,
         )
         self._running: dict[tuple[str, str], bool] = {}  # by service and target
+        self._stalled: dict[str, float] = {}  # by replica, seconds without a token
         self._now = started
-        self._due = {"discover": started, "gpu": started}
+        self._due = {"targets_url": started, "gpu": started}
+        self._due |= {source.name: started for source in config.discovery if finder is not None}
         self._busy: set[str] = set()
         self._watch(config.targets)
 
@@ -119,8 +107,13 @@ class Agent:
         if now < self._now:
             self._set_back(now)
         self._now = now
-        if self.config.targets_url is not None and self._take("discover", now):
-            self._run(self._discover)
+        if self.config.targets_url is not None and self._take("targets_url", now):
+            self._run(
+                partial(self._discover, "targets_url", partial(self._transport.discover, self.config.targets_url))
+            )
+        for source in self.config.discovery:
+            if self._finder is not None and self._take(source.name, now):
+                self._run(partial(self._discover, source.name, partial(self._finder.find, source)))
         if self._gpus is not None and self._take("gpu", now):
             self._run(partial(self._read_gpus, now))
         for watch in list(self._watches.values()):
@@ -138,8 +131,9 @@ class Agent:
         """When `tick` has something to do again, in unix seconds."""
         with self._lock:
             dues = [watch.due for watch in self._watches.values()] + self._canary_due
-            dues += [self._due["discover"]] if self.config.targets_url is not None else []
-            return min(dues + ([self._due["gpu"]] if self._gpus is not None else []), default=float("inf"))
+            idle = {"gpu"} if self._gpus is None else set()
+            idle |= {"targets_url"} if self.config.targets_url is None else set()
+            return min(dues + [due for what, due in self._due.items() if what not in idle], default=float("inf"))
 
     def samples(self) -> Samples:
         """All canonical series as of now. A target that is down gives target_up 0 and none of its old values."""
@@ -148,11 +142,29 @@ class Agent:
             for watch in self._watches.values():
                 out.update(watch.samples)
                 if watch.up is not None:
-                    out[_up(watch.target)] = 1.0 if watch.up else 0.0
+                    out[naming.up(watch.target)] = 1.0 if watch.up else 0.0
             out.update(self._cards.samples(now=self._now))
             out.update(self._canaries.tally.samples())
             out.update(self._tally.samples())
+            for samples in self._more:
+                out.update(samples())
             return out
+
+    def page(self) -> Samples:
+        """`samples`, and each replica's latency over five minutes: for people, the platform takes it from the buckets."""
+        with self._lock:
+            return self.samples() | {
+                one: value for watch in self._watches.values() for one, value in watch.recent.items()
+            }
+
+    def inventory(self, of_machine: Callable[[Target], Facts]) -> list[tuple[Target, Facts]]:
+        """Every engine's fields with their sources; `of_machine` tells those of the machine it runs on."""
+        with self._lock:
+            watches = [watch for watch in self._watches.values() if watch.target.kind == "engine" and watch.told]
+        return [(watch.target, inventory.merged(watch.told, of_machine(watch.target))) for watch in watches]
+
+    def joined(self) -> Mapping[str, str]:
+        return self._roster.joined  # GPU to replica
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -165,14 +177,14 @@ class Agent:
 
     # Its parts; each runs on a thread of its own where there is an executor.
 
-    def _scrape(self, watch: _Watch, now: float) -> None:
+    def _scrape(self, watch: Watch, now: float) -> None:
         target, labels = watch.target, watch.labels
         begun = time.perf_counter()
         try:
             raw = self._transport.scrape(target)
             canonical = watch.translator.canonical(raw)
             if target.kind == "engine":
-                canonical |= watch.configured(raw)
+                canonical |= watch.configured(raw, self._describe)
             failure, detail = None, ""
         except ScrapeFailed as problem:
             failure, detail = problem.reason, problem.detail
@@ -188,19 +200,33 @@ class Agent:
                 self._failed(watch, failure, detail)
                 return
             watch.up, watch.samples, watch.detail = True, canonical, ""
+            self._count_dropped(watch)
+            if target.kind == "gpu" and self._roster.page(target, raw):
+                self._watch(self.targets)
             if self._watches.get(target.name) is watch:
                 self._learn(watch, now)
 
-    def _failed(self, watch: _Watch, reason: str, detail: str) -> None:
-        with self._lock:
-            watch.up, watch.samples, watch.detail = False, {}, detail
-            self._running.pop((watch.target.service, watch.target.name), None)
-            self._tally.add("probe_scrape_failures_total", _reason(watch.labels, reason))
+    def _count_dropped(self, watch: Watch) -> None:
+        dropped = watch.translator.dropped
+        dropped["past_limit"] += self._attributor.past_limit
+        self._attributor.past_limit = 0
+        for what, count in dropped.items():
+            if count:
+                self._tally.add("probe_values_dropped_total", naming.with_reason(watch.labels, what), count)
+        dropped.clear()
 
-    def _learn(self, watch: _Watch, now: float) -> None:
+    def _failed(self, watch: Watch, reason: str, detail: str) -> None:
+        with self._lock:
+            watch.up, watch.samples, watch.recent, watch.detail = False, {}, {}, detail
+            self._running.pop((watch.target.service, watch.target.name), None)
+            self._stalled.pop(watch.target.label, None)
+            self._tally.add("probe_scrape_failures_total", naming.with_reason(watch.labels, reason))
+
+    def _learn(self, watch: Watch, now: float) -> None:
         service, samples, made = watch.target.service, watch.samples, watch.translator.made
         if watch.target.kind == "engine":
             self._running[service, watch.target.name] = sum(samples[one] for one in made.get(_RUNNING, ())) > 0
+            self._stalled[watch.target.label] = watch.feel(now)
             if found := latency.buckets(samples, made):
                 self._latency.add(now=now, service=service, replica=watch.target.label, buckets=found)
             p95 = self._latency.p95(service, now=now)
@@ -208,7 +234,7 @@ class Agent:
             if slow and service not in self._slow:  # R1: the similarity probe runs at once
                 self._urgent |= {at for at, canary in enumerate(self.config.canaries) if canary.service == service}
             (self._slow.add if slow else self._slow.discard)(service)
-        self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service))
+        self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service), stalled=self._stalled)
 
     def _ask_what_is_due(self, at: int, canary: Canary, now: float) -> None:
         prompts: tuple[Prompt, ...] = ()
@@ -253,19 +279,27 @@ class Agent:
             log.exception("canary %s of %s", prompt.name, canary.service)
             return Completion(outcome="error", detail=repr(problem))
 
-    def _discover(self) -> None:
+    def _discover(self, name: str, ask: Callable[[], Sequence[Target]]) -> None:
         try:
-            found = self._transport.discover(self.config.targets_url or "")
-            named = {target.name: target for target in (*self.config.targets, *found)}
-            self._watch(tuple(named.values()))
-        except ScrapeFailed as problem:
-            log.warning("targets_url %s: %s", self.config.targets_url, problem)
+            found = ask()
             with self._lock:
-                self._tally.add("probe_scrape_failures_total", (("reason", problem.reason), ("replica", "targets_url")))
+                self._watch(self._roster.found(name, found))
+        except ScrapeFailed as problem:
+            log.warning("%s: %s", name, problem)
+            with self._lock:
+                self._tally.add("probe_scrape_failures_total", (("reason", problem.reason), ("replica", name)))
         except Exception:
-            log.exception("targets_url %s", self.config.targets_url)
+            log.exception("%s", name)
         finally:
-            self._busy.discard("discover")
+            self._busy.discard(name)
+
+    def _find_processes(self) -> None:
+        found = (
+            self._finder.on_gpus(self.targets) if self._finder is not None else {}
+        )  # milliseconds: not under the lock
+        with self._lock:
+            if self._roster.processes(found):
+                self._watch(self.targets)
 
     def _read_gpus(self, now: float) -> None:
         try:
@@ -274,8 +308,13 @@ class Agent:
             log.exception("NVML")
             machine = gpu.Machine("failed")
         with self._lock:
-            replicas = _joined(self.targets)
-            self._cards.machine(now=now, machine=machine, replicas=replicas, requests_run=self._runs(None))
+            self._cards.machine(
+                now=now,
+                machine=machine,
+                replicas=self._roster.joined,
+                requests_run=self._runs(None),
+                stalled=self._stalled,
+            )
             self._busy.discard("gpu")
 
     def _runs(self, service: str | None) -> bool:
@@ -287,32 +326,41 @@ class Agent:
     def _watch(self, targets: Sequence[Target]) -> None:
         """Takes over a set of targets; what did not change keeps its state."""
         gateways = {target.service for target in targets if target.kind == "gateway"}
-        joined = _joined(targets)
         with self._lock:
-            if [watch.target for watch in self._watches.values()] == [*targets]:
-                return  # nearly always; `without` and `joined` follow from the targets
-            fresh: dict[str, _Watch] = {}
+            same = [watch.target for watch in self._watches.values()] == [*targets]
+            if not self._roster.join(targets) and same:
+                return  # nearly always; `without` follows from the targets
+            fresh: dict[str, Watch] = {}
             for target in targets:
                 without = {"requests_total"} if target.kind == "engine" and target.service in gateways else set()
-                translator = Translator(target, without=without, joined=joined)
+                translator = Translator(
+                    target, without=without, joined=self._roster.joined, attributor=self._attributor
+                )
                 kept = self._watches.get(target.name)
                 if kept is not None and kept.translator.same(translator):
                     fresh[target.name] = kept
                     continue
-                fresh[target.name] = _Watch(target, translator)
+                fresh[target.name] = Watch(target, translator)
                 for reason in REASONS:
-                    self._tally.add("probe_scrape_failures_total", _reason(_own(target), reason), 0.0)
+                    self._tally.add("probe_scrape_failures_total", naming.with_reason(naming.own(target), reason), 0.0)
             gone = [watch.target for name, watch in self._watches.items() if name not in fresh]
             self._watches = fresh
             self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
+            labels = {watch.target.label for watch in fresh.values()}
+            self._stalled = {label: seconds for label, seconds in self._stalled.items() if label in labels}
             self._latency.keep({(target.service, target.label) for target in targets})
-            shown = {_own(target) for target in targets}  # one that was only renamed goes on under the same labels
+            shown = {
+                naming.own(target) for target in targets
+            }  # one that was only renamed goes on under the same labels
             for target in gone:
-                if _own(target) in shown:
+                if naming.own(target) in shown:
                     continue
-                self._tally.drop("probe_scrape_seconds", _own(target))
-                for reason in (*REASONS, "internal"):
-                    self._tally.drop("probe_scrape_failures_total", _reason(_own(target), reason))
+                self._tally.drop("probe_scrape_seconds", naming.own(target))
+                for reason in (*REASONS, "internal", "not_a_number", "past_limit"):
+                    for name in ("probe_scrape_failures_total", "probe_values_dropped_total"):
+                        self._tally.drop(name, naming.with_reason(naming.own(target), reason))
+            if not same and self._finder is not None:
+                self._run(self._find_processes)
 
     def _set_back(self, now: float) -> None:
         """The clock was set back: what was due later than now was meant for another time."""
@@ -349,26 +397,3 @@ def _said(work: Callable[[], None]) -> None:
         work()
     except Exception:
         log.exception("something broke while targets were read or canaries judged")
-
-
-def _joined(targets: Sequence[Target]) -> dict[str, str]:
-    """GPU UUID to the replica on it; what an engine says of itself comes before what a GPU's page is said to carry."""
-    ordered = sorted(targets, key=lambda target: target.kind == "engine")
-    return {uuid: target.label for target in ordered for uuid in target.gpus}
-
-
-def _up(target: Target) -> Series:
-    """A replica is an engine; a GPU's page that answers beside a dead engine is no replica that is up."""
-    if target.kind == "engine":
-        return Series(f"{PREFIX}target_up", target_labels(target, REPLICA))
-    return Series(f"{PREFIX}exporter_up", _own(target))
-
-
-def _own(target: Target) -> Labels:
-    """How the probe names a page in series about itself: a GPU's page apart from the engine whose replica it carries."""
-    named = target if target.kind == "engine" else replace(target, replica=target.name)
-    return target_labels(named, ("service", "replica", "region"))
-
-
-def _reason(labels: Labels, reason: str) -> Labels:
-    return tuple(sorted((*labels, ("reason", reason))))

@@ -10,9 +10,12 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from probes import assertions, shape
+from probes import assertions, attribution, clientside, shape, sources
 from probes.assertions import Assertion
+from probes.attribution import Attribution
+from probes.clientside import AccessLog, Otlp
 from probes.dialects import KINDS
+from probes.sources import Source
 
 UNKNOWN = "unknown"
 APIS = ("completions", "chat")
@@ -25,12 +28,18 @@ class Target:
     name: str
     url: str
     service: str
-    kind: str = "engine"  # engine | gateway | gpu
+    kind: str = "engine"  # engine | gateway | gpu | client
     model: str = ""  # empty: as the engine says
     version: str = UNKNOWN
     region: str = UNKNOWN
     replica: str = ""  # empty: the name
     gpus: tuple[str, ...] = ()  # UUIDs that this replica runs on
+    image: str = ""  # container image and environment, for the inventory
+    environment: str = ""
+    pod: str = ""  # namespace/name, or the name alone: joins it to GPUs that a DCGM exporter shows with their pod
+    only: tuple[
+        tuple[str, tuple[str, ...]], ...
+    ] = ()  # of a page that services share: a label and the values that are ours
 
     @property
     def label(self) -> str:
@@ -64,17 +73,39 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Of the probe's own page: PEM files."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Basic authentication of the probe's own page; the password is the file's text."""
+
+    user: str
+    password_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeConfig:
     targets: tuple[Target, ...] = ()
     targets_url: str | None = (
         None  # JSON list of targets, read again at each interval; replaces targets of the same name
     )
+    discovery: tuple[Source, ...] = ()
+    attribution: Attribution = attribution.NOTHING
+    otlp: Otlp | None = None
+    access_logs: tuple[AccessLog, ...] = ()
     scrape_interval_seconds: float = 15.0
     scrape_timeout_seconds: float = 5.0
     canaries: tuple[Canary, ...] = ()
-    gpu: str = "auto"  # auto | on | off: this machine's own GPUs through NVML
+    gpu: str = "auto"  # auto | on | off | simulated: this machine's own GPUs through NVML
     gpu_service: str = UNKNOWN  # label of those GPUs where no target names them
     gpu_region: str = UNKNOWN
+    tls: Tls | None = None
+    auth: Auth | None = None
     host: str = "127.0.0.1"
     port: int = 9840
 
@@ -82,6 +113,10 @@ class ProbeConfig:
 _TOP = (
     "targets",
     "targets_url",
+    "discovery",
+    "attribution",
+    "otlp",
+    "access_logs",
     "scrape_interval_seconds",
     "scrape_timeout_seconds",
     "canaries",
@@ -89,8 +124,24 @@ _TOP = (
     "gpu_service",
     "gpu_region",
     "listen",
+    "listen_tls",
+    "listen_auth",
 )
-_TARGET = ("name", "url", "service", "kind", "model", "version", "region", "replica", "gpus")
+_TARGET = (
+    "name",
+    "url",
+    "service",
+    "kind",
+    "model",
+    "version",
+    "region",
+    "replica",
+    "gpus",
+    "pod",
+    "only",
+    "image",
+    "environment",
+)
 _CANARY = (
     "service", "url", "model", "api", "interval_seconds", "timeout_seconds", "max_tokens", "api_key_file", "prompts",
     "references_file", "version", "region",
@@ -104,12 +155,18 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
     config = ProbeConfig(
         targets=tuple(_target(one) for one in top["targets"].each()) if top["targets"].given else (),
         targets_url=_url(top["targets_url"]) if top["targets_url"].given else None,
+        discovery=sources.load(top["discovery"]),
+        attribution=attribution.load(top["attribution"]),
+        otlp=clientside.otlp(top["otlp"]),
+        access_logs=clientside.access_logs(top["access_logs"]),
         scrape_interval_seconds=_number(top["scrape_interval_seconds"], 15.0, low=1, high=300),
         scrape_timeout_seconds=_number(top["scrape_timeout_seconds"], 5.0, low=0.1, high=60),
         canaries=tuple(_canary(one, read_file) for one in top["canaries"].each()) if top["canaries"].given else (),
         gpu=_gpu(top["gpu"]),
         gpu_service=_text(top["gpu_service"], UNKNOWN),
         gpu_region=_text(top["gpu_region"], UNKNOWN),
+        tls=_tls(top["listen_tls"]),
+        auth=_auth(top["listen_auth"]),
         host=host,
         port=port,
     )
@@ -117,8 +174,11 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
     for kind in ("engine", "gateway"):  # two that are labelled alike would overwrite each other's series
         alike = [target for target in config.targets if target.kind == kind]
         _once(file, "targets", (f"{kind} {target.service}/{target.label}" for target in alike))
-    if not config.targets and config.targets_url is None and not config.canaries and config.gpu == "off":
-        top["targets"].wrong("at least one target, a targets_url, a canary or gpu: auto")
+    told = (
+        config.targets or config.targets_url or config.discovery or config.canaries or config.otlp or config.access_logs
+    )
+    if not told and config.gpu == "off":
+        top["targets"].wrong("at least one target, targets_url, discovery, canary, otlp, access log, or gpu: auto")
     return config
 
 
@@ -170,6 +230,10 @@ def _target(node: shape.Node) -> Target:
         region=_text(node["region"], UNKNOWN),
         replica=_text(node["replica"], ""),
         gpus=node["gpus"].texts() if node["gpus"].given else (),
+        pod=_text(node["pod"], ""),
+        image=_text(node["image"], ""),
+        environment=_text(node["environment"], ""),
+        only=tuple((label, one.texts()) for label, one in node["only"].items()) if node["only"].given else (),
     )
 
 
@@ -227,7 +291,22 @@ def _references(node: shape.Node, read_file: Callable[[str], str] | None) -> dic
 def _gpu(node: shape.Node) -> str:
     if isinstance(node.value, bool):  # YAML reads on and off as true and false
         return "on" if node.value else "off"
-    return node.one_of(("auto", "on", "off")) if node.given else "auto"
+    return node.one_of(("auto", "on", "off", "simulated")) if node.given else "auto"
+
+
+def _tls(node: shape.Node) -> Tls | None:
+    if not node.given:
+        return None
+    node.only("certificate", "key")
+    return Tls(node["certificate"].text(), node["key"].text())
+
+
+def _auth(node: shape.Node) -> Auth | None:
+    if not node.given:
+        return None
+    node.only("user", "password_file")
+    user = node["user"].text()
+    return Auth(user, node["password_file"].text()) if ":" not in user else node["user"].wrong("a name without a colon")
 
 
 def _listen(node: shape.Node) -> tuple[str, int]:

@@ -1,65 +1,69 @@
-"""The probe's own page: /metrics (canonical series) and /healthz. Standard library; a thread a request."""
+"""The probe's own page: /metrics (canonical series), /inventory.json and /healthz. Standard library; a thread a request.
+
+With TLS and basic authentication where the configuration has them; /healthz tells nothing and is open to everyone.
+
+    BadCertificate     the certificate or its key cannot be used, or a password file not be read; a sentence for the operator
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import gzip
-import sys
+import hmac
+import ssl
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import BoundedSemaphore
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
+from probes.config import Auth, Tls
 from probes.exposition import Samples, render
+from probes.listener import Listener
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-CONNECTIONS = 64  # at once, each with its thread; a scraper needs one, and who holds hundreds open scrapes nothing
-
-
-class PortTaken(OSError):
-    """The address cannot be listened on; the message is a sentence for the person who started the probe."""
+TEXT = "text/plain; charset=utf-8"
 
 
-class Exporter(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
+class BadCertificate(OSError):
+    pass
 
-    def __init__(self, *, host: str, port: int, samples: Callable[[], Samples]) -> None:
-        self.samples = samples
-        self._places = BoundedSemaphore(CONNECTIONS)
-        try:
-            super().__init__((host, port), _Handler)
-        except OSError as problem:
-            reason = problem.strerror or str(problem)
-            raise PortTaken(
-                f"Cannot listen on {host}:{port} ({reason}); choose another with `listen:` in the config."
-            ) from None
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A scraper that hangs up before the end is its own business; anything else is told as usual."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
+class Exporter(Listener):
+    """`samples` and `inventory` may be exchanged while it serves, as a reload does."""
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:  # no more threads
-            self._places.release()
-            raise
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        samples: Callable[[], Samples],
+        inventory: Callable[[], str] | None = None,
+        tls: Tls | None = None,
+        auth: Auth | None = None,
+    ) -> None:
+        self.samples, self.inventory = samples, inventory
+        self.expected = None if auth is None else f"{auth.user}:{_password(auth)}".encode()
+        super().__init__((host, port), _Handler, key="listen", tls=None if tls is None else _context(tls))
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
 
-    @property
-    def url(self) -> str:
-        host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}"
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (OSError, ssl.SSLError) as problem:
+        raise BadCertificate(f"listen_tls: {tls.certificate} and {tls.key} cannot be used ({problem}).") from None
+    return context
+
+
+def _password(auth: Auth) -> str:
+    try:
+        found = Path(auth.password_file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadCertificate(f"listen_auth: {auth.password_file} cannot be read ({problem}).") from None
+    if not found:
+        raise BadCertificate(f"listen_auth: {auth.password_file} is empty; anyone could come in.")
+    return found
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -69,20 +73,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/metrics":
+        if path == "/healthz":
+            self._answer(200, TEXT, "ok\n")
+        elif not self._allowed():
+            self._answer(401, TEXT, "A user and a password, please.\n", challenge=True)
+        elif path == "/metrics":
             self._answer(200, CONTENT_TYPE, render(self.server.samples()))
-        elif path == "/healthz":
-            self._answer(200, "text/plain; charset=utf-8", "ok\n")
+        elif path == "/inventory.json" and self.server.inventory is not None:
+            self._answer(200, "application/json", self.server.inventory())
         else:
-            self._answer(404, "text/plain; charset=utf-8", "There are /metrics and /healthz.\n")
+            self._answer(404, TEXT, "There are /metrics, /inventory.json and /healthz.\n")
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def _answer(self, status: int, content_type: str, text: str) -> None:
+    def _allowed(self) -> bool:
+        if self.server.expected is None:
+            return True
+        kind, _, sent = self.headers.get("Authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(sent.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return kind.lower() == "basic" and hmac.compare_digest(given, self.server.expected)
+
+    def _answer(self, status: int, content_type: str, text: str, *, challenge: bool = False) -> None:
         body = text.encode("utf-8", "replace")  # half a surrogate pair in one label is no reason to show nothing
         self.send_response(status)
         self.send_header("Content-Type", content_type)
+        if challenge:
+            self.send_header("WWW-Authenticate", 'Basic realm="tailwatch probe"')
         if "gzip" in self.headers.get("Accept-Encoding", "") and len(body) > 1000:
             body = gzip.compress(body, compresslevel=1)
             self.send_header("Content-Encoding", "gzip")

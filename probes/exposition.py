@@ -176,14 +176,14 @@ def _unescape(found: re.Match[str]) -> str:
 
 
 def _value(number: int, line: str, end: int) -> float:
-    words = line[end:].split()
+    words = line[end:].partition(" # ")[0].split()  # OpenMetrics may add an exemplar
     if not words:
         raise MalformedExposition(number, line, "a value after the series")
     if len(words) > 2 or (end < len(line) and line[end] not in " \t" and line[end - 1] != "}"):
         raise MalformedExposition(number, line, "a value and at most a timestamp after the series")
     try:
         if len(words) == 2:
-            int(words[1])
+            float(words[1])
         value = float(words[0])
     except ValueError:
         raise MalformedExposition(number, line, "a number") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from probes import config, openai
+from probes import config, fetch, openai
 from probes.agent import ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, Prompt, Target
@@ -16,7 +16,6 @@ from probes.exposition import Parser, Samples
 from probes.shape import ShapeError
 from probes.sse import BrokenStream
 
-LIMIT_BYTES = 64 * 1024 * 1024
 PARSERS = 1024
 ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 
@@ -40,7 +39,11 @@ class HttpTransport:
     def scrape(self, target: Target) -> Samples:
         if len(self._parsers) > PARSERS:
             self._parsers.clear()  # pods come and go; each comes back at the price of one slow parse
-        return self._parsers.setdefault(target.url, Parser()).parse(self._get(target.url, accept=ACCEPT))
+        page = self._get(target.url, accept=ACCEPT)
+        samples = self._parsers.setdefault(target.url, Parser()).parse(page)
+        if page and not page.endswith(b"\n"):
+            raise ScrapeFailed("truncated", "the page ends within a line: its last number may be half a number")
+        return samples
 
     def discover(self, url: str) -> Sequence[Target]:
         try:
@@ -84,23 +87,7 @@ class HttpTransport:
             raise ScrapeFailed("malformed", str(problem)) from None
 
     def _get(self, url: str, *, accept: str, headers: Mapping[str, str] | None = None) -> bytes:
-        begun = time.perf_counter()
-        try:
-            with self._client.stream("GET", url, headers={"accept": accept, **(headers or {})}) as answer:
-                if answer.status_code != 200:
-                    raise ScrapeFailed("status", f"HTTP status {answer.status_code}")
-                text = bytearray()
-                for chunk in _within(answer, seconds=self._timeout, begun=begun):
-                    text += chunk
-                    if len(text) > LIMIT_BYTES:
-                        raise ScrapeFailed("malformed", f"more than {LIMIT_BYTES} bytes")
-                return bytes(text)
-        except (httpx.TimeoutException, _Late):
-            raise ScrapeFailed("timeout", f"no complete answer within {self._timeout:g} s") from None
-        except httpx.DecodingError as problem:
-            raise ScrapeFailed("malformed", f"content encoding: {problem}") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
-            raise ScrapeFailed("connect", str(problem) or type(problem).__name__) from None
+        return fetch.get(self._client, url, accept=accept, seconds=self._timeout, headers=headers)
 
 
 class _Late(Exception):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
 import yaml
@@ -13,16 +14,48 @@ from probes.agent import ScrapeFailed, Transport
 from probes.config import Canary, ProbeConfig, Prompt, Target
 from probes.exposition import MalformedExposition, Samples
 from probes.replica import Translator
+from probes.requests import BY_LOGS, BY_SPANS
 from probes.signals import PREFIX, SIGNALS
+
+_GIVEN = {
+    "engine": "Given by engines",
+    "gateway": "Given by gateways, clients and the probe's own receivers",
+    "gpu": "Given by GPU exporters and NVML",
+}
 
 
 def signals() -> str:
-    """The vocabulary as a table: name, kind, unit, the dialects that give it, meaning."""
-    rows = [("signal", "kind", "unit", "given by", "meaning")]
+    """The vocabulary (name, kind, unit, meaning), then who gives what: one table for each kind of page."""
+    rows = [("signal", "kind", "unit", "meaning")]
     for signal in SIGNALS.values():
-        givers = [dialect.name for dialect in dialects.shipped() if signal.name in dialect.gives()]
-        givers += ["nvml"] if signal.name in gpu.BY_NVML else []
-        rows.append((signal.family, signal.kind, signal.unit, ", ".join(givers) or "the probe", signal.meaning))
+        first, *rest = textwrap.wrap(signal.meaning, 80)
+        rows += [(signal.family, signal.kind, signal.unit, first), *(("", "", "", line) for line in rest)]
+    parts = [table(rows)]
+    shipped = dialects.shipped()
+    for kind, title in _GIVEN.items():
+        kinds = ("gateway", "client") if kind == "gateway" else (kind,)
+        givers = {one.name: frozenset(one.gives()) for one in shipped if one.kind in kinds}
+        if kind == "gpu":
+            givers |= {one.name: frozenset(one.gives()) for one in shipped if one.name == "triton"}
+            givers["nvml"] = frozenset(gpu.BY_NVML)
+        if kind == "gateway":
+            givers["spans"], givers["logs"] = frozenset(BY_SPANS), frozenset(BY_LOGS)
+        parts.append(f"\n{title}:\n\n" + _matrix(givers, only="gpu_" if kind == "gpu" else ""))
+    given = {name for one in shipped for name in one.gives()} | set(gpu.BY_NVML) | set(BY_SPANS)
+    own = [name for name in SIGNALS if name not in given]
+    parts.append("\nMeasured by the probe itself:\n\n" + textwrap.fill(", ".join(own), 118) + "\n")
+    known = [(one.name, one.kind, one.title, one.source) for one in shipped]
+    parts.append("\nDialects:\n\n" + table([("name", "kind", "speaks", "names written down at"), *known]))
+    return "".join(parts)
+
+
+def _matrix(givers: Mapping[str, Collection[str]], *, only: str) -> str:
+    rows = [("signal", *givers)]
+    rows += [
+        (name, *("x" if name in gives else "." for gives in givers.values()))
+        for name in SIGNALS
+        if name.startswith(only) and any(name in gives for gives in givers.values())
+    ]
     return table(rows)
 
 

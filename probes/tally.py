@@ -60,6 +60,11 @@ BOUNDS: Mapping[str, tuple[float, ...]] = {
     "canary_e2e_seconds": LATENCY_BOUNDS,
     "canary_inter_token_seconds": TOKEN_BOUNDS,
     "canary_per_token_seconds": TOKEN_BOUNDS,
+    "client_ttft_seconds": LATENCY_BOUNDS,
+    "client_e2e_seconds": LATENCY_BOUNDS,
+    "client_per_token_seconds": TOKEN_BOUNDS,
+    "retrieval_seconds": LATENCY_BOUNDS,
+    "reranking_seconds": LATENCY_BOUNDS,
 }
 
 
@@ -79,6 +84,12 @@ class Tally:
     def drop(self, name: str, labels: Labels) -> None:
         """For what nothing measures any more."""
         self._values.pop((name, labels), None)
+
+    def forget(self, labels: Labels) -> None:
+        """Everything that carries all of these labels."""
+        wanted = set(labels)
+        for key in [key for key in self._values if wanted <= set(key[1])]:
+            del self._values[key]
 
     def observe(self, name: str, labels: Labels, values: Sequence[float]) -> None:
         """Values into a histogram; all its buckets exist from the first value on."""

@@ -22,10 +22,10 @@ LATENCY_BOUNDS = (
 )  # fmt: skip
 OK = "200"
 FAILURES = (
-    ("408", "Timeout"),
-    ("429", "RateLimitError"),
-    ("500", "InternalServerError"),
-    ("503", "ServiceUnavailableError"),
+    ("408", "Hosted_vllm.Timeout"),
+    ("429", "Hosted_vllm.RateLimitError"),
+    ("500", "Hosted_vllm.InternalServerError"),
+    ("503", "Hosted_vllm.ServiceUnavailableError"),
 )
 STATUSES = (OK, *(status for status, _ in FAILURES))
 OUTCOMES = {"200": "ok", "408": "timeout", "429": "rejected", "500": "error", "503": "error"}

@@ -2,7 +2,7 @@
 
 A power cap slows the two clocks apart: prefill is bound by arithmetic and follows the SM clock, decode reads every weight
 for every token and follows the memory clock. Calibrated on an H100: 75 W idle, 330 W decoding, 640 W prefilling.
-DCGM_FI_DEV_POWER_VIOLATION (microseconds) is off in the exporter's default list; this fleet's operators switched it on.
+DCGM_FI_DEV_POWER_VIOLATION (nanoseconds) is off in the exporter's default list; this fleet's operators switched it on.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Gpu:
             sm, round(memory), temperature + 6.0, float(temperature), round(watts, 3), float(round(100 * busy)),
             float(round(62 * busy)), 0.0, 0.0, 0.0, self.memory_mib - RESERVED_MIB - used, used, RESERVED_MIB, 0.0,
             round(busy, 6), round(busy * (0.08 + 0.6 * self._prefill_share), 6), round(busy * (0.7 - 0.4 * self._prefill_share), 6),
-            round(1000.0 * self.energy_joules), round(1e6 * self.throttled_seconds), 0.0, 0.0, 0.0,
+            round(1000.0 * self.energy_joules), round(1e9 * self.throttled_seconds), 0.0, 0.0, 0.0,
         )  # fmt: skip
         return Page(self.keys, values)
 

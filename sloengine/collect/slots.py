@@ -39,8 +39,12 @@ REPLICA_FAMILIES: Final = frozenset(
 
 #: Read for what they say about other series, or to be shown as they are; nobody asks for their sum over a window.
 NO_SLOT: Final = frozenset(
-    {"config_info", "config_field_info", "process_start_seconds", "probe_start_seconds", "gpu_state"}
-)
+    {
+        "config_info", "config_field_info", "config_source_info", "process_start_seconds", "probe_start_seconds", "gpu_state",
+        "engine_state", "latency_mean_seconds", "latency_p95_seconds", "latency_p95_low_seconds", "latency_p95_high_seconds",
+        "gpu_memory_total_bytes", "gpu_power_limit_watts", "gpu_processes",
+    }
+)  # fmt: skip
 
 _ENDINGS: Final = {"_bucket": "bucket", "_sum": "sum", "_count": "count"}
 _KINDS: Final = {name: signal.kind for name, signal in SIGNALS.items()}

@@ -10,13 +10,15 @@ import pytest
 _FOLDER = Path(__file__).parents[3] / "shared" / "fixtures"
 VLLM, VLLM_UNDER_LOAD = "vllm-0.32.0-metrics.txt", "vllm-0.32.0-under-load.txt"
 DCGM, DCGM_MIG = "dcgm_exporter__kops_v1.35.prom", "dcgm_exporter__A100-40GB_MIG_3inst.prom"
+SGLANG = "sglang__docs_production_metrics_capture.prom"
+TRTLLM = "trtllm__1.3.0rc29_rtx4090_after_13_pauses_PARTIAL.prom"
 CAPTURES = (
     VLLM,
     VLLM_UNDER_LOAD,
     DCGM,
     DCGM_MIG,
-    "sglang__docs_production_metrics_capture.prom",
-    "trtllm__1.3.0rc29_rtx4090_after_13_pauses_PARTIAL.prom",
+    SGLANG,
+    TRTLLM,
 )
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 Page = Callable[[BaseHTTPRequestHandler], None]
 
@@ -20,6 +28,7 @@ class Server(ThreadingHTTPServer):
         self.pages = pages
         self.bodies: list[dict] = []
         self.headers: list[dict[str, str]] = []
+        self.asked: list[dict[str, str]] = []  # headers of each GET
         self.over = threading.Event()  # slow pages wait on it, so that no test waits for them
 
     @property
@@ -31,7 +40,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        with contextlib.suppress(ConnectionError):
+        self.server.asked.append({name.lower(): value for name, value in self.headers.items()})
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             self.server.pages[self.path](self)
 
     def do_POST(self) -> None:
@@ -58,6 +68,25 @@ def serving(**pages: Page) -> Iterator[Server]:
         server.server_close()
 
 
+@contextlib.contextmanager
+def serving_tls(folder: Path, **pages: Page) -> Iterator[Server]:
+    """The same behind a certificate that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    day = datetime(2020, 1, 1, tzinfo=UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(days=20_000))
+    file = folder / "server.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + built.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with serving(**pages) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        yield server
+
+
 def text(body: str | bytes, *, status: int = 200, **headers: str) -> Page:
     data = body if isinstance(body, bytes) else body.encode()
 
@@ -65,7 +94,8 @@ def text(body: str | bytes, *, status: int = 200, **headers: str) -> Page:
         request.send_response(status)
         for name, value in headers.items():
             request.send_header(name.replace("_", "-"), value)
-        request.send_header("Content-Length", str(len(data)))
+        if "Content_Length" not in headers:
+            request.send_header("Content-Length", str(len(data)))
         request.end_headers()
         request.wfile.write(data)
 

@@ -288,11 +288,13 @@ def test_the_spread_of_a_gpu_counts_while_its_service_runs_requests():
     for at, busy in enumerate([90, 60, 90, 60, 90, 60]):
         memory.pages["card"] = dcgm(busy)
         one.tick(START + 15 * at)
-    assert one.samples()[series("tailwatch_gpu_utilisation_spread_points", **gpu_labels)] == pytest.approx(15.0)
+    assert one.samples()[
+        series("tailwatch_gpu_utilisation_spread_points", **gpu_labels, reason="utilisation")
+    ] == pytest.approx(15.0)
     memory.pages["chat-0"] = page(running=0)
     for at in range(6, 30):
         one.tick(START + 15 * at)
-    assert series("tailwatch_gpu_utilisation_spread_points", **gpu_labels) not in one.samples()
+    assert series("tailwatch_gpu_utilisation_spread_points", **gpu_labels, reason="utilisation") not in one.samples()
 
 
 def test_a_change_of_the_latest_xid_is_an_event_and_the_first_look_is_none():
@@ -375,3 +377,37 @@ def test_the_configuration_is_inventoried_by_field_and_hash():
 
 def test_the_probe_says_when_it_started():
     assert agent(Memory()).samples() == {series("tailwatch_probe_start_seconds"): START}
+
+
+def test_a_replica_s_own_latency_is_on_the_page_and_a_dead_engine_has_none():
+    memory = Memory(**{"chat-0": page()})
+    one = agent(memory, CHAT)
+    one.tick(START)
+    memory.pages["chat-0"] = (
+        "".join(f'vllm:time_to_first_token_seconds_bucket{{le="{le}"}} 100\n' for le in ("0.1", "0.25", "+Inf"))
+        + "vllm:time_to_first_token_seconds_sum 20\nvllm:time_to_first_token_seconds_count 100\nvllm:num_requests_running 1\n"
+    )
+    one.tick(START + 15)
+    memory.pages["chat-0"] = str(memory.pages["chat-0"]).replace(" 100", " 200").replace(" 20\n", " 34\n")
+    one.tick(START + 75)
+    mean = series("tailwatch_latency_mean_seconds", **OWN, reason="ttft")
+    assert one.page()[mean] == pytest.approx(0.14)
+    assert one.page()[series("tailwatch_latency_p95_high_seconds", **OWN, reason="ttft")] == 0.1
+    assert mean not in one.samples()
+    memory.pages["chat-0"] = ScrapeFailed("connect", "refused")
+    one.tick(START + 90)
+    assert mean not in one.page()
+
+
+def test_a_gpu_that_is_busy_while_its_replica_generates_nothing_hangs():
+    memory = Memory(**{"chat-0": page(running=2), "card": dcgm(100)})
+    one = agent(memory, CHAT, CARD)
+    for at in range(6):
+        one.tick(START + 15 * at)
+    found = {one.label("reason"): value for one, value in one.samples().items() if "fault" in one.name}
+    assert found == {"hang": 3.0}
+    assert one.samples()[series("tailwatch_engine_state", **OWN, state="hanging")] == 1.0
+    memory.pages["chat-0"] = page(running=2, tokens=9)
+    one.tick(START + 90)
+    one.tick(START + 105)
+    assert not [one for one in one.samples() if "fault" in one.name]

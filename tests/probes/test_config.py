@@ -65,7 +65,7 @@ def test_a_configuration_is_read_whole():
         ("{number: 391}", "{number: 391, regex: a}", "canaries[0].prompts[0].assertions[0]", "exactly one of"),
         ("{number: 391}", '{regex: "("}', "canaries[0].prompts[0].assertions[0].regex", "a regular expression"),
         ("{number: 391}", '{json: "items"}', "canaries[0].prompts[0].assertions[0].json", "a path as"),
-        ("gpu: off", "gpu: maybe", "gpu", "one of auto, on, off"),
+        ("gpu: off", "gpu: maybe", "gpu", "one of auto, on, off, simulated"),
         ("127.0.0.1:9999", "9999/tcp", "listen", "address:port"),
         ("127.0.0.1:9999", "127.0.0.1:99999", "listen", "address:port"),
         ("name: capital", "name: sum", "canaries[0].prompts", "each name once"),

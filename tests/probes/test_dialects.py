@@ -19,14 +19,17 @@ signals:
 
 
 def test_every_shipped_dialect_loads_and_is_called_as_its_file():
-    assert [dialect.name for dialect in dialects.shipped()] == ["dcgm", "litellm", "vllm"]
+    assert [dialect.name for dialect in dialects.shipped()] == [
+        "dcgm", "dynamo", "envoy", "litellm", "llamacpp", "nginx", "nim", "otel", "rayserve", "sglang", "tgi", "triton",
+        "trtllm", "vllm",
+    ]  # fmt: skip
     for dialect in dialects.shipped():
         assert set(dialect.gives()) <= set(SIGNALS)
 
 
 def test_vllm_gives_every_signal_of_an_engine():
     (vllm,) = (dialect for dialect in dialects.shipped() if dialect.name == "vllm")
-    assert len(vllm.gives()) == 17
+    assert len(vllm.gives()) == 20
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,9 @@ def test_vllm_gives_every_signal_of_an_engine():
     [
         ({"vllm:num_requests_running"}, ["vllm"]),
         ({"litellm_total_tokens_metric_total", "python_info"}, ["litellm"]),
-        ({"DCGM_FI_DEV_FB_USED", "vllm:generation_tokens_total"}, ["dcgm", "vllm"]),
+        ({"DCGM_FI_DEV_FB_USED", "vllm:generation_tokens_total"}, ["vllm", "dcgm"]),
+        ({"gen_ai_server_request_duration_count", "sglang:num_queue_reqs"}, ["sglang", "otel"]),
+        ({"num_requests_running", "num_request_max"}, ["nim"]),
         ({"process_start_time_seconds"}, []),
     ],
 )
@@ -58,6 +63,9 @@ def test_a_reason_is_looked_up_by_value_then_by_class(status, outcome):
         ("ttft_seconds: tiny_ttft", "ttft: tiny_ttft", "signals.ttft", "a name in probes.signals"),
         ("ttft_seconds: tiny_ttft", "ttft_seconds: 3", "signals.ttft_seconds", "a mapping"),
         ("ttft_seconds: tiny_ttft", "ttft_seconds: {from: a, unit: percent}", "signals.ttft_seconds.unit", "no unit on a histogram"),
+        ("ttft_seconds: tiny_ttft", "kv_cache_ratio: {sum: a, count: b}", "signals.kv_cache_ratio", "a histogram alone"),
+        ("ttft_seconds: tiny_ttft", "ttft_seconds: {from: a, where: {stage: {nor: b}}}", "signals.ttft_seconds.where.stage", "only not"),
+        ("name: tiny", "name: tiny\nlike: {dialect: none, prefix: a, becomes: b}", "like.dialect", "a shipped dialect"),
         ("ttft_seconds: tiny_ttft", "kv_cache_ratio: {from: a, unit: furlongs}", "signals.kv_cache_ratio.unit", "one of percent"),
         ("ttft_seconds: tiny_ttft", "ttft_seconds: {form: a}", "signals.ttft_seconds", "only from"),
         ("ttft_seconds: tiny_ttft", "kv_cache_ratio: {from: a, labels: {tenant: t}}", "signals.kv_cache_ratio.labels", "only service"),

@@ -12,8 +12,10 @@ from probes.agent import Agent, ScrapeFailed
 from probes.config import Canary, ProbeConfig, Prompt, Target
 from probes.exposition import MalformedExposition, series
 from probes.http import HttpTransport
-from tests.probes.servers import cut_short, dripping, nobody, serving, silent, stream, text
+from tests.probes.servers import cut_short, dripping, nobody, serving, serving_tls, silent, stream, text
 
+#: 17 KB that unpack to 17 MB.
+BOMB = gzip.compress(bytes(17 * 1024 * 1024))
 PAGE = "vllm:num_requests_running 3\nvllm:generation_tokens_total 40\n"
 PROMPT = Prompt("p", "Where?")
 
@@ -37,11 +39,16 @@ def canary(url: str, **more) -> Canary:
     ("page", "reason"),
     [
         (text("", status=500), "status"),
-        (text("", status=302, Location="/elsewhere"), "status"),
+        (text("", status=302, Location="/elsewhere"), "redirect"),
         (silent, "timeout"),
         (dripping, "timeout"),
-        (cut_short, "connect"),
-        (text(b"\x00\x01", Content_Encoding="gzip"), "malformed"),
+        (cut_short, "truncated"),
+        (text("up 1\nup_since 17953"), "truncated"),
+        (text(b"\x00\x01", Content_Encoding="gzip"), "encoding"),
+        (text(b"\x00\x01", Content_Encoding="br"), "encoding"),
+        (text(gzip.compress(b"up 1\n")[:-6], Content_Encoding="gzip"), "truncated"),
+        (text(BOMB, Content_Encoding="gzip"), "too_large"),
+        (text(b"up 1\n", Content_Length=str(50_000_000)), "too_large"),
     ],
 )
 def test_a_scrape_that_fails_says_why(transport, page, reason):
@@ -68,9 +75,28 @@ def test_a_compressed_page_is_read(transport):
 
 
 def test_a_page_beyond_the_limit_is_refused(transport, monkeypatch):
-    monkeypatch.setattr("probes.http.LIMIT_BYTES", 1000)
-    with serving(metrics=text("# " + "x" * 2000)) as server, pytest.raises(ScrapeFailed, match="more than 1000 bytes"):
+    monkeypatch.setattr("probes.fetch.LIMIT_BYTES", 1000)
+    with serving(metrics=text("# " + "x" * 2000)) as server, pytest.raises(ScrapeFailed) as problem:
         transport.scrape(target(f"{server.url}/metrics"))
+    assert (problem.value.reason, problem.value.detail) == ("too_large", "more than 1000 bytes")
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_a_tls_failure(transport, tmp_path: Path):
+    with serving_tls(tmp_path, metrics=text("up 1\n")) as server, pytest.raises(ScrapeFailed) as problem:
+        transport.scrape(target(f"{server.url.replace('http', 'https')}/metrics"))
+    assert problem.value.reason == "tls"
+    with serving(metrics=text("up 1\n")) as server, pytest.raises(ScrapeFailed) as problem:
+        transport.scrape(target(f"{server.url.replace('http', 'https')}/metrics"))
+    assert problem.value.reason == "tls"
+
+
+def test_a_page_with_an_exemplar_is_read(transport):
+    page = 'a_bucket{le="1"} 5 # {trace_id="x y"} 0.5 1795322654.17\na_count 7 1795322654.17\n'
+    with serving(metrics=text(page)) as server:
+        assert transport.scrape(target(f"{server.url}/metrics")) == {
+            series("a_bucket", le="1"): 5.0,
+            series("a_count"): 7.0,
+        }
 
 
 def test_a_canary_streams_and_is_measured(transport):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,9 +22,10 @@ from probes import __main__ as cli
 from probes import config, report
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Prompt, Target
-from probes.exporter import Exporter, PortTaken
+from probes.exporter import Exporter
 from probes.exposition import Parser, series
 from probes.gpu import GpuReading, Machine
+from probes.listener import PortTaken
 from probes.signals import SIGNALS
 from tests.probes.servers import nobody, serving, silent, stream, text
 from tests.probes.test_agent import Memory, page
@@ -86,10 +88,20 @@ def test_a_wrong_config_is_one_sentence_and_a_missing_one_too(tmp_path: Path, ca
 
 def test_signals_names_each_signal_with_its_givers(capsys):
     assert cli.main(["signals"]) == 0
-    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()[1:]}
-    assert set(rows) == {signal.family for signal in SIGNALS.values()}
-    assert "dcgm, nvml" in rows["tailwatch_gpu_power_watts"]
-    assert "litellm, vllm" in rows["tailwatch_requests_total"]
+    vocabulary, engines, gateways, gpus, *_ = [
+        {line.split()[0]: line.split() for line in part.splitlines() if line}
+        for part in re.split(r"^\S.*:\n\n", capsys.readouterr().out, flags=re.MULTILINE)
+    ]
+    assert {one.family for one in SIGNALS.values()} <= set(vocabulary)
+    for table, name, giver, gives in (
+        (engines, "ttft_seconds", "sglang", "x"),
+        (engines, "ttft_seconds", "tgi", "."),
+        (gateways, "rejections_total", "litellm", "x"),
+        (gateways, "client_ttft_seconds", "spans", "x"),
+        (gpus, "gpu_power_watts", "nvml", "x"),
+        (gpus, "gpu_power_watts", "dcgm", "x"),
+    ):
+        assert table[name][table["signal"].index(giver)] == gives
 
 
 def test_check_tries_each_target_once_and_says_what_is_missing(tmp_path: Path, capsys):

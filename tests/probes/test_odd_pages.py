@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from probes import assertions, gpu, openai
-from probes.agent import Agent, ScrapeFailed
+from probes.agent import REASONS, Agent, ScrapeFailed
 from probes.assertions import Assertion
 from probes.canary import Completion
 from probes.cards import STALE_SECONDS
@@ -112,7 +112,7 @@ def test_a_target_that_was_only_renamed_keeps_its_count_of_failures() -> None:
     for number in (2, 3, 4):
         watched.tick(START + 15 * number)
     failures = {one.label("reason"): v for one, v in watched.samples().items() if "scrape_failures" in one.name}
-    assert failures == {"connect": 3.0, "timeout": 0.0, "status": 0.0, "malformed": 0.0}
+    assert failures == {**dict.fromkeys(REASONS, 0.0), "connect": 3.0}
 
 
 class Stuck:
@@ -168,7 +168,7 @@ def test_a_label_that_is_no_text_does_not_take_the_page_down() -> None:
 
 
 def test_connections_that_ask_nothing_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("probes.exporter.CONNECTIONS", 3)
+    monkeypatch.setattr("probes.listener.CONNECTIONS", 3)
     with Exporter(host="127.0.0.1", port=0, samples=dict) as exporter, ExitStack() as idle:
         threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         address = "127.0.0.1", exporter.server_port

@@ -116,9 +116,15 @@ def test_dcgm_values_come_in_canonical_units_and_join_their_replica():
 
 def test_mig_instances_share_their_board_s_power_and_have_activity_apart():
     uuid = "GPU-7099682b-a20d-2bcc-74ab-b9060454d81e"
-    own = {"service": "chat", "replica": "node", "region": "eu"}
+    own = {"service": "chat", "replica": "unjoined", "region": "eu"}
     found = translated(captured(DCGM_MIG), GPUS)
     assert found[series("tailwatch_gpu_power_watts", **own, gpu=uuid)] == 116.163
     assert found[series("tailwatch_gpu_memory_bytes", **own, gpu=uuid)] == (98 + 4384 + 153) * 1048576
     assert found[series("tailwatch_gpu_utilisation_ratio", **own, gpu=f"{uuid}/9")] == 0.999917
     assert series("tailwatch_gpu_utilisation_ratio", **own, gpu=uuid) not in found
+
+
+def test_dcgm_counts_violations_in_nanoseconds():
+    page = f'DCGM_FI_DEV_SM_CLOCK{{UUID="GPU-1"}} 900\nDCGM_FI_DEV_POWER_VIOLATION{{UUID="GPU-1"}} {90 * 10**9}\n'
+    own = {"service": "chat", "replica": "unjoined", "region": "eu", "gpu": "GPU-1"}
+    assert translated(page, GPUS)[series("tailwatch_gpu_throttled_seconds_total", **own, reason="power_cap")] == 90.0

@@ -60,7 +60,8 @@ def test_the_gateway_counts_by_tenant_and_status_from_zero(fleet: Fleet) -> None
     failed = {
         one.label("exception_class") for one in samples if one.name == "litellm_proxy_failed_requests_metric_total"
     }
-    assert failed == {"Timeout", "RateLimitError", "InternalServerError", "ServiceUnavailableError"}
+    names = ("Timeout", "RateLimitError", "InternalServerError", "ServiceUnavailableError")
+    assert failed == {f"Hosted_vllm.{name}" for name in names}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""A running probe: its parts, its loop, and what SIGHUP does. An edge.
+
+A reload reads the configuration again. One that is wrong is told and changes nothing. One that is right replaces agent, canaries and
+receivers; the page goes on under the same address, and only a changed address, certificate or password opens it anew. The probe's own
+counters begin again, and `probe_start_seconds` says so; engines' counters are the engines' and go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from probes import inventory
+from probes.agent import Agent
+from probes.config import ProbeConfig
+from probes.describe import Describer
+from probes.exporter import Exporter
+from probes.finder import Finder
+from probes.http import HttpTransport
+from probes.nvml import NvmlReader
+from probes.receivers import Receivers
+from probes.simfleet.driver import Board, SimulatedDriver
+
+log = logging.getLogger(__name__)
+
+#: Started only when all others wait: so many targets and canaries may hang before they delay one that does not.
+THREADS = 512
+SIMULATED_GPUS = 8
+
+
+class Signals:
+    """What the operator asked for. `wake` is set with either."""
+
+    def __init__(self) -> None:
+        self.stop, self.reload, self.wake = threading.Event(), threading.Event(), threading.Event()
+
+    def stopping(self) -> None:
+        self.stop.set()
+        self.wake.set()
+
+    def reloading(self) -> None:
+        self.reload.set()
+        self.wake.set()
+
+
+def run(loaded: ProbeConfig, *, signals: Signals, load: Callable[[], ProbeConfig | None]) -> int:
+    """Until told to stop. `load` reads the configuration again; None where it is wrong, which it has told."""
+    exporter: Exporter | None = None
+    try:
+        while True:
+            probe = _Probe(loaded)
+            exporter = _exported(exporter, loaded, probe)
+            log.info("%d targets, %d canaries, %s/metrics", len(loaded.targets), len(loaded.canaries), exporter.url)
+            fresh = probe.until_told(signals, load)
+            probe.close()
+            if fresh is None:
+                return 0
+            if _address(fresh) != _address(loaded):
+                exporter.shutdown()
+                exporter.server_close()
+                exporter = None
+            loaded = fresh
+    finally:
+        if exporter is not None:
+            exporter.shutdown()
+            exporter.server_close()
+
+
+class _Probe:
+    def __init__(self, loaded: ProbeConfig) -> None:
+        seconds = loaded.scrape_timeout_seconds
+        self.reader = reader_of(loaded, watch=True)
+        self.transport = HttpTransport(scrape_timeout_seconds=seconds)
+        self.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
+        self.finder = Finder(timeout_seconds=seconds, gpus=self.reader)
+        self.receivers = Receivers(loaded, started=now())
+        self.describer = Describer(
+            timeout_seconds=seconds,
+            machine=lambda: {} if self.reader is None else self.reader.facts,
+            joined=lambda: self.agent.joined(),
+        )
+        self.agent = Agent(
+            loaded,
+            self.transport,
+            started=now(),
+            executor=self.pool,
+            gpus=self.reader,
+            finder=self.finder,
+            more=(self.receivers.samples,),
+            describe=self.describer.engine,
+        )
+
+    def inventory(self) -> str:
+        return inventory.document(self.agent.inventory(self.describer.machine))
+
+    def until_told(self, signals: Signals, load: Callable[[], ProbeConfig | None]) -> ProbeConfig | None:
+        """The loop. A configuration to go on with, or None to stop."""
+        while not signals.stop.is_set():
+            if signals.reload.is_set():
+                signals.reload.clear()
+                signals.wake.clear()
+                if (fresh := load()) is not None:
+                    return fresh
+            self.agent.tick(now())
+            signals.wake.wait(min(1.0, max(0.05, self.agent.next_due() - now())))
+        return None
+
+    def close(self) -> None:
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for part in (self.transport, self.finder, self.receivers, self.describer):
+            part.close()
+        if self.reader is not None:
+            self.reader.close()
+
+
+def reader_of(loaded: ProbeConfig, *, watch: bool = False) -> NvmlReader | None:
+    if loaded.gpu == "simulated":
+        boards = (Board(f"GPU-00000000-0000-4000-8000-{at:012d}") for at in range(SIMULATED_GPUS))
+        return NvmlReader(SimulatedDriver(*boards, clock=now), watch=watch)
+    return None if loaded.gpu == "off" else NvmlReader(watch=watch)
+
+
+def now() -> float:
+    """The probe's only clock, in unix seconds."""
+    return time.time()
+
+
+def _exported(exporter: Exporter | None, loaded: ProbeConfig, probe: _Probe) -> Exporter:
+    if exporter is not None:
+        exporter.samples, exporter.inventory = probe.agent.page, probe.inventory
+        return exporter
+    exporter = Exporter(
+        host=loaded.host,
+        port=loaded.port,
+        samples=probe.agent.page,
+        inventory=probe.inventory,
+        tls=loaded.tls,
+        auth=loaded.auth,
+    )
+    threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+    return exporter
+
+
+def _address(loaded: ProbeConfig) -> tuple[object, ...]:
+    return loaded.host, loaded.port, loaded.tls, loaded.auth
