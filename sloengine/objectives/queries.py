@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 
 from sloengine.catalog.models import Service
 from sloengine.collect.models import Block, MetricSource, Slot
@@ -27,9 +27,11 @@ NUMERATOR, DENOMINATOR, SEEN = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """What was read of slots, and what was selected of them; good until a source gives out new ones."""
+    """What was read of slots, and what was selected of them; good until a source gives out new ones. Never changed, but replaced
+    by what knows more: selections of signals that got no new slot are kept."""
 
-    version: tuple[tuple[int, int], ...]  # (source, slots given out)
+    given: Mapping[int, int]  # source: slots given out, of any scope
+    newest: Mapping[int, int]  # source: the last slot read
     blocks: tuple[Block, ...]
     places: Mapping[tuple[int, str], Sequence[Place]]
     services: tuple[Service, ...]
@@ -77,27 +79,55 @@ _known: dict[tuple[object, int], Slots] = {}
 
 
 def slot_map(*, organisation_id: int, sources: Sequence[MetricSource]) -> SlotMap:
-    """The organisation's slots; kept in the process until a source gives out new ones, as they are only ever added."""
-    version = tuple(sorted((source.pk, source.slot_count) for source in sources))
+    """The organisation's slots; kept in the process, and added to when a source gives out new ones."""
+    given = {source.pk: source.slot_count for source in sources}
     key = (connection.settings_dict["NAME"], organisation_id)
-    if key not in _known or _known[key].version != version:
-        _known[key] = _read_slots(version)
-    return SlotMap(slots=_known[key], sources={source.pk: source for source in sources})
+    known = _known.get(key)
+    if known is None or known.given.keys() != given.keys():
+        known = Slots({}, {}, (), {}, ())
+    if known.given != given:
+        known = _known[key] = _with_new(known, given)
+    return SlotMap(slots=known, sources={source.pk: source for source in sources})
 
 
-def _read_slots(version: tuple[tuple[int, int], ...]) -> Slots:
-    sources = [source for source, _ in version]
-    blocks = tuple(Block.objects.filter(source__in=sources, scope=Block.Scope.SERVICE).order_by("pk"))
+def forget() -> None:
+    """Drop what this process remembers of slots and objectives, for a database that was replaced."""
+    _known.clear()
+    _objectives.clear()
+
+
+def _with_new(known: Slots, given: Mapping[int, int]) -> Slots:
+    """With the slots given out since. Blocks keep their places, so that columns stay what they are."""
+    new = Q(pk__in=())
+    for source in given:
+        new |= Q(source=source, pk__gt=known.newest.get(source, 0))
+    rows = list(Slot.objects.filter(new, scope=Block.Scope.SERVICE).order_by("pk"))
+    if known.places and not rows:
+        return replace(known, given=given)
+    fresh = Block.objects.filter(source__in=given, scope=Block.Scope.SERVICE).exclude(
+        pk__in=[block.pk for block in known.blocks]
+    )
+    blocks = (*known.blocks, *fresh.order_by("pk"))
     index = {block.pk: place for place, block in enumerate(blocks)}
-    places: dict[tuple[int, str], list[Place]] = defaultdict(list)
-    for slot in Slot.objects.filter(block__in=blocks):
+    newest = dict(known.newest)
+    added: dict[tuple[int, str], list[Place]] = defaultdict(list)
+    for slot in rows:
         column = index[slot.block_id] * BLOCK_SIZE + slot.position
         place = Place(
             column, slot.service_id, slot.source_id, slot.family, slot.part, slot.le, slot.layout, dict(slot.labels)
         )
-        places[slot.service_id, slot.family].append(place)
-    services = Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk")
-    return Slots(version=version, blocks=blocks, places=dict(places), services=tuple(services))
+        added[slot.service_id, slot.family].append(place)
+        newest[slot.source_id] = slot.pk
+    places = {**known.places, **{signal: (*known.places.get(signal, ()), *more) for signal, more in added.items()}}
+    kept = {
+        wanted: selection
+        for wanted, selection in known.selections.items()
+        if (wanted.service_id, wanted.measure.family) not in added and (wanted.service_id, wanted.measure.over) not in added
+    }
+    services = known.services
+    if {service for service, _ in added} - {service.pk for service in services}:
+        services = tuple(Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk"))
+    return Slots(dict(given), newest, blocks, places, services, kept)
 
 
 @dataclass(frozen=True, slots=True)

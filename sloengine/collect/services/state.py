@@ -7,7 +7,7 @@ rolled back, makes it stale, and it is read again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,12 +17,13 @@ import orjson
 from django.db import connection, transaction
 
 from probes.exposition import Series
-from sloengine.catalog.discovery import Found
+from sloengine.catalog.discovery import Found, Sightings
 from sloengine.catalog.models import Service
-from sloengine.collect.increments import Floats, Readings, restore
+from sloengine.collect.increments import Floats, Readings, Register, restore
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot
 from sloengine.collect.slots import BLOCK_SIZE, Part, Scope, SlotKey, allocate
-from sloengine.collect.totals import Fed, Plan, SlotMap, extended
+from sloengine.collect.totals import Plan, SlotMap, extended
+from sloengine.collect.wiring import Wiring
 from sloengine.rollups.models import TABLES
 from sloengine.rollups.thinning import TIERS
 
@@ -34,12 +35,14 @@ class SourceState:
     slots: SlotMap = field(default_factory=SlotMap)
     block_ids: tuple[int, ...] = ()
     totals: Floats = field(default_factory=lambda: np.empty(0))
-    fed: Mapping[Series, Fed] = field(default_factory=dict)
+    #: What the series of the readings' register feed and say; made anew for another register.
+    wiring: Wiring | None = None
+    sightings: Sightings | None = None
     plan: Plan | None = None
     #: What the last reading named; None after a start, when nobody knows.
     found: Found | None = None
-    #: The list of series as it was last written.
-    written: list[Series] | None = None
+    #: The register, and how many of its counters were written as the list of series.
+    written: tuple[Register, int] | None = None
 
 
 _states: dict[tuple[object, int], SourceState] = {}
@@ -74,9 +77,13 @@ def forget_states() -> None:
 
 
 def with_slots(
-    source: MetricSource, state: SourceState, *, keys: Iterable[SlotKey], services: Mapping[str, Service], at: datetime
+    source: MetricSource, state: SourceState, *, keys: Collection[SlotKey], at: datetime
 ) -> tuple[SlotMap, tuple[int, ...]]:
-    """The source's slots and block ids once each of these new keys has a slot."""
+    """The source's slots and block ids once each of these new keys has a slot; their services are in the catalog."""
+    slugs = {key.service for key in keys}
+    services = dict(
+        Service.objects.filter(organisation=source.organisation_id, slug__in=slugs).values_list("slug", "pk")
+    )
     numbers, blocks = allocate(keys, blocks=state.slots.blocks)
     block_ids = list(state.block_ids)
     if len(blocks) > len(block_ids):
@@ -92,7 +99,7 @@ def with_slots(
                 block_id=block_ids[number // BLOCK_SIZE],
                 position=number % BLOCK_SIZE,
                 source=source,
-                service=services[key.service],
+                service_id=services[key.service],
                 scope=key.scope.value,
                 family=key.family,
                 part=key.part.value,
@@ -142,7 +149,7 @@ def _load(source: MetricSource) -> SourceState:
         slots=slots,
         block_ids=tuple(block.pk for block in blocks),
         totals=_load_totals(source, blocks, slots.size),
-        written=readings.series if readings.at is not None else None,
+        written=(readings.register, len(readings.values)) if readings.at is not None else None,
     )
 
 

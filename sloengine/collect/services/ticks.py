@@ -13,15 +13,15 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from observability.core.models import User
-from sloengine.catalog.discovery import Found, find, storable
-from sloengine.catalog.models import Service
+from sloengine.catalog.discovery import Found, Sightings, storable
 from sloengine.catalog.services import record
 from sloengine.collect.increments import Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
 from sloengine.collect.services.state import SourceState, committed, recall, remember, with_slots, write_readings
 from sloengine.collect.slots import BLOCK_SIZE, Scope
-from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
+from sloengine.collect.totals import Plan, add, grown, missing
+from sloengine.collect.wiring import Wiring
 from sloengine.rollups.queries.rows import keep_in_cache
 from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
 from sloengine.rollups.thinning import FINEST, MIDNIGHT_STEP_SECONDS, tiers_of, tiers_of_stand_in
@@ -144,8 +144,9 @@ def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple
     if at.timestamp() % 3600 == 0:
         readings = forget_series(readings, before=at.timestamp() - FORGET_AFTER_SECONDS)
     _write_tick(source, reading, at=at)
-    write_readings(source, readings, at=at, series_changed=readings.series is not before.written)
-    after = replace(after, last_tick=at, readings=readings, totals=totals, written=readings.series)
+    listed = readings.register, len(readings.values)
+    write_readings(source, readings, at=at, series_changed=listed != before.written)
+    after = replace(after, last_tick=at, readings=readings, totals=totals, written=listed)
     rows = list(rows_of(at=at, blocks=after.slots.blocks, block_ids=after.block_ids, totals=totals, states=states))
     return after, [*_woken(before, {row.block_id for _, row in rows}), *rows]
 
@@ -167,9 +168,16 @@ def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datet
         if at.timestamp() % DISCOVER_EVERY_SECONDS == 0 and before.found is not None:
             _record(source, before, before.found, at=at)
         return before, before.plan
-    found = find(step.order.keys)
-    services = _record(source, before, found, at=at)
-    new_series = strangers(step.order, before.fed)
+    register = step.readings.register
+    sightings, wiring = before.sightings, before.wiring
+    if sightings is None or sightings.register is not register:
+        sightings = Sightings(register)
+    if wiring is None or wiring.register is not register:
+        wiring = Wiring(register)
+    found = sightings.find(step.order.numbers)
+    if found != before.found or at.timestamp() % DISCOVER_EVERY_SECONDS == 0:
+        _record(source, before, found, at=at)
+    new_series = wiring.strangers(step.order)
     new = missing(new_series, before.slots)
     for scope in Scope:
         wanted = [key for key in new if key.scope is scope]
@@ -186,18 +194,17 @@ def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datet
             new = [key for key in new if key not in left_out]
     slots, block_ids = before.slots, before.block_ids
     if new:
-        slots, block_ids = with_slots(source, before, keys=new, services=services, at=at)
-    known = before.fed
-    if len(known) > 4 * len(step.order.keys) + 1000:
-        known = {key: known[key] for key in step.order.keys if key in known}
-    fed = {**known, **placed(new_series, slots)}
-    places = plan(step.order, fed, size=slots.size)
-    after = replace(before, slots=slots, block_ids=block_ids, fed=fed, found=found, plan=places)
+        slots, block_ids = with_slots(source, before, keys=new, at=at)
+    wiring.connect(new_series, slots.numbers)
+    places = wiring.plan(step.order, size=slots.size)
+    after = replace(
+        before, slots=slots, block_ids=block_ids, wiring=wiring, sightings=sightings, found=found, plan=places
+    )
     return after, places
 
 
-def _record(source: MetricSource, before: SourceState, found: Found, *, at: datetime) -> dict[str, Service]:
-    return record(
+def _record(source: MetricSource, before: SourceState, found: Found, *, at: datetime) -> None:
+    record(
         found=found,
         organisation=source.organisation,
         now=at,

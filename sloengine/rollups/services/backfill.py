@@ -16,7 +16,8 @@ from sloengine.collect.increments import Readings, Step, advance
 from sloengine.collect.models import KeptReading, MetricSource
 from sloengine.collect.services.state import committed, recall, remember, with_slots
 from sloengine.collect.slots import Scope
-from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
+from sloengine.collect.totals import Plan, add, grown, missing
+from sloengine.collect.wiring import Wiring
 from sloengine.rollups.services.rows import Row, copy, ensure_partitions, rows_of
 from sloengine.rollups.thinning import TIERS, Tier, tiers_of
 
@@ -65,6 +66,7 @@ class _History:
         self.source, self.now = source, now
         # What live readings saw last is older than this history; the next one begins anew from its baseline.
         self.state = replace(recall(source), readings=Readings(), written=None, plan=None)
+        self.wiring = Wiring(self.state.readings.register)
         self.waiting: dict[Tier, list[Row]] = {tier: [] for tier in TIERS}
         self.last: list[tuple[Scope, Row]] = []
         self.written = 0
@@ -95,20 +97,19 @@ class _History:
     def _prepare(self, chunk: Chunk) -> tuple[Step, Plan]:
         """A step with the order of the chunk's series, and where each of them goes."""
         at = chunk.ticks[0]
-        step = advance(Readings(), dict.fromkeys(chunk.series, 0.0), at=at.timestamp())
-        keys = step.order.keys
-        services = discover(
-            samples=keys, organisation=self.source.organisation, now=at, simulated=self.source.simulated
+        step = advance(self.state.readings, dict.fromkeys(chunk.series, 0.0), at=at.timestamp())
+        discover(
+            samples=step.order.keys, organisation=self.source.organisation, now=at, simulated=self.source.simulated
         )
-        new_series = strangers(step.order, self.state.fed)
+        new_series = self.wiring.strangers(step.order)
         slots, ids = self.state.slots, self.state.block_ids
         new = missing(new_series, slots)
         if new:
-            slots, ids = with_slots(self.source, self.state, keys=new, services=services, at=at)
-        fed = {**self.state.fed, **placed(new_series, slots)}
-        places = plan(step.order, fed, size=slots.size)
+            slots, ids = with_slots(self.source, self.state, keys=new, at=at)
+        self.wiring.connect(new_series, slots.numbers)
+        places = self.wiring.plan(step.order, size=slots.size)
         totals = grown(self.state.totals, slots.size)
-        self.state = replace(self.state, slots=slots, block_ids=ids, fed=fed, totals=totals)
+        self.state = replace(self.state, slots=slots, block_ids=ids, totals=totals)
         return step, places
 
     def _sort_out(self, tiers: Sequence[Tier], *, flush_at: int = ROWS_AT_ONCE) -> None:
