@@ -55,9 +55,7 @@ class Sightings:
 
     def find(self, numbers: Positions) -> Found:
         """What a reading of the series with these numbers shows."""
-        new = [
-            self._sights.setdefault(_sight(one), len(self._sights)) for one in self.register.keys[len(self._of) :]
-        ]
+        new = [self._sights.setdefault(_sight(one), len(self._sights)) for one in self.register.keys[len(self._of) :]]
         if new:
             self._of = np.append(self._of, np.array(new, np.intp))
         sights = list(self._sights)

@@ -95,7 +95,11 @@ class Wiring:
 
     def disconnect(self, slots: Positions) -> None:
         """Nothing feeds these slots any more; should one of their series come back, it is asked about as a new one."""
-        gone = np.isin(self._amounts[1], slots), np.isin(self._ticks[1], slots), np.isin(self._gauges[1:], slots).any(axis=0)
+        gone = (
+            np.isin(self._amounts[1], slots),
+            np.isin(self._ticks[1], slots),
+            np.isin(self._gauges[1:], slots).any(axis=0),
+        )
         of_series = np.concatenate(
             (self._amounts[0, gone[0]], self._ticks[0, gone[1]], self._gauges[0, gone[2]])
         )  # fmt: skip

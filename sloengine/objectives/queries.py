@@ -122,7 +122,8 @@ def _with_new(known: Slots, given: Mapping[int, int]) -> Slots:
     kept = {
         wanted: selection
         for wanted, selection in known.selections.items()
-        if (wanted.service_id, wanted.measure.family) not in added and (wanted.service_id, wanted.measure.over) not in added
+        if (wanted.service_id, wanted.measure.family) not in added
+        and (wanted.service_id, wanted.measure.over) not in added
     }
     services = known.services
     if {service for service, _ in added} - {service.pk for service in services}:
@@ -141,50 +142,53 @@ class Readings:
 
 def read(*, wants: Sequence[Want], slots: SlotMap, edges: Iterable[datetime]) -> Readings:
     """The totals of each want at each instant, from the last rollup row at or before it."""
-    ordered = tuple(sorted(set(edges)))
-    selections = tuple(slots.slots.select(want) for want in wants)
-    columns: list[int] = []
-    spans: list[tuple[int, int]] = []
-    for selection in selections:
-        for group in _groups(selection):
-            spans.append((len(columns), len(columns) + len(group)))
-            columns.extend(group)
-    grouped = _group_sums(_vectors(slots, ordered, np.array(columns, dtype=np.int64)), spans)
-    values = np.zeros((len(ordered), len(wants), 3))
-    at = 0
-    for index, selection in enumerate(selections):
-        values[:, index, NUMERATOR] = grouped[:, at] - grouped[:, at + 1]
-        values[:, index, DENOMINATOR] = grouped[:, at + 2]
-        if selection.ticks:
-            values[:, index, SEEN] = grouped[:, at + 3 : at + 3 + len(selection.ticks)].max(axis=1)
-        at += 3 + len(selection.ticks)
-    return Readings(edges=ordered, values=values, selections=selections)
+    return Reader(wants=wants, slots=slots.slots).read(slots, edges=edges)
 
 
-def _groups(selection: Selection) -> list[tuple[int, ...]]:
-    return [selection.plus, selection.minus, selection.denominator, *((column,) for column in selection.ticks)]
+class Reader:
+    """What wants select of the slots, laid out so that any number of them is read in a few passes of arrays."""
+
+    def __init__(self, *, wants: Sequence[Want], slots: Slots) -> None:
+        self.wants, self.slots = wants, slots
+        self.selections = tuple(slots.select(one) for one in wants)
+        self._plus = _index(one.plus for one in self.selections)
+        self._minus = _index(one.minus for one in self.selections)
+        self._denominator = _index(one.denominator for one in self.selections)
+        self._ticks = _index(one.ticks for one in self.selections)
+        columns = (self._plus[0], self._minus[0], self._denominator[0], self._ticks[0])
+        self._blocks = [int(block) for block in np.unique(np.concatenate(columns) // BLOCK_SIZE)]
+
+    def read(self, slots: SlotMap, *, edges: Iterable[datetime]) -> Readings:
+        ordered = tuple(sorted(set(edges)))
+        vectors = (_few if len(ordered) <= FEW_EDGES else _many)(slots, self._blocks, ordered)
+        values = np.zeros((len(ordered), len(self.wants), 3))
+        line = np.zeros(len(self.slots.blocks) * BLOCK_SIZE)
+        for edge in range(len(ordered)):
+            for block in self._blocks:
+                # A block without a row at or before an edge reads 0 there, as does a slot born later.
+                vector = vectors[block][edge]
+                begin = block * BLOCK_SIZE
+                line[begin : begin + len(vector)] = vector
+                line[begin + len(vector) : begin + BLOCK_SIZE] = 0.0
+            values[edge, :, NUMERATOR] = self._sums(line, self._plus) - self._sums(line, self._minus)
+            values[edge, :, DENOMINATOR] = self._sums(line, self._denominator)
+            np.maximum.at(values[edge, :, SEEN], self._ticks[1], line[self._ticks[0]])
+        return Readings(edges=ordered, values=values, selections=self.selections)
+
+    def _sums(self, line: Vector, index: _Index) -> Vector:
+        columns, owners = index
+        if not len(columns):
+            return np.zeros(len(self.wants))
+        return np.bincount(owners, weights=line[columns], minlength=len(self.wants))
 
 
-def _group_sums(table: Totals, spans: Sequence[tuple[int, int]]) -> Totals:
-    grouped = np.zeros((len(table), len(spans)))
-    for index, (start, end) in enumerate(spans):
-        if end > start:
-            grouped[:, index] = table[:, start:end].sum(axis=1)
-    return grouped
+_Index = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # columns, and whose each is
 
 
-def _vectors(slots: SlotMap, edges: Sequence[datetime], columns: npt.NDArray[np.int64]) -> Totals:
-    """edges x columns; a block without a row at or before an edge reads 0 there, as does a slot born later."""
-    table = np.zeros((len(edges), len(columns)))
-    block_of, position_of = columns // BLOCK_SIZE, columns % BLOCK_SIZE
-    used = sorted({int(index) for index in block_of})
-    vectors = _few(slots, used, edges) if len(edges) <= FEW_EDGES else _many(slots, used, edges)
-    for index in used:
-        here = np.flatnonzero(block_of == index)
-        for edge, vector in enumerate(vectors[index]):
-            inside = here[position_of[here] < len(vector)]
-            table[edge, inside] = vector[position_of[inside]]
-    return table
+def _index(groups: Iterable[tuple[int, ...]]) -> _Index:
+    every = list(groups)
+    columns = np.fromiter((column for group in every for column in group), np.intp)
+    return columns, np.repeat(np.arange(len(every)), [len(group) for group in every])
 
 
 #: Up to so many edges are looked up one by one (the newest is in this process already); more are read as a range of each tier.

@@ -9,8 +9,9 @@ from typing import Final, cast
 from django.db import OperationalError, transaction
 
 from sloengine.collect.models import Block, MetricSource, Tick
+from sloengine.rollups.models import PARTITIONED
 from sloengine.rollups.services.rows import drop_partitions, ensure_partitions, stand_in
-from sloengine.rollups.thinning import FINEST, FIVE_MINUTES, HOUR, TIERS, droppable
+from sloengine.rollups.thinning import FINEST, FIVE_MINUTES, HOUR, droppable
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +28,13 @@ def thin_and_prune(*, now: datetime) -> int:
         ensure_partitions(now=now)
         _keep_the_silent(now=now)
     dropped = 0
-    for tier in TIERS:
+    for table, tier in PARTITIONED:
         before = droppable(tier, now=now)
         try:
             with transaction.atomic():
-                dropped += drop_partitions(tier=tier, before=before)
+                dropped += drop_partitions(table=table, before=before)
         except OperationalError as busy:
-            log.info("the %s tier is pruned next time: %s", tier.name, busy)
+            log.info("%s is pruned next time: %s", table, busy)
     Tick.objects.filter(at__lt=now - KEEP_TICKS).delete()
     return dropped
 
