@@ -77,11 +77,11 @@ class Register:
         self.groups: dict[tuple[Start, ...], int] = {}  #: names of starts, of which the first that is read counts
         self.starts: dict[int, tuple[Start, ...]] = {}  #: series that are starts, by number: their names
 
-    def number(self, keys: Sequence[Series]) -> Positions:
+    def number(self, keys: list[Series]) -> Positions:
         """The number of each of these series; those that are new get one."""
         numbers = np.fromiter(map(self.numbers.get, keys, repeat(-1)), np.intp, len(keys))
-        new = np.flatnonzero(numbers < 0)
-        if len(new):
+        new = np.flatnonzero(numbers < 0).tolist()
+        if new:
             self._add([keys[position] for position in new])
             numbers[new] = [self.numbers[keys[position]] for position in new]
         return numbers

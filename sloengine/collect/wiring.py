@@ -30,6 +30,7 @@ class Wiring:
         self._histogram = np.empty(0, np.intp)  # of each series; -1 for what is in none
         self._bound = np.empty(0, np.uint64)  # a hash of the bound of each bucket
         self._bounds = np.empty(0, np.uint64)  # of each histogram: the sum of its bounds, as they were fed
+        self._short: set[int] = set()  # series for which there was no room
         self._amounts = np.empty((2, 0), np.intp)  # series, slot
         self._gauges = np.empty((4, 0), np.intp)  # series, n, sum, squares
         self._ticks = np.empty((2, 0), np.intp)  # series, slot
@@ -65,6 +66,8 @@ class Wiring:
                 each[:, ~again[each[0]]] for each in (self._amounts, self._gauges, self._ticks)
             )
         self._fed[known] = True
+        short = (number for number, feed in zip(numbers, feeding.values(), strict=True) if not _all_in(feed, slots))
+        self._short.update(short)
         pairs = list(zip(numbers, feeding.values(), strict=True))
         amounts = [(number, slots[key]) for number, feed in pairs for key in feed.amounts if key in slots]
         gauges = [
@@ -105,6 +108,13 @@ class Wiring:
         )  # fmt: skip
         self._fed[of_series] = False
 
+    def ask_again(self) -> bool:
+        """Series that found no slot are asked about once more, since others may have gone; whether there are any."""
+        self._fed[list(self._short)] = False
+        asked = bool(self._short)
+        self._short.clear()
+        return asked
+
     def _grow(self) -> None:
         new = self.register.keys[len(self._fed) :]
         if not new:
@@ -124,3 +134,7 @@ class Wiring:
         self._bound = np.append(self._bound, np.array(bounds, np.uint64))
         more = len(self._histograms) - len(self._bounds)
         self._bounds = np.append(self._bounds, np.zeros(more, np.uint64))
+
+
+def _all_in(feed: Feed, slots: Mapping[SlotKey, int]) -> bool:
+    return all(key in slots for key in (*feed.amounts, *(key for triple in feed.gauges for key in triple), *feed.ticks))

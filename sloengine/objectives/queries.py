@@ -179,7 +179,8 @@ class Reader:
         columns, owners = index
         if not len(columns):
             return np.zeros(len(self.wants))
-        return np.bincount(owners, weights=line[columns], minlength=len(self.wants))
+        sums: Vector = np.bincount(owners, weights=line[columns], minlength=len(self.wants)).astype(np.float64)
+        return sums
 
 
 _Index = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # columns, and whose each is

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from django.db import connection
@@ -126,7 +126,8 @@ class Look(NamedTuple):
 
 def nearest(*looks: Look, column: str = "vector") -> dict[Wanted, tuple[datetime, bytes]]:
     """For each block and edge the last row at or before it; all tables in one statement."""
-    parts, asked = [], []
+    parts: list[str] = []
+    asked: list[Any] = []
     for look in looks:
         pairs = sorted(look.wanted)
         bound = "" if look.near is None else f" AND at > edge - interval '{look.near.total_seconds():.0f} s'"
