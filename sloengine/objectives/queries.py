@@ -28,7 +28,7 @@ NUMERATOR, DENOMINATOR, SEEN = 0, 1, 2
 @dataclass(frozen=True, slots=True)
 class Slots:
     """What was read of slots, and what was selected of them; good until a source gives out new ones. Never changed, but replaced
-    by what knows more: selections of signals that got no new slot are kept."""
+    by what knows more: selections of services that got no new slot are kept."""
 
     given: Mapping[int, int]  # source: slots given out, of any scope
     newest: Mapping[int, int]  # source: the last slot read
@@ -119,14 +119,10 @@ def _with_new(known: Slots, given: Mapping[int, int]) -> Slots:
         added[slot.service_id, slot.family].append(place)
         newest[slot.source_id] = slot.pk
     places = {**known.places, **{signal: (*known.places.get(signal, ()), *more) for signal, more in added.items()}}
-    kept = {
-        wanted: selection
-        for wanted, selection in known.selections.items()
-        if (wanted.service_id, wanted.measure.family) not in added
-        and (wanted.service_id, wanted.measure.over) not in added
-    }
+    touched = {service for service, _ in added}
+    kept = {wanted: one for wanted, one in known.selections.items() if wanted.service_id not in touched}
     services = known.services
-    if {service for service, _ in added} - {service.pk for service in services}:
+    if touched - {service.pk for service in services}:
         services = tuple(Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk"))
     return Slots(dict(given), newest, blocks, places, services, kept)
 

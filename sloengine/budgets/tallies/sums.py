@@ -30,7 +30,8 @@ _WRITTEN_AS: Final = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """How each objective counts. `slice_seconds` is 0 for occurrences; `slice_target` matters for timeslices alone."""
+    """How each objective counts. `slice_seconds` is 0 for occurrences; `slice_target` matters for timeslices alone: NaN has no
+    target, and such a slice is as good as its own ratio."""
 
     slice_seconds: npt.NDArray[np.int64]
     slice_target: npt.NDArray[np.float64]
@@ -81,12 +82,14 @@ def advance(
         return now, boundary
     delta = now - boundary
     counts = ends & (delta[COVERED] > 0) & (delta[DENOMINATOR] > 0)
-    good = delta[NUMERATOR] >= rules.slice_target * delta[DENOMINATOR] - NOTHING
+    reached = delta[NUMERATOR] >= rules.slice_target * delta[DENOMINATOR] - NOTHING
+    ratio = np.divide(delta[NUMERATOR], delta[DENOMINATOR], out=np.zeros(len(counts)), where=counts)
+    good = np.where(np.isnan(rules.slice_target), np.clip(ratio, 0.0, 1.0), reached)
     # Where history is kept more coarsely than slices, an hour with data is judged as a whole and counts as 60 slices of a minute:
     # the best that can be said of it.
     slices = np.maximum(1.0, delta[COVERED] // np.maximum(rules.slice_seconds, 1))
     now[TOTAL] += np.where(counts, slices, 0.0)
-    now[GOOD] += np.where(counts & good, slices, 0.0)
+    now[GOOD] += np.where(counts, slices * good, 0.0)
     return now, np.where(ends, now, boundary)
 
 

@@ -64,7 +64,9 @@ def test_a_new_pod_takes_the_slots_of_one_that_is_long_gone(source: MetricSource
     assert served(end + TICK, hours=0.5) == {("stays",): 30, ("new",): 20}
     chat = Service.objects.get(slug="chat")
     whole = queries.increments(service=chat, family="e2e_seconds", start=NOW - HOUR, end=NOW + end + TICK)
-    assert whole[()] == 10 + 10 + 10 * (1 + int(GONE / HOUR) + 1) + 40, "the service's own slots are never given out again"
+    assert whole[()] == 10 + 10 + 10 * (1 + int(GONE / HOUR) + 1) + 40, (
+        "the service's own slots are never given out again"
+    )
 
 
 def test_a_pod_that_comes_back_keeps_its_slots(source: MetricSource) -> None:
@@ -87,5 +89,7 @@ def test_pods_beyond_the_room_get_slots_once_others_are_gone(
     second = Replica("second")
     for hour in range(1, int(GONE / HOUR) + 4):
         collect(source, hour * HOUR, second)
-    names = {dict(labels)["replica"] for labels in Slot.objects.filter(scope="replica").values_list("labels", flat=True)}
+    names = {
+        dict(labels)["replica"] for labels in Slot.objects.filter(scope="replica").values_list("labels", flat=True)
+    }
     assert names == {"second"}

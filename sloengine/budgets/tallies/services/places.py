@@ -62,7 +62,7 @@ def ensure(*, organisation_id: int, objectives: Sequence[Objective], slots: Slot
 def rules_of(objectives: Sequence[Objective]) -> Rules:
     return Rules(
         np.array([one.slice_seconds if one.is_timeslices else 0 for one in objectives], np.int64),
-        np.array([one.slice_target or 0.0 for one in objectives]),
+        np.array([np.nan if one.slice_target is None else one.slice_target for one in objectives]),
     )
 
 
