@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sloengine.budgets.models import EvaluationCursor, Finding, Tally
+from sloengine.budgets.models import (
+    EvaluationCursor,
+    Finding,
+    TallyBlock,
+    TallyFinest,
+    TallyFiveMinutes,
+    TallyHour,
+    TallyPlace,
+)
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
 from sloengine.cost.models import Price, UsageBucket, UsageCursor
@@ -25,7 +33,11 @@ __all__ = [
     "RollupHour",
     "Service",
     "Slot",
-    "Tally",
+    "TallyBlock",
+    "TallyFinest",
+    "TallyFiveMinutes",
+    "TallyHour",
+    "TallyPlace",
     "Tick",
     "UsageBucket",
     "UsageCursor",

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from incidents.oncall.models import EscalationPolicy
 from incidents.oncall.services import set_policy
 from incidents.paging import services as paging
@@ -19,7 +21,8 @@ from incidents.response.models import Incident
 from incidents.response.severity import Severity
 from observability.core import permissions
 from observability.core.models import Membership, Organisation, Role, Team, User
-from sloengine.budgets.models import Finding
+from sloengine.budgets.models import Finding, TallyBlock, TallyHour, TallyPlace
+from sloengine.budgets.tallies import sums
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import MetricSource
 from sloengine.objectives.models import Objective
@@ -124,6 +127,17 @@ def clear_finding(finding: Finding, *, now: datetime) -> Finding:
     finding.state, finding.cleared_at, finding.changed_at = "cleared", now, now
     finding.save()
     return finding
+
+
+def make_tally(objective: Objective, *, at: datetime, good: float, total: float, covered_seconds: float) -> None:
+    """The sums of an objective of occurrences at an instant, in a block of its own; the first call is where it began."""
+    place = TallyPlace.objects.filter(objective=objective).first()
+    matrix = np.array([[good], [total], [good], [total], [covered_seconds], [1.0], [at.timestamp()]])
+    if place is None:
+        block = TallyBlock.objects.create(organisation=objective.organisation, number=next(_numbers))
+        base = matrix[:, 0].tobytes()
+        place = TallyPlace.objects.create(objective=objective, block=block, position=0, began_at=at, base=base)
+    TallyHour.objects.create(block_id=place.block_id, at=at, sums=sums.written(matrix))
 
 
 # ---- incidents ----------------------------------------------------------------------------------------------------

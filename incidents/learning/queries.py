@@ -12,7 +12,7 @@ from incidents.learning.postmortem import BudgetSpent, Impact
 from incidents.response.models import Incident
 from observability.core.models import Organisation
 from sloengine.budgets.budget import budget
-from sloengine.budgets.models import Tally
+from sloengine.budgets.tallies import queries as tallies
 from sloengine.objectives.models import Objective
 from sloengine.rollups import queries as rollups
 
@@ -51,18 +51,20 @@ def _spent(objective: Objective, start: datetime, end: datetime) -> BudgetSpent:
     Target 99.9 %, 10,000,000 requests in 30 days, 2,500 bad in the incident: 2,500 / 10,000 = 25 %. A budget in requests
     needs the whole window's requests: with less history than that the share cannot be told.
     """
-    first, last = _at(objective, start), _at(objective, end)
-    before = _at(objective, end - objective.window) or _first(objective)
+    edges = [start, end, end - objective.window]
+    sums = tallies.at(objectives=[objective.pk], edges=edges)
+    first, last, before = sums.values[0]
     bad = total = share = None
-    if last is not None and first is not None and before is not None:
-        total = last.total - first.total
-        bad = total - (last.good - first.good)
+    # An edge before the first sums is answered by them: of the window that is what there is, of the incident it is not known.
+    if all(sums.ticks[0, place] <= edges[place].timestamp() for place in (0, 1)):
+        total = float(last[tallies.TOTAL] - first[tallies.TOTAL])
+        bad = total - float(last[tallies.GOOD] - first[tallies.GOOD])
         allowance = budget(
             target=objective.target,
             window=objective.window,
             bad=bad,
-            total=last.total - before.total,
-            covered_seconds=last.covered_seconds - before.covered_seconds,
+            total=float(last[tallies.TOTAL] - before[tallies.TOTAL]),
+            covered_seconds=float(last[tallies.COVERED] - before[tallies.COVERED]),
             slice_seconds=objective.slice_seconds if objective.is_timeslices else None,
             burn_rate=None,
             firing=False,
@@ -77,14 +79,6 @@ def _spent(objective: Objective, start: datetime, end: datetime) -> BudgetSpent:
         total=total,
         budget_share=share,
     )
-
-
-def _at(objective: Objective, at: datetime) -> Tally | None:
-    return Tally.objects.filter(objective=objective, tick__lte=at).order_by("-tick").first()
-
-
-def _first(objective: Objective) -> Tally | None:
-    return Tally.objects.filter(objective=objective).order_by("tick").first()
 
 
 def postmortems(*, organisation: Organisation) -> QuerySet[Postmortem]:

@@ -5,32 +5,75 @@ from __future__ import annotations
 from django.db import models
 
 from sloengine.objectives.models import Objective
+from sloengine.rollups.models import TALLY_TABLES
+from sloengine.rollups.thinning import FINEST, FIVE_MINUTES, HOUR
 
 
-class Tally(models.Model):
-    """Prefix sums of one objective: any window is the difference of two rows, whatever its length.
+class TallyBlock(models.Model):
+    """Up to 512 objectives of an organisation whose sums are stored as one row a tick."""
 
-    `numerator` and `denominator` are the measured counters (requests within the threshold, requests). `good` and `total` are
-    what the budget counts: the same for occurrences, judged slices for timeslices. `covered_seconds` is the
-    time with data, bridging gaps of up to five minutes.
-    """
-
-    objective = models.ForeignKey(Objective, on_delete=models.CASCADE, related_name="tallies")
-    tick = models.DateTimeField()
-    numerator = models.FloatField()
-    denominator = models.FloatField()
-    good = models.FloatField()
-    total = models.FloatField()
-    covered_seconds = models.FloatField()
-    readings = models.FloatField(default=0.0, help_text="readings that held the signal, as rollups count them")
-    seen_at = models.DateTimeField(null=True, help_text="the last tick that held one")
+    organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="tally_blocks")
+    number = models.PositiveIntegerField()
+    #: Goes up when the past of an objective is written into rows that exist; who remembers rows forgets them.
+    version = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["objective", "tick"], name="tally_once_a_tick")]
-        indexes = [models.Index(fields=["tick"], name="tally_tick")]
+        constraints = [models.UniqueConstraint(fields=["organisation", "number"], name="tally_block_number_once")]
 
     def __str__(self) -> str:
-        return f"{self.objective_id} at {self.tick:%H:%M:%S}"
+        return f"{self.organisation_id} block {self.number}"
+
+
+class TallyPlace(models.Model):
+    """Where the sums of an objective are: place `position` of the rows of its block, from `began_at` on.
+
+    Before it the answer is `base`, its sums at that instant; the place may have been another objective's then.
+    """
+
+    objective = models.OneToOneField(Objective, on_delete=models.CASCADE, primary_key=True, related_name="tally_place")
+    block = models.ForeignKey(TallyBlock, on_delete=models.CASCADE, related_name="places")
+    position = models.PositiveSmallIntegerField()
+    began_at = models.DateTimeField()
+    base = models.BinaryField(help_text="seven float64")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["block", "position"], name="tally_place_once"),
+            models.CheckConstraint(condition=models.Q(position__lt=512), name="tally_position_below_512"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.objective_id} at {self.block_id}/{self.position}"
+
+
+class TallyRow(models.Model):
+    """The sums of the objectives of a block at a tick, as `tallies/sums.py` writes them: any window is the difference of two rows,
+    whatever its length. Old ones go with their partition."""
+
+    pk = models.CompositePrimaryKey("block_id", "at")
+    block = models.ForeignKey(
+        TallyBlock, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    at = models.DateTimeField()
+    sums = models.BinaryField()
+
+    class Meta:
+        abstract = True
+
+
+class TallyFinest(TallyRow):
+    class Meta:
+        db_table = TALLY_TABLES[FINEST]
+
+
+class TallyFiveMinutes(TallyRow):
+    class Meta:
+        db_table = TALLY_TABLES[FIVE_MINUTES]
+
+
+class TallyHour(TallyRow):
+    class Meta:
+        db_table = TALLY_TABLES[HOUR]
 
 
 class EvaluationCursor(models.Model):
@@ -38,7 +81,6 @@ class EvaluationCursor(models.Model):
 
     organisation = models.OneToOneField("core.Organisation", on_delete=models.CASCADE, related_name="evaluation_cursor")
     tick = models.DateTimeField(null=True)
-    pruned_at = models.DateTimeField(null=True)
     recent = models.JSONField(default=list, help_text="totals of each service at the last ticks, newest last")
 
     def __str__(self) -> str:

@@ -94,7 +94,7 @@ def budget_status(
 
 
 def statuses(*, objectives: Sequence[Objective], now: datetime) -> list[BudgetStatus]:
-    """The budgets of these objectives, in their order; two statements whatever their number."""
+    """The budgets of these objectives, in their order; three statements whatever their number."""
     if not objectives:
         return []
     spans = sorted({objective.window for objective in objectives})
@@ -201,7 +201,7 @@ def burn_down(*, objective: Objective, start: datetime, end: datetime, points: i
     instants = [start + step * i for i in range(points)]
     edges = [*instants, *(instant - objective.window for instant in instants)]
     sums = tallies.at(objectives=[objective.pk], edges=edges)
-    began = _began(objective)
+    began = tallies.began_at([objective.pk])
     result = []
     for i, instant in enumerate(instants):
         if began is None or instant < began:
@@ -210,10 +210,6 @@ def burn_down(*, objective: Objective, start: datetime, end: datetime, points: i
         left = _budget(objective, sums.values[0, points + i], sums.values[0, i], burn_rate=None, firing=False)
         result.append(BurnPoint(instant, left.remaining_ratio))
     return result
-
-
-def _began(objective: Objective) -> datetime | None:
-    return objective.tallies.order_by("tick").values_list("tick", flat=True).first()
 
 
 def burn_windows(*, objective: Objective, now: datetime) -> list[BurnWindow]:

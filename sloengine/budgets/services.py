@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
@@ -23,7 +23,6 @@ from sloengine.objectives.queries import enabled_objectives, slot_map
 log = logging.getLogger(__name__)
 
 KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND)
-PRUNE_EVERY = timedelta(hours=1)
 _CURSOR, _EVALUATED = F("organisation__evaluation_cursor__pk"), F("organisation__evaluation_cursor__tick")
 #: Ticks of service totals kept for outages: four minutes at 30 s.
 RECENT = 9
@@ -91,14 +90,22 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
         slots = slot_map(organisation_id=organisation_id, sources=sources)
         services = slots.services
         advanced = tallies.advance(
-            objectives=objectives, slots=slots, until=cursor.tick, tick=tick, extra=outage_services.wants(services)
+            organisation_id=organisation_id,
+            objectives=objectives,
+            slots=slots,
+            until=cursor.tick,
+            tick=tick,
+            extra=outage_services.wants(services),
         )
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
         unread = slots.services_of({source.pk for source in sources if source.failing_since is not None})
         claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
-        claims += burn_services.claims(objectives=objectives, tick=tick, open_findings=open_findings, cleared=cleared)
+        claims += burn_services.claims(
+            objectives=objectives, counted=advanced, tick=tick, open_findings=open_findings, cleared=cleared
+        )
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
-        _move(cursor, tick=tick, now=now)
+        cursor.tick = tick
+        cursor.save(update_fields=["tick", "recent"])
     else:
         known = {claim.fingerprint for claim in claims}
         settle(
@@ -120,11 +127,3 @@ def _histories(cursor: EvaluationCursor, totals: Mapping[int, ServiceTotals]) ->
         histories[service].append(total)
     cursor.recent = [*cursor.recent, {str(service): total.dump() for service, total in totals.items()}][-RECENT:]
     return histories
-
-
-def _move(cursor: EvaluationCursor, *, tick: datetime, now: datetime) -> None:
-    cursor.tick = tick
-    if cursor.pruned_at is None or now - cursor.pruned_at >= PRUNE_EVERY:
-        tallies.prune(organisation_id=cursor.organisation_id, now=now)
-        cursor.pruned_at = boundary(now, slice_seconds=int(PRUNE_EVERY.total_seconds()))
-    cursor.save(update_fields=["tick", "recent", "pruned_at"])

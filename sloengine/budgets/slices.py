@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 #: Objectives are tallied on this grid, whatever the tick of a source.
 FINE_SECONDS = 30
+FINE_STEP = timedelta(seconds=FINE_SECONDS)
+#: 0.95 x 100 is 94.99999999999999 or 95 depending on the binary form: a millionth of an event decides nothing.
+NOTHING = 1e-6
 
 
 class Judgement(StrEnum):
@@ -28,8 +31,7 @@ def judge(*, numerator: float, denominator: float, covered_seconds: float, slice
         return Judgement.NO_DATA
     if denominator <= 0:
         return Judgement.ZERO_TRAFFIC
-    # 0.95 x 100 is 94.99999999999999 or 95 depending on the binary form: a millionth of an event decides nothing
-    return Judgement.GOOD if numerator >= slice_target * denominator - 1e-6 else Judgement.BAD
+    return Judgement.GOOD if numerator >= slice_target * denominator - NOTHING else Judgement.BAD
 
 
 def is_boundary(tick: datetime, *, slice_seconds: int) -> bool:

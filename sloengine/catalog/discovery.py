@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from probes.exposition import Series
 from probes.signals import PREFIX
+
+if TYPE_CHECKING:
+    from sloengine.collect.increments import Positions, Register
 
 CONFIG_INFO = PREFIX + "config_info"
 #: As long as the columns are that hold labels.
@@ -31,26 +36,55 @@ class Found:
     deployments: frozenset[Seen] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one series says: a service, and what of it serves; `told` by config_info, else read off its labels."""
+
+    service: str
+    serving: Seen | None
+    told: bool
+
+
+class Sightings:
+    """What the series of a register say; of a reading with a few new series only those are looked at."""
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self._sights: dict[_Sight | None, int] = {None: 0}
+        self._of = np.empty(0, np.intp)
+
+    def find(self, numbers: Positions) -> Found:
+        """What a reading of the series with these numbers shows."""
+        new = [self._sights.setdefault(_sight(one), len(self._sights)) for one in self.register.keys[len(self._of) :]]
+        if new:
+            self._of = np.append(self._of, np.array(new, np.intp))
+        sights = list(self._sights)
+        return _found(sights[place] for place in np.unique(self._of[numbers]))
+
+
 def find(series: Iterable[Series]) -> Found:
     """Services from any canonical series. Deployments from config_info; of a service without one, from the version labels of
     its other series."""
-    services: set[str] = set()
-    told: set[Seen] = set()
-    labelled: set[Seen] = set()
-    for one in series:
-        if not one.name.startswith(PREFIX):
-            continue
-        labels = dict(one.labels)
-        service = storable(labels.get("service", ""))
-        if not service:
-            continue
-        services.add(service)
-        if one.name == CONFIG_INFO:
-            told.add(_seen(labels))
-        elif labels.get("version"):
-            labelled.add(_seen(labels))
+    return _found({_sight(one) for one in series})
+
+
+def _sight(one: Series) -> _Sight | None:
+    if not one.name.startswith(PREFIX):
+        return None
+    labels = dict(one.labels)
+    service = storable(labels.get("service", ""))
+    if not service:
+        return None
+    told = one.name == CONFIG_INFO
+    return _Sight(service, _seen(labels) if told or labels.get("version") else None, told)
+
+
+def _found(sights: Iterable[_Sight | None]) -> Found:
+    every = [one for one in sights if one is not None]
+    told = {one.serving for one in every if one.told and one.serving is not None}
     known = {one.service for one in told}
-    return Found(frozenset(services), frozenset(told | {one for one in labelled if one.service not in known}))
+    labelled = {one.serving for one in every if not one.told and one.serving is not None and one.service not in known}
+    return Found(frozenset(one.service for one in every), frozenset(told | labelled))
 
 
 def storable(text: str, *, longest: int = LONGEST) -> str:

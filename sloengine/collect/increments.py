@@ -19,9 +19,10 @@ the probe itself counts. Counters of the hardware (`gpu_...`) belong to no proce
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from probes.signals import PREFIX
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
+Start = tuple[str, ...]  # whose process start: (service, replica, instance, version), or ("probe", instance)
 
 #: A start this close to the last one is the same start: exporters derive it from an uptime and it trembles.
 SAME_START_SECONDS: Final = 1.0
@@ -59,11 +61,59 @@ class Reason(IntEnum):
     RETURNED = 4
 
 
+class Register:
+    """The series that a source ever showed, each with a number; counters have a row as well. It only grows, and the Readings that
+    follow one another share it: a reading with a few new series costs those few, and a pass of arrays over the rest.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[Series, int] = {}
+        self.keys: list[Series] = []
+        self.counters: list[Series] = []  #: by row
+        self.row = np.empty(0, np.intp)  #: of each series; -1 where it is no counter
+        self.family = np.empty(0, np.intp)  #: of each row
+        self.families: dict[tuple[str, ...], int] = {}  #: (process, family) -> number
+        self.group = np.empty(0, np.intp)  #: of each row: which process start belongs to it; -1 for none
+        self.groups: dict[tuple[Start, ...], int] = {}  #: names of starts, of which the first that is read counts
+        self.starts: dict[int, tuple[Start, ...]] = {}  #: series that are starts, by number: their names
+
+    def number(self, keys: list[Series]) -> Positions:
+        """The number of each of these series; those that are new get one."""
+        numbers = np.fromiter(map(self.numbers.get, keys, repeat(-1)), np.intp, len(keys))
+        new = np.flatnonzero(numbers < 0).tolist()
+        if new:
+            self._add([keys[position] for position in new])
+            numbers[new] = [self.numbers[keys[position]] for position in new]
+        return numbers
+
+    def _add(self, new: Sequence[Series]) -> None:
+        rows, families, groups = [], [], []
+        for one in new:
+            number = self.numbers[one] = len(self.keys)
+            self.keys.append(one)
+            if one.name.endswith(COUNTER_ENDINGS):
+                rows.append(len(self.counters))
+                self.counters.append(one)
+                families.append(self.families.setdefault((one.name, *_process(one)), len(self.families)))
+                names = _starts_of(one)
+                groups.append(self.groups.setdefault(names, len(self.groups)) if names else -1)
+            else:
+                rows.append(-1)
+                if one.name == PROCESS_START:
+                    self.starts[number] = ((*_process(one), one.label("version") or ""), (*_process(one), "any"))
+                elif one.name == PROBE_START:
+                    self.starts[number] = (("probe", one.label("instance") or ""),)
+        self.row = np.append(self.row, np.array(rows, np.intp))
+        self.family = np.append(self.family, np.array(families, np.intp))
+        self.group = np.append(self.group, np.array(groups, np.intp))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """How the series of one reading lie; the same for every reading with the same series, which is nearly every one."""
 
     keys: list[Series]
+    numbers: Positions  #: of each series, in the register
     counters: Positions  #: where each counter's value is in the reading
     rows: Positions  #: which row of the Readings it has
     starts: Positions  #: where its process start is in the reading; len(keys) where it has none
@@ -75,14 +125,16 @@ class Readings:
     """The last value kept of each counter, with when it was seen and the process start it was seen with (NaN: none)."""
 
     at: float | None = None
-    series: list[Series] = field(default_factory=list)
+    register: Register = field(default_factory=Register)
     values: Floats = field(default_factory=lambda: np.empty(0))
     starts: Floats = field(default_factory=lambda: np.empty(0))
     seen: Floats = field(default_factory=lambda: np.empty(0))
     order: Order | None = None
-    index: dict[Series, int] = field(default_factory=dict)
-    families: dict[tuple[str, ...], int] = field(default_factory=dict)  #: (process, family) -> number
-    family_of: Positions = field(default_factory=lambda: np.empty(0, np.intp))
+
+    @property
+    def series(self) -> list[Series]:
+        """The counters, in the order of the arrays."""
+        return self.register.counters[: len(self.values)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,9 +151,9 @@ class Step:
 
 def restore(*, at: float, series: Iterable[Series], values: Floats, starts: Floats, seen: Floats) -> Readings:
     """The Readings that were kept elsewhere."""
-    readings = _with(Readings(), list(series))
-    return Readings(at=at, series=readings.series, values=values, starts=starts, seen=seen, index=readings.index,
-                    families=readings.families, family_of=readings.family_of)  # fmt: skip
+    register = Register()
+    register.number(list(series))
+    return Readings(at, register, values, starts, seen)
 
 
 def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -> Step:
@@ -111,8 +163,8 @@ def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -
     reordered = False
     if order is None or order.keys != keys:
         reordered = True
-        readings = _with(readings, [key for key in keys if key.name.endswith(COUNTER_ENDINGS)])
-        order = _order(readings.index, keys)
+        order = _order(readings.register, keys)
+        readings = _grown(readings)
     values = np.fromiter(samples.values(), np.float64, len(keys))
     now = values[order.counters]
     starts = np.append(np.where(np.isfinite(values), values, np.nan), np.nan)[order.starts]
@@ -140,19 +192,22 @@ def advance(readings: Readings, samples: Mapping[Series, float], *, at: float) -
     kept_values[rows] = np.where(dipped, last, now)[readable]
     kept_starts[rows] = np.where(np.isnan(starts), last_start, starts)[readable]
     kept_seen[rows] = at
-    after = Readings(at=at, series=readings.series, values=kept_values, starts=kept_starts, seen=kept_seen, order=order,
-                     index=readings.index, families=readings.families, family_of=readings.family_of)  # fmt: skip
+    after = Readings(at, readings.register, kept_values, kept_starts, kept_seen, order)
     return Step(after, order, amounts, reasons, values, reordered)
 
 
 def forget(readings: Readings, *, before: float) -> Readings:
-    """Without the series last seen before `before`: pods that are gone for good."""
+    """Without the series last seen before `before`: pods that are gone for good. Their rows are emptied, and cleared away once
+    they are half of all, when those that stay get new numbers and a new register."""
     stay = readings.seen >= before
-    if stay.all() or readings.at is None:
+    if readings.at is None or not (readings.seen < before).any():
         return readings
-    series = [one for one, kept in zip(readings.series, stay, strict=True) if kept]
-    return restore(at=readings.at, series=series, values=readings.values[stay], starts=readings.starts[stay],
-                   seen=readings.seen[stay])  # fmt: skip
+    if 2 * np.count_nonzero(stay) <= len(stay):
+        series = [one for one, kept in zip(readings.series, stay, strict=True) if kept]
+        return restore(at=readings.at, series=series, values=readings.values[stay], starts=readings.starts[stay],
+                       seen=readings.seen[stay])  # fmt: skip
+    values, starts, seen = (np.where(stay, each, np.nan) for each in (readings.values, readings.starts, readings.seen))
+    return replace(readings, values=values, starts=starts, seen=seen)
 
 
 def _dipped(now: Floats, last: Floats, *, same_process: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -166,18 +221,19 @@ def _born(readings: Readings, order: Order, *, starts: Floats) -> npt.NDArray[np
     """Which counters of the reading, had they been read before, would have read 0."""
     if readings.at is None:
         return np.zeros(len(starts), np.bool_)
-    families = readings.family_of[order.rows]
-    last_seen = np.full(len(readings.families), np.nan)
-    np.fmax.at(last_seen, readings.family_of, readings.seen)
+    register = readings.register
+    families = register.family[order.rows]
+    last_seen = np.full(len(register.families), np.nan)
+    np.fmax.at(last_seen, register.family[: len(readings.seen)], readings.seen)
     oldest = np.fmin(last_seen[families], readings.at)
     # The very process was read before with this family and still shows what it showed then: a new series of it was 0. Where
     # the old ones are gone, somebody renamed labels, and the values are not new.
     then = readings.starts[order.rows]
     same = (np.abs(then - starts) <= SAME_START_SECONDS) | (np.isnan(then) & np.isnan(starts))
     known = same & ~np.isnan(readings.values[order.rows])
-    shown = np.zeros(len(readings.families), np.bool_)
+    shown = np.zeros(len(register.families), np.bool_)
     shown[families[known]] = True
-    shown_start = np.full(len(readings.families), np.nan)
+    shown_start = np.full(len(register.families), np.nan)
     shown_start[families[known]] = starts[known]
     of_family = shown_start[families]
     alike = (np.abs(of_family - starts) <= SAME_START_SECONDS) | (np.isnan(of_family) & np.isnan(starts))
@@ -185,63 +241,52 @@ def _born(readings: Readings, order: Order, *, starts: Floats) -> npt.NDArray[np
     return born
 
 
-def _with(readings: Readings, series: list[Series]) -> Readings:
-    """With a row for each series; rows are only added."""
-    new = [one for one in series if one not in readings.index]
+def _grown(readings: Readings) -> Readings:
+    """With a row for each counter of the register; rows are only added."""
+    new = len(readings.register.counters) - len(readings.values)
     if not new:
         return readings
-    index, families = dict(readings.index), dict(readings.families)
-    numbers = []
-    for row, one in enumerate(new, len(readings.series)):
-        index[one] = row
-        numbers.append(families.setdefault((one.name, *_process(one)), len(families)))
-    empty = np.full(len(new), np.nan)
-    return Readings(
-        at=readings.at,
-        series=readings.series + new,
-        values=np.append(readings.values, empty),
-        starts=np.append(readings.starts, empty),
-        seen=np.append(readings.seen, empty),
-        order=readings.order,
-        index=index,
-        families=families,
-        family_of=np.append(readings.family_of, np.array(numbers, np.intp)),
-    )
+    empty = np.full(new, np.nan)
+    values, starts, seen = (np.append(each, empty) for each in (readings.values, readings.starts, readings.seen))
+    return replace(readings, values=values, starts=starts, seen=seen)
 
 
-def _order(index: Mapping[Series, int], keys: list[Series]) -> Order:
-    starts: dict[tuple[str, ...], int] = {}
-    for position, key in enumerate(keys):
-        if key.name == PROCESS_START:
-            starts[(*_process(key), key.label("version") or "")] = position
-            starts[(*_process(key), "any")] = position
-        elif key.name == PROBE_START:
-            starts[("probe", key.label("instance") or "")] = position
-    counters = [position for position, key in enumerate(keys) if key.name.endswith(COUNTER_ENDINGS)]
-    others = [position for position, key in enumerate(keys) if not key.name.endswith(COUNTER_ENDINGS)]
-    return Order(
-        keys=keys,
-        counters=np.array(counters, np.intp),
-        rows=np.array([index[keys[position]] for position in counters], np.intp),
-        starts=np.array([_start(keys[position], starts, len(keys)) for position in counters], np.intp),
-        gauges=np.array(others, np.intp),
-    )
+def _order(register: Register, keys: list[Series]) -> Order:
+    numbers = register.number(keys)
+    row = register.row[numbers]
+    counters = np.flatnonzero(row >= 0)
+    rows = row[counters]
+    group = register.group[rows]
+    # One more at the end: those of the hardware, with -1, have none.
+    start_of_group = np.full(len(register.groups) + 1, len(keys), np.intp)
+    read = _starts_read(register, numbers)
+    for names, number in register.groups.items():
+        start_of_group[number] = next((read[name] for name in names if name in read), len(keys))
+    return Order(keys, numbers, counters, rows, start_of_group[group], np.flatnonzero(row < 0))
 
 
-def _start(one: Series, starts: Mapping[tuple[str, ...], int], none: int) -> int:
+def _starts_read(register: Register, numbers: Positions) -> dict[Start, int]:
+    """Where in a reading each process start is, by its names."""
+    place = np.full(len(register.keys), -1, np.intp)
+    place[numbers] = np.arange(len(numbers))
+    found = {number: int(place[number]) for number in register.starts if place[number] >= 0}
+    return {
+        name: position
+        for number, position in sorted(found.items(), key=lambda item: item[1])
+        for name in register.starts[number]
+    }
+
+
+def _starts_of(one: Series) -> tuple[Start, ...]:
+    """The names under which a counter's process start may be found, best first."""
     if one.name.startswith(HARDWARE_FAMILIES):
-        return none
+        return ()
     if one.name.startswith(PROBE_FAMILIES):
-        return starts.get(("probe", one.label("instance") or ""), none)
+        return (("probe", one.label("instance") or ""),)
     # A source may still show the series of an old version beside those of the new one: each has the start of its own.
     version = one.label("version") or "any"
     process = _process(one)
-    for owner in (process, ("", *process[1:])):
-        for wanted in (version, ""):
-            found = starts.get((*owner, wanted))
-            if found is not None:
-                return found
-    return none
+    return tuple((*owner, wanted) for owner in (process, ("", *process[1:])) for wanted in (version, ""))
 
 
 def _process(one: Series) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class MetricSource(models.Model):
     simulated = models.BooleanField(default=False)
     #: Collected up to and including this tick.
     last_tick = models.DateTimeField(null=True, blank=True)
-    #: Slots given out so far; readers see by it whether their map of slots is up to date.
+    #: Slots given out so far, those given out again included; readers see by it whether their map of slots is up to date.
     slot_count = models.PositiveIntegerField(default=0)
     attempted_at = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
@@ -57,7 +57,10 @@ class Tick(models.Model):
     warnings = models.JSONField(default=list)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "at"], name="tick_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "at"], name="tick_once"),
+            models.CheckConstraint(condition=models.Q(covers__gte=1), name="tick_covers_itself"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source.name} at {self.at:%H:%M:%S}"
@@ -97,7 +100,8 @@ class Block(models.Model):
 
 
 class Slot(models.Model):
-    """One cumulative counter: place `position` of the vectors of its block. Append-only, never reused."""
+    """One cumulative counter: place `position` of the vectors of its block. It only grows. The place of a replica that is gone for
+    longer than its rows are kept is given out again, as another row of this table."""
 
     block = models.ForeignKey(Block, on_delete=models.CASCADE, related_name="slots")
     position = models.PositiveSmallIntegerField()
@@ -110,12 +114,18 @@ class Slot(models.Model):
     layout = models.CharField(max_length=8, blank=True)
     labels = models.JSONField(help_text="[[label, value], ...], sorted")
     digest = models.CharField(max_length=32)
+    idle_since = models.DateTimeField(
+        null=True, help_text="Of a replica's slot: fed by nothing since, looked at hourly"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["block", "position"], name="slot_place_once"),
             models.UniqueConstraint(fields=["source", "digest"], name="slot_key_once"),
             models.CheckConstraint(condition=models.Q(position__lt=512), name="slot_position_below_512"),
+            models.CheckConstraint(
+                condition=models.Q(scope="replica") | models.Q(idle_since=None), name="slot_idle_only_of_replicas"
+            ),
         ]
         indexes = [models.Index(fields=["service", "family", "scope"], name="slot_by_family")]
 

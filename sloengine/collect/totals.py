@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.exposition import Series
-from sloengine.collect.increments import MOST, Floats, Order, Positions, Step
-from sloengine.collect.slots import BLOCK_SIZE, Feed, Scope, SlotKey, feeds, layouts
+from sloengine.collect.increments import MOST, Floats, Positions, Step
+from sloengine.collect.slots import BLOCK_SIZE, Feed, Scope, SlotKey
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -39,7 +39,7 @@ class SlotMap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Where the values of one Order go; `weights` begin with counter amounts, then the gauges' n, sum and squares, then ticks."""
+    """Where the values of one Order go: first counter amounts, then the gauges' n, sum and squares, then ticks (`add`)."""
 
     amounts: Positions  #: which counter amounts
     gauges: Positions  #: which values of the reading
@@ -48,68 +48,12 @@ class Plan:
     fed: npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Fed:
-    """A series' Feed as slot numbers."""
-
-    amounts: tuple[int, ...]
-    gauges: tuple[tuple[int, int, int], ...]
-    ticks: tuple[int, ...]
-    layout: str = ""
-
-
-def strangers(order: Order, fed: Mapping[Series, Fed]) -> dict[Series, Feed]:
-    """What the series feed that no order had before, or none with these bounds: an engine's upgrade may move one, and a bucket
-    that is gone must not stand still among those that go on."""
-    known = layouts(order.keys)
-    return feeds([key for key in order.keys if key not in fed or fed[key].layout != known[key]])
-
-
 def missing(feeding: Mapping[Series, Feed], slots: SlotMap) -> list[SlotKey]:
     """Slots that do not exist yet, each once, in a fixed order."""
     needed: dict[SlotKey, None] = {}
     for feed in feeding.values():
         needed.update(dict.fromkeys(_all(feed)))
     return [key for key in needed if key not in slots.numbers]
-
-
-def placed(feeding: Mapping[Series, Feed], slots: SlotMap) -> dict[Series, Fed]:
-    """The numbers of slots that exist by now; a source that has all the slots it may have feeds no others."""
-    numbers = slots.numbers
-    return {
-        key: Fed(
-            tuple(numbers[slot] for slot in feed.amounts if slot in numbers),
-            tuple(
-                (numbers[n], numbers[total], numbers[squares])
-                for n, total, squares in feed.gauges
-                if n in numbers and total in numbers and squares in numbers
-            ),
-            tuple(numbers[slot] for slot in feed.ticks if slot in numbers),
-            feed.layout,
-        )
-        for key, feed in feeding.items()
-    }
-
-
-def plan(order: Order, fed: Mapping[Series, Fed], *, size: int) -> Plan:
-    """Where everything in the order goes, in totals of `size` slots."""
-    feds = [fed[key] for key in order.keys]
-    amounts = [(place, slot) for place, position in enumerate(order.counters) for slot in feds[position].amounts]
-    gauges = [(position, *triple) for position in order.gauges for triple in feds[position].gauges]
-    ticks = sorted({slot for one in feds for slot in one.ticks})
-    slots = [slot for _, slot in amounts]
-    for part in (1, 2, 3):
-        slots += [each[part] for each in gauges]
-    places = np.array(slots + ticks, np.intp)
-    used = np.zeros(size, np.bool_)
-    used[places] = True
-    return Plan(
-        np.array([place for place, _ in amounts], np.intp),
-        np.array([each[0] for each in gauges], np.intp),
-        places,
-        len(ticks),
-        used,
-    )
 
 
 def add(totals: Floats, step: Step, plan: Plan, *, partial: bool = False) -> tuple[Floats, Bytes]:

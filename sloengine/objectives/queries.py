@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 
 from sloengine.catalog.models import Service
 from sloengine.collect.models import Block, MetricSource, Slot
@@ -27,9 +27,11 @@ NUMERATOR, DENOMINATOR, SEEN = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """What was read of slots, and what was selected of them; good until a source gives out new ones."""
+    """What was read of slots, and what was selected of them; good until a source gives out new ones. Never changed, but replaced
+    by what knows more: selections of services that got no new slot are kept."""
 
-    version: tuple[tuple[int, int], ...]  # (source, slots given out)
+    given: Mapping[int, int]  # source: slots given out, of any scope
+    newest: Mapping[int, int]  # source: the last slot read
     blocks: tuple[Block, ...]
     places: Mapping[tuple[int, str], Sequence[Place]]
     services: tuple[Service, ...]
@@ -77,27 +79,52 @@ _known: dict[tuple[object, int], Slots] = {}
 
 
 def slot_map(*, organisation_id: int, sources: Sequence[MetricSource]) -> SlotMap:
-    """The organisation's slots; kept in the process until a source gives out new ones, as they are only ever added."""
-    version = tuple(sorted((source.pk, source.slot_count) for source in sources))
+    """The organisation's slots; kept in the process, and added to when a source gives out new ones."""
+    given = {source.pk: source.slot_count for source in sources}
     key = (connection.settings_dict["NAME"], organisation_id)
-    if key not in _known or _known[key].version != version:
-        _known[key] = _read_slots(version)
-    return SlotMap(slots=_known[key], sources={source.pk: source for source in sources})
+    known = _known.get(key)
+    if known is None or known.given.keys() != given.keys():
+        known = Slots({}, {}, (), {}, ())
+    if known.given != given:
+        known = _known[key] = _with_new(known, given)
+    return SlotMap(slots=known, sources={source.pk: source for source in sources})
 
 
-def _read_slots(version: tuple[tuple[int, int], ...]) -> Slots:
-    sources = [source for source, _ in version]
-    blocks = tuple(Block.objects.filter(source__in=sources, scope=Block.Scope.SERVICE).order_by("pk"))
+def forget() -> None:
+    """Drop what this process remembers of slots and objectives, for a database that was replaced."""
+    _known.clear()
+    _objectives.clear()
+
+
+def _with_new(known: Slots, given: Mapping[int, int]) -> Slots:
+    """With the slots given out since. Blocks keep their places, so that columns stay what they are."""
+    new = Q(pk__in=())
+    for source in given:
+        new |= Q(source=source, pk__gt=known.newest.get(source, 0))
+    rows = list(Slot.objects.filter(new, scope=Block.Scope.SERVICE).order_by("pk"))
+    if known.places and not rows:
+        return replace(known, given=given)
+    fresh = Block.objects.filter(source__in=given, scope=Block.Scope.SERVICE).exclude(
+        pk__in=[block.pk for block in known.blocks]
+    )
+    blocks = (*known.blocks, *fresh.order_by("pk"))
     index = {block.pk: place for place, block in enumerate(blocks)}
-    places: dict[tuple[int, str], list[Place]] = defaultdict(list)
-    for slot in Slot.objects.filter(block__in=blocks):
+    newest = dict(known.newest)
+    added: dict[tuple[int, str], list[Place]] = defaultdict(list)
+    for slot in rows:
         column = index[slot.block_id] * BLOCK_SIZE + slot.position
         place = Place(
             column, slot.service_id, slot.source_id, slot.family, slot.part, slot.le, slot.layout, dict(slot.labels)
         )
-        places[slot.service_id, slot.family].append(place)
-    services = Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk")
-    return Slots(version=version, blocks=blocks, places=dict(places), services=tuple(services))
+        added[slot.service_id, slot.family].append(place)
+        newest[slot.source_id] = slot.pk
+    places = {**known.places, **{signal: (*known.places.get(signal, ()), *more) for signal, more in added.items()}}
+    touched = {service for service, _ in added}
+    kept = {wanted: one for wanted, one in known.selections.items() if wanted.service_id not in touched}
+    services = known.services
+    if touched - {service.pk for service in services}:
+        services = tuple(Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk"))
+    return Slots(dict(given), newest, blocks, places, services, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,50 +138,54 @@ class Readings:
 
 def read(*, wants: Sequence[Want], slots: SlotMap, edges: Iterable[datetime]) -> Readings:
     """The totals of each want at each instant, from the last rollup row at or before it."""
-    ordered = tuple(sorted(set(edges)))
-    selections = tuple(slots.slots.select(want) for want in wants)
-    columns: list[int] = []
-    spans: list[tuple[int, int]] = []
-    for selection in selections:
-        for group in _groups(selection):
-            spans.append((len(columns), len(columns) + len(group)))
-            columns.extend(group)
-    grouped = _group_sums(_vectors(slots, ordered, np.array(columns, dtype=np.int64)), spans)
-    values = np.zeros((len(ordered), len(wants), 3))
-    at = 0
-    for index, selection in enumerate(selections):
-        values[:, index, NUMERATOR] = grouped[:, at] - grouped[:, at + 1]
-        values[:, index, DENOMINATOR] = grouped[:, at + 2]
-        if selection.ticks:
-            values[:, index, SEEN] = grouped[:, at + 3 : at + 3 + len(selection.ticks)].max(axis=1)
-        at += 3 + len(selection.ticks)
-    return Readings(edges=ordered, values=values, selections=selections)
+    return Reader(wants=wants, slots=slots.slots).read(slots, edges=edges)
 
 
-def _groups(selection: Selection) -> list[tuple[int, ...]]:
-    return [selection.plus, selection.minus, selection.denominator, *((column,) for column in selection.ticks)]
+class Reader:
+    """What wants select of the slots, laid out so that any number of them is read in a few passes of arrays."""
+
+    def __init__(self, *, wants: Sequence[Want], slots: Slots) -> None:
+        self.wants, self.slots = wants, slots
+        self.selections = tuple(slots.select(one) for one in wants)
+        self._plus = _index(one.plus for one in self.selections)
+        self._minus = _index(one.minus for one in self.selections)
+        self._denominator = _index(one.denominator for one in self.selections)
+        self._ticks = _index(one.ticks for one in self.selections)
+        columns = (self._plus[0], self._minus[0], self._denominator[0], self._ticks[0])
+        self._blocks = [int(block) for block in np.unique(np.concatenate(columns) // BLOCK_SIZE)]
+
+    def read(self, slots: SlotMap, *, edges: Iterable[datetime]) -> Readings:
+        ordered = tuple(sorted(set(edges)))
+        vectors = (_few if len(ordered) <= FEW_EDGES else _many)(slots, self._blocks, ordered)
+        values = np.zeros((len(ordered), len(self.wants), 3))
+        line = np.zeros(len(self.slots.blocks) * BLOCK_SIZE)
+        for edge in range(len(ordered)):
+            for block in self._blocks:
+                # A block without a row at or before an edge reads 0 there, as does a slot born later.
+                vector = vectors[block][edge]
+                begin = block * BLOCK_SIZE
+                line[begin : begin + len(vector)] = vector
+                line[begin + len(vector) : begin + BLOCK_SIZE] = 0.0
+            values[edge, :, NUMERATOR] = self._sums(line, self._plus) - self._sums(line, self._minus)
+            values[edge, :, DENOMINATOR] = self._sums(line, self._denominator)
+            np.maximum.at(values[edge, :, SEEN], self._ticks[1], line[self._ticks[0]])
+        return Readings(edges=ordered, values=values, selections=self.selections)
+
+    def _sums(self, line: Vector, index: _Index) -> Vector:
+        columns, owners = index
+        if not len(columns):
+            return np.zeros(len(self.wants))
+        sums: Vector = np.bincount(owners, weights=line[columns], minlength=len(self.wants)).astype(np.float64)
+        return sums
 
 
-def _group_sums(table: Totals, spans: Sequence[tuple[int, int]]) -> Totals:
-    grouped = np.zeros((len(table), len(spans)))
-    for index, (start, end) in enumerate(spans):
-        if end > start:
-            grouped[:, index] = table[:, start:end].sum(axis=1)
-    return grouped
+_Index = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # columns, and whose each is
 
 
-def _vectors(slots: SlotMap, edges: Sequence[datetime], columns: npt.NDArray[np.int64]) -> Totals:
-    """edges x columns; a block without a row at or before an edge reads 0 there, as does a slot born later."""
-    table = np.zeros((len(edges), len(columns)))
-    block_of, position_of = columns // BLOCK_SIZE, columns % BLOCK_SIZE
-    used = sorted({int(index) for index in block_of})
-    vectors = _few(slots, used, edges) if len(edges) <= FEW_EDGES else _many(slots, used, edges)
-    for index in used:
-        here = np.flatnonzero(block_of == index)
-        for edge, vector in enumerate(vectors[index]):
-            inside = here[position_of[here] < len(vector)]
-            table[edge, inside] = vector[position_of[inside]]
-    return table
+def _index(groups: Iterable[tuple[int, ...]]) -> _Index:
+    every = list(groups)
+    columns = np.fromiter((column for group in every for column in group), np.intp)
+    return columns, np.repeat(np.arange(len(every)), [len(group) for group in every])
 
 
 #: Up to so many edges are looked up one by one (the newest is in this process already); more are read as a range of each tier.

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from observability.core import audit, permissions
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, NotAllowed, Verb
-from sloengine.budgets.models import Tally
+from sloengine.budgets.models import TallyPlace
 from sloengine.catalog.models import Service
 from sloengine.objectives import openslo
 from sloengine.objectives.models import Objective, ObjectiveChange
@@ -135,7 +135,7 @@ def _write(
     row.enabled, row.document, row.changed_at = True, document, now
     if judged_anew:
         row.bound, row.notice = None, ""
-        Tally.objects.filter(objective=row).delete()
+        TallyPlace.objects.filter(objective=row).delete()
     row.save()
     return row
 

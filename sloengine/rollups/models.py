@@ -47,3 +47,13 @@ TABLES: dict[Tier, str] = {
     FIVE_MINUTES: RollupFiveMinutes._meta.db_table,
     HOUR: RollupHour._meta.db_table,
 }
+#: The sums of objectives are thinned and pruned as the counters are that they come from (`budgets.models.TallyRow`).
+TALLY_TABLES: dict[Tier, str] = {
+    FINEST: "sloengine_tally_finest",
+    FIVE_MINUTES: "sloengine_tally_five_minutes",
+    HOUR: "sloengine_tally_hour",
+}
+PARTITIONED: tuple[tuple[str, Tier], ...] = (
+    *((table, tier) for tier, table in TABLES.items()),
+    *((table, tier) for tier, table in TALLY_TABLES.items()),
+)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from observability.core.models import Organisation
 from sloengine import charts
 from sloengine.budgets import queries as budgets
-from sloengine.budgets.models import Tally
+from sloengine.budgets.tallies import queries as tallies
 from sloengine.catalog.models import Service
 from sloengine.objectives.models import Objective
 from sloengine.objectives.objective import MEASURES, Indicator, duration
@@ -92,13 +92,13 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
 
 def _since_data(objectives: Iterable[Objective], *, start: datetime, end: datetime) -> datetime:
     """`start`, or the first tally where that is later: the first hour of a fleet fills the chart, not its last pixel."""
-    first = Tally.objects.filter(objective__in=list(objectives)).order_by("tick").values_list("tick", flat=True).first()
+    first = tallies.began_at(one.pk for one in objectives)
     return start if first is None else min(max(start, first), end - SHORTEST_CURVE)
 
 
 def _judged_at(objective: Objective) -> datetime | None:
     """The last tick that was tallied for it."""
-    return objective.tallies.order_by("-tick").values_list("tick", flat=True).first()
+    return tallies.newest_at(objective.pk)
 
 
 def _burn_chart(curve: Sequence[budgets.BurnPoint]) -> str:

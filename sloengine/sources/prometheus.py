@@ -23,6 +23,7 @@ from urllib3.util.retry import Retry
 from probes.exposition import Samples, Series, bound
 from probes.signals import PREFIX, SIGNALS
 from sloengine.sources.base import Reading, SourceUnavailable, without_credentials
+from sloengine.sources.vector import Vectors
 
 CONNECT_SECONDS: Final = 3.0
 READ_SECONDS: Final = 12.0
@@ -42,6 +43,10 @@ class Connection(PrometheusConnect):  # type: ignore[misc]  # the client has no 
 
     def instant(self, query: str, *, at: datetime, **options: str) -> dict[str, Any]:
         """The whole envelope of an instant query: data, warnings and all."""
+        return self.envelope(*self.answer(query, at=at, **options))
+
+    def answer(self, query: str, *, at: datetime, **options: str) -> tuple[int, bytes]:
+        """The status and the body of an instant query's answer."""
         body = {"query": query, "time": f"{at.timestamp():.3f}", "timeout": f"{SERVER_SECONDS}s", **options}
         url = f"{self.url}/api/v1/query"
         shown = without_credentials(self.url)
@@ -51,15 +56,17 @@ class Connection(PrometheusConnect):  # type: ignore[misc]  # the client has no 
             )
         except requests.RequestException as problem:
             raise SourceUnavailable(f"{shown}: {type(problem).__name__}") from problem
+        return answer.status_code, answer.content
+
+    def envelope(self, status: int, body: bytes) -> dict[str, Any]:
+        shown = without_credentials(self.url)
         try:
-            envelope = orjson.loads(answer.content)
+            envelope = orjson.loads(body)
         except orjson.JSONDecodeError as problem:
-            raise SourceUnavailable(
-                f"{shown} answered {answer.status_code} and no JSON, expected a query result"
-            ) from problem
+            raise SourceUnavailable(f"{shown} answered {status} and no JSON, expected a query result") from problem
         if not isinstance(envelope, dict) or envelope.get("status") != "success":
             told = envelope.get("error") if isinstance(envelope, dict) else None
-            raise SourceUnavailable(f"{shown} answered {answer.status_code}: {told or 'no reason given'}")
+            raise SourceUnavailable(f"{shown} answered {status}: {told or 'no reason given'}")
         return envelope
 
 
@@ -75,9 +82,13 @@ class PrometheusSource:
         if lookback_seconds is not None:
             self._options["lookback_delta"] = f"{lookback_seconds}s"
         self._known: dict[tuple[tuple[str, str], ...], Series] = {}
+        self._vectors = Vectors(series_of)
 
     def read(self, at: datetime) -> Reading:
-        envelope = self._connection.instant(self._query, at=at, **self._options)
+        status, body = self._connection.answer(self._query, at=at, **self._options)
+        if (plain := self._vectors.read(body)) is not None and status == 200:
+            return Reading(at, dict(zip(*plain, strict=True)))
+        envelope = self._connection.envelope(status, body)
         data = envelope.get("data") or {}
         if data.get("resultType") != "vector":
             raise SourceUnavailable(f"the result is a {data.get('resultType')}, expected a vector")

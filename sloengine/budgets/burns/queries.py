@@ -13,6 +13,7 @@ from sloengine.budgets.findings.steps import Episode, Minute, answered
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity, FindingState
 from sloengine.budgets.slices import FINE_SECONDS
 from sloengine.budgets.tallies import queries as tallies
+from sloengine.budgets.tallies.queries import Places
 from sloengine.objectives.models import Objective
 
 #: How far back the first bad minute of an episode is looked for.
@@ -23,25 +24,37 @@ def windows(
     *, objectives: Sequence[Objective], seconds: Sequence[int], end: datetime, paged: Mapping[int, Sequence[Episode]]
 ) -> Windows:
     """The sums of each objective over the last `seconds` before `end`, for each of several lengths."""
-    starts = [end - timedelta(seconds=length) for length in seconds]
-    table = tallies.at(
-        objectives=[objective.pk for objective in objectives],
-        edges=[end, *starts, datetime.fromtimestamp(0, end.tzinfo)],
+    places = tallies.places_of([objective.pk for objective in objectives])
+    now = tallies.table(places, [end]).values[:, 0]
+    return windows_of(
+        places=places, now=now, seconds=seconds, end=end, paged=[paged.get(one.pk, ()) for one in objectives]
     )
-    delta = table.values[:, :1] - table.values[:, 1:-1]
+
+
+def windows_of(
+    *,
+    places: Places,
+    now: tallies.Rows,
+    seconds: Sequence[int],
+    end: datetime,
+    paged: Sequence[Sequence[Episode]] = (),
+) -> Windows:
+    """The same, of objectives whose places and sums at `end` are known."""
+    starts = [end - timedelta(seconds=length) for length in seconds]
+    delta = now[:, None] - tallies.table(places, starts).values
     total = np.maximum(delta[:, :, tallies.TOTAL], 0.0)
     bad = np.clip(total - delta[:, :, tallies.GOOD], 0.0, total)
     done = np.zeros(bad.shape)
-    for row, objective in enumerate(objectives):
-        if objective.pk in paged:
-            done[row] = [answered(paged[objective.pk], since=start) for start in starts]
+    for row, episodes_of in enumerate(paged):
+        if episodes_of:
+            done[row] = [answered(episodes_of, since=start) for start in starts]
     return Windows(
         seconds=tuple(seconds),
         bad=bad,
         total=total,
         covered=delta[:, :, tallies.COVERED],
         answered=done,
-        age_seconds=np.nan_to_num(end.timestamp() - table.ticks[:, -1], nan=0.0),
+        age_seconds=np.nan_to_num(end.timestamp() - places.began, nan=0.0),
     )
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.db import connection
 
-from sloengine.budgets.burnrate import Reason, Verdict, Windows, verdicts
+from sloengine.budgets.burnrate import Reason, Vector, Verdict, Windows, verdicts
 from sloengine.budgets.burns import evidence as words
 from sloengine.budgets.burns import queries
+from sloengine.budgets.burns.loud import all_bad, may_burn, only
 from sloengine.budgets.findings.services import Claim
 from sloengine.budgets.findings.steps import Condition, impact_start
 from sloengine.budgets.models import Finding, FindingKind
 from sloengine.budgets.slices import FINE_SECONDS
+from sloengine.budgets.tallies.services import Advanced
+from sloengine.budgets.tallies.sums import Positions
 from sloengine.budgets.windows import Sustained, table, tiers
 from sloengine.objectives.models import Objective
 from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Reading
@@ -26,36 +30,94 @@ from sloengine.objectives.objective import Objective as Promise
 PAGED_WITHIN = timedelta(days=3)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Promises:
+    """What of an organisation's objectives is compared every tick, as arrays; good for as long as the list is the same."""
+
+    objectives: Sequence[Objective]
+    budget: Vector
+    minimum_failures: Vector
+    by_window: Mapping[timedelta, Positions]
+    by_slice: Mapping[int, Positions]  #: timeslices, by their seconds
+
+
+_promises: dict[tuple[object, int], _Promises] = {}
+
+
+def _known(objectives: Sequence[Objective]) -> _Promises:
+    key = (connection.settings_dict["NAME"], objectives[0].organisation_id)
+    known = _promises.get(key)
+    if known is None or known.objectives is not objectives:
+        by_window: dict[timedelta, list[int]] = defaultdict(list)
+        by_slice: dict[int, list[int]] = defaultdict(list)
+        for index, one in enumerate(objectives):
+            by_window[one.window].append(index)
+            if one.is_timeslices:
+                by_slice[one.slice_seconds].append(index)
+        known = _promises[key] = _Promises(
+            objectives,
+            np.array([float(one.promise.budget) for one in objectives]),
+            np.array([float(table().minimum_failures[one.method]) for one in objectives]),
+            {window: np.array(some, np.intp) for window, some in by_window.items()},
+            {seconds: np.array(some, np.intp) for seconds, some in by_slice.items()},
+        )
+    return known
+
+
 def claims(
-    *, objectives: Sequence[Objective], tick: datetime, open_findings: Mapping[str, Finding], cleared: Sequence[Finding]
+    *,
+    objectives: Sequence[Objective],
+    counted: Advanced,
+    tick: datetime,
+    open_findings: Mapping[str, Finding],
+    cleared: Sequence[Finding],
 ) -> list[Claim]:
     """Claims for each objective with a tier that burns or a finding that stands; the calm ones, most of the time all, have none.
 
     `cleared` are the burns paged within three days."""
-    by_window: dict[timedelta, list[Objective]] = defaultdict(list)
-    for objective in objectives:
-        by_window[objective.window].append(objective)
-    paged = queries.episodes(objectives=objectives, cleared=cleared)
+    if not objectives:
+        return []
+    known = _known(objectives)
+    paged = queries.episodes(objectives=objectives, cleared=cleared) if cleared else {}
+    slices = table().sustained.slices
+    lengths = sorted(
+        {
+            length
+            for window in known.by_window
+            for tier in tiers(period=window)
+            for length in (tier.long_seconds, tier.short_seconds)
+        }
+        | {slices * seconds for seconds in known.by_slice}
+    )
+    sums = queries.windows_of(
+        places=counted.places,
+        now=counted.sums,
+        seconds=lengths,
+        end=tick,
+        paged=[paged.get(one.pk, ()) for one in objectives] if paged else (),
+    )
+    loud = np.zeros(len(objectives), np.bool_)
+    for seconds, rows in known.by_slice.items():
+        loud[rows] |= all_bad(sums, slices=slices, seconds=slices * seconds)[rows]
+    watched = {row.evidence.get("objective") for row in open_findings.values()}
+    if watched:
+        loud |= np.array([one.slug in watched for one in objectives])
     found = []
-    for window, members in by_window.items():
+    for window, rows in known.by_window.items():
         chosen = tiers(period=window)
-        lengths = sorted(
-            {length for tier in chosen for length in (tier.long_seconds, tier.short_seconds)}
-            | {table().sustained.slices * one.slice_seconds for one in members if one.is_timeslices}
-        )
-        sums = queries.windows(objectives=members, seconds=lengths, end=tick, paged=paged)
+        some = rows[loud[rows] | may_burn(sums, budget=known.budget, tiers=chosen)[rows]]
+        if not len(some):
+            continue
+        mine = only(sums, some)
         judged = verdicts(
-            windows=sums,
-            budget=np.array([float(one.promise.budget) for one in members]),
+            windows=mine,
+            budget=known.budget[some],
             tiers=chosen,
-            minimum_failures=np.array([float(table().minimum_failures[one.method]) for one in members]),
+            minimum_failures=known.minimum_failures[some],
             tick_seconds=FINE_SECONDS,
         )
-        watched = {row.evidence.get("objective") for row in open_findings.values()}
-        for index, objective in enumerate(members):
-            calm = all(not verdict.burning for verdict in judged[index]) and not _all_bad(objective, sums, index)
-            if not calm or objective.slug in watched:
-                found += _of_objective(objective, judged[index], sums, index, tick, open_findings)
+        for index, place in enumerate(some):
+            found += _of_objective(objectives[place], judged[index], mine, index, tick, open_findings)
     return found
 
 
@@ -110,21 +172,12 @@ def _burn(objective: Objective, promise: Promise, verdict: Verdict, tick: dateti
     )
 
 
-def _all_bad(objective: Objective, sums: Windows, index: int) -> bool:
-    """Whether every one of the last slices was bad, with as many of them as R4 asks for."""
-    if not objective.is_timeslices:
-        return False
-    slices = table().sustained.slices
-    column = sums.column(slices * objective.slice_seconds)
-    return bool(sums.total[index, column] >= slices and sums.bad[index, column] >= sums.total[index, column])
-
-
 def _sustained(
     objective: Objective, promise: Promise, rule: Sustained, sums: Windows, index: int, tick: datetime
 ) -> Claim:
     column = sums.column(rule.slices * objective.slice_seconds)
     condition = Condition.UNKNOWN if sums.covered[index, column] <= 0 else Condition.FALSE
-    if _all_bad(objective, sums, index):
+    if all_bad(sums, slices=rule.slices, seconds=rule.slices * objective.slice_seconds)[index]:
         condition = Condition.TRUE
 
     def evidence() -> dict[str, Any]:

@@ -7,9 +7,9 @@ rolled back, makes it stale, and it is read again.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -17,12 +17,13 @@ import orjson
 from django.db import connection, transaction
 
 from probes.exposition import Series
-from sloengine.catalog.discovery import Found
+from sloengine.catalog.discovery import Found, Sightings
 from sloengine.catalog.models import Service
-from sloengine.collect.increments import Floats, Readings, restore
+from sloengine.collect.increments import Floats, Readings, Register, restore
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot
 from sloengine.collect.slots import BLOCK_SIZE, Part, Scope, SlotKey, allocate
-from sloengine.collect.totals import Fed, Plan, SlotMap, extended
+from sloengine.collect.totals import Plan, SlotMap, extended
+from sloengine.collect.wiring import Wiring
 from sloengine.rollups.models import TABLES
 from sloengine.rollups.thinning import TIERS
 
@@ -33,13 +34,18 @@ class SourceState:
     readings: Readings = field(default_factory=Readings)
     slots: SlotMap = field(default_factory=SlotMap)
     block_ids: tuple[int, ...] = ()
+    #: Slots given out so far, and those of replicas that nothing feeds: since when (unix seconds).
+    given: int = 0
+    idle: Mapping[int, float] = field(default_factory=dict)
     totals: Floats = field(default_factory=lambda: np.empty(0))
-    fed: Mapping[Series, Fed] = field(default_factory=dict)
+    #: What the series of the readings' register feed and say; made anew for another register.
+    wiring: Wiring | None = None
+    sightings: Sightings | None = None
     plan: Plan | None = None
     #: What the last reading named; None after a start, when nobody knows.
     found: Found | None = None
-    #: The list of series as it was last written.
-    written: list[Series] | None = None
+    #: The register, and how many of its counters were written as the list of series.
+    written: tuple[Register, int] | None = None
 
 
 _states: dict[tuple[object, int], SourceState] = {}
@@ -73,10 +79,8 @@ def forget_states() -> None:
     _states.clear()
 
 
-def with_slots(
-    source: MetricSource, state: SourceState, *, keys: Iterable[SlotKey], services: Mapping[str, Service], at: datetime
-) -> tuple[SlotMap, tuple[int, ...]]:
-    """The source's slots and block ids once each of these new keys has a slot."""
+def with_slots(source: MetricSource, state: SourceState, *, keys: Collection[SlotKey], at: datetime) -> SourceState:
+    """The state once each of these new keys has a slot; their services are in the catalog."""
     numbers, blocks = allocate(keys, blocks=state.slots.blocks)
     block_ids = list(state.block_ids)
     if len(blocks) > len(block_ids):
@@ -86,13 +90,77 @@ def with_slots(
             if number >= len(block_ids)
         ]
         block_ids += [block.pk for block in Block.objects.bulk_create(new)]
+    _give(source, numbers, block_ids)
+    return replace(
+        state,
+        slots=extended(state.slots, numbers, blocks),
+        block_ids=tuple(block_ids),
+        given=state.given + len(numbers),
+    )
+
+
+def with_slots_again(source: MetricSource, state: SourceState, *, numbers: Mapping[SlotKey, int]) -> SourceState:
+    """The state once these new keys have slots of replicas that are gone. What those had counted stands below what is counted now:
+    a window is a difference, and no row is left of the time when they still grew."""
+    if not numbers:
+        return state
+    again = set(numbers.values())
+    stay = {key: number for key, number in state.slots.numbers.items() if number not in again}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM sloengine_slot USING unnest(%s::bigint[], %s::int[]) AS gone (block, place)"
+            " WHERE block_id = block AND position = place",
+            [[state.block_ids[one // BLOCK_SIZE] for one in again], [one % BLOCK_SIZE for one in again]],
+        )
+    _give(source, numbers, state.block_ids)
+    return replace(
+        state,
+        slots=replace(state.slots, numbers={**stay, **numbers}),
+        given=state.given + len(numbers),
+        idle={number: since for number, since in state.idle.items() if number not in again},
+    )
+
+
+def note_idle(state: SourceState, *, at: datetime) -> SourceState:
+    """Since when slots of replicas have been fed by nothing; looked at hourly."""
+    if state.plan is None:
+        return state
+    fed = state.plan.fed
+    still = {
+        block * BLOCK_SIZE + place
+        for block, (scope, used) in enumerate(state.slots.blocks)
+        if scope is Scope.REPLICA
+        for place in np.flatnonzero(~fed[block * BLOCK_SIZE : block * BLOCK_SIZE + used]).tolist()
+    }
+    begun, ended = still - state.idle.keys(), state.idle.keys() - still
+    for numbers, since in ((begun, at), (ended, None)):
+        if numbers:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE sloengine_slot SET idle_since = %s FROM unnest(%s::bigint[], %s::int[]) AS moved (block, place)"
+                    " WHERE block_id = block AND position = place",
+                    [
+                        since,
+                        [state.block_ids[one // BLOCK_SIZE] for one in numbers],
+                        [one % BLOCK_SIZE for one in numbers],
+                    ],
+                )
+    idle = {number: since for number, since in state.idle.items() if number in still}
+    return replace(state, idle={**idle, **dict.fromkeys(begun, at.timestamp())})
+
+
+def _give(source: MetricSource, numbers: Mapping[SlotKey, int], block_ids: Sequence[int]) -> None:
+    slugs = {key.service for key in numbers}
+    services = dict(
+        Service.objects.filter(organisation=source.organisation_id, slug__in=slugs).values_list("slug", "pk")
+    )
     Slot.objects.bulk_create(
         [
             Slot(
                 block_id=block_ids[number // BLOCK_SIZE],
                 position=number % BLOCK_SIZE,
                 source=source,
-                service=services[key.service],
+                service_id=services[key.service],
                 scope=key.scope.value,
                 family=key.family,
                 part=key.part.value,
@@ -105,7 +173,6 @@ def with_slots(
         ],
         batch_size=500,
     )
-    return extended(state.slots, numbers, blocks), tuple(block_ids)
 
 
 def write_readings(source: MetricSource, readings: Readings, *, at: datetime, series_changed: bool) -> None:
@@ -127,6 +194,7 @@ def _load(source: MetricSource) -> SourceState:
     blocks = list(source.blocks.order_by("number"))
     numbers: dict[SlotKey, int] = {}
     used = [0] * len(blocks)
+    idle: dict[int, float] = {}
     number_of_block = {block.pk: block.number for block in blocks}
     for slot in source.slots.order_by("id").iterator(chunk_size=5000):
         labels = tuple((name, value) for name, value in slot.labels)
@@ -134,6 +202,8 @@ def _load(source: MetricSource) -> SourceState:
         block = number_of_block[slot.block_id]
         numbers[key] = block * BLOCK_SIZE + slot.position
         used[block] = max(used[block], slot.position + 1)
+        if slot.idle_since is not None:
+            idle[numbers[key]] = slot.idle_since.timestamp()
     slots = SlotMap(numbers, tuple((Scope(block.scope), used[block.number]) for block in blocks))
     readings = _load_readings(source)
     return SourceState(
@@ -141,8 +211,10 @@ def _load(source: MetricSource) -> SourceState:
         readings=readings,
         slots=slots,
         block_ids=tuple(block.pk for block in blocks),
+        given=source.slot_count,
+        idle=idle,
         totals=_load_totals(source, blocks, slots.size),
-        written=readings.series if readings.at is not None else None,
+        written=(readings.register, len(readings.values)) if readings.at is not None else None,
     )
 
 

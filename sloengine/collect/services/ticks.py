@@ -10,18 +10,28 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from django.db import transaction
 
 from observability.core.models import User
-from sloengine.catalog.discovery import Found, find, storable
-from sloengine.catalog.models import Service
+from sloengine.catalog.discovery import Found, Sightings, storable
 from sloengine.catalog.services import record
-from sloengine.collect.increments import Step, advance
+from sloengine.collect.increments import Order, Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
-from sloengine.collect.services.state import SourceState, committed, recall, remember, with_slots, write_readings
-from sloengine.collect.slots import BLOCK_SIZE, Scope
-from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
+from sloengine.collect.services.state import (
+    SourceState,
+    committed,
+    note_idle,
+    recall,
+    remember,
+    with_slots,
+    with_slots_again,
+    write_readings,
+)
+from sloengine.collect.slots import BLOCK_SIZE, Scope, SlotKey
+from sloengine.collect.totals import Plan, add, grown, missing
+from sloengine.collect.wiring import Wiring
 from sloengine.rollups.queries.rows import keep_in_cache
 from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
 from sloengine.rollups.thinning import FINEST, MIDNIGHT_STEP_SECONDS, tiers_of, tiers_of_stand_in
@@ -42,8 +52,11 @@ SET_BACK: Final = timedelta(minutes=5)
 #: A series not seen for so long is gone for good.
 FORGET_AFTER_SECONDS: Final = 24 * 3600
 DISCOVER_EVERY_SECONDS: Final = 300
+#: The slots of replicas that are gone are given out again once the finest tier, which alone holds them, has dropped every row of
+#: the time when they were fed: it keeps whole partitions of an hour, and idleness is looked at hourly.
+REUSE_AFTER_SECONDS: Final = FINEST.keep.total_seconds() + 2 * 3600
 #: A label that takes a value a request would fill the disk: a source gets no more slots than this. 40 services have 40,000.
-#: Replicas that come and go take slots for good as well; theirs are counted apart, so that they leave services theirs.
+#: Those of replicas are counted apart, so that they leave services theirs.
 MAX_SLOTS: Final = {Scope.SERVICE: 60_000, Scope.REPLICA: 40_000}
 
 
@@ -85,7 +98,7 @@ def collect_reading(*, source: MetricSource, reading: Reading) -> bool:
         before = recall(locked)
         after, rows = _count(locked, before, reading)
         _thin(locked, before, after, rows, at=reading.at)
-        locked.last_tick, locked.slot_count = reading.at, len(after.slots.numbers)
+        locked.last_tick, locked.slot_count = reading.at, after.given
         locked.attempted_at, locked.failing_since, locked.last_error = reading.at, None, ""
         locked.save(update_fields=["last_tick", "slot_count", "attempted_at", "failing_since", "last_error"])
         remember(locked, after)
@@ -142,10 +155,14 @@ def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple
     totals, states = add(grown(after.totals, after.slots.size), step, places, partial=reading.partial)
     readings = step.readings
     if at.timestamp() % 3600 == 0:
+        after = note_idle(after, at=at)
+        if after.wiring is not None and after.wiring.ask_again():
+            after = replace(after, plan=None)
         readings = forget_series(readings, before=at.timestamp() - FORGET_AFTER_SECONDS)
     _write_tick(source, reading, at=at)
-    write_readings(source, readings, at=at, series_changed=readings.series is not before.written)
-    after = replace(after, last_tick=at, readings=readings, totals=totals, written=readings.series)
+    listed = readings.register, len(readings.values)
+    write_readings(source, readings, at=at, series_changed=listed != before.written)
+    after = replace(after, last_tick=at, readings=readings, totals=totals, written=listed)
     rows = list(rows_of(at=at, blocks=after.slots.blocks, block_ids=after.block_ids, totals=totals, states=states))
     return after, [*_woken(before, {row.block_id for _, row in rows}), *rows]
 
@@ -167,37 +184,55 @@ def _planned(source: MetricSource, before: SourceState, step: Step, *, at: datet
         if at.timestamp() % DISCOVER_EVERY_SECONDS == 0 and before.found is not None:
             _record(source, before, before.found, at=at)
         return before, before.plan
-    found = find(step.order.keys)
-    services = _record(source, before, found, at=at)
-    new_series = strangers(step.order, before.fed)
-    new = missing(new_series, before.slots)
-    for scope in Scope:
-        wanted = [key for key in new if key.scope is scope]
+    register = step.readings.register
+    sightings, wiring = before.sightings, before.wiring
+    if sightings is None or sightings.register is not register:
+        sightings = Sightings(register)
+    if wiring is None or wiring.register is not register:
+        wiring = Wiring(register)
+    found = sightings.find(step.order.numbers)
+    if found != before.found or at.timestamp() % DISCOVER_EVERY_SECONDS == 0:
+        _record(source, before, found, at=at)
+    new_series = wiring.strangers(step.order)
+    after = before
+    if new := missing(new_series, before.slots):
+        after = _with_slots(source, before, wiring, step.order, new, at=at)
+    wiring.connect(new_series, after.slots.numbers)
+    places = wiring.plan(step.order, size=after.slots.size)
+    return replace(after, wiring=wiring, sightings=sightings, found=found, plan=places), places
+
+
+def _with_slots(
+    source: MetricSource, before: SourceState, wiring: Wiring, order: Order, new: list[SlotKey], *, at: datetime
+) -> SourceState:
+    """With slots for new keys: replicas take those of replicas that are gone first; of what there is no room for is said so."""
+    wanted = {scope: [key for key in new if key.scope is scope] for scope in Scope}
+    gone = [number for number, since in before.idle.items() if at.timestamp() - since >= REUSE_AFTER_SECONDS]
+    after = before
+    if gone and wanted[Scope.REPLICA]:
+        busy = wiring.plan(order, size=before.slots.size).fed
+        free = sorted(number for number in gone if not busy[number])
+        numbers = dict(zip(wanted[Scope.REPLICA], free, strict=False))
+        wiring.disconnect(np.array(list(numbers.values()), np.intp))
+        after = with_slots_again(source, before, numbers=numbers)
+        wanted[Scope.REPLICA] = wanted[Scope.REPLICA][len(numbers) :]
+    fit: list[SlotKey] = []
+    for scope, keys in wanted.items():
         room = max(MAX_SLOTS[scope] - sum(used for owner, used in before.slots.blocks if owner is scope), 0)
-        if len(wanted) > room:
+        if len(keys) > room:
             log.error(
                 "source %s asks for %d %s slots more, but has room for %d only: which label runs away?",
                 source.name,
-                len(wanted),
+                len(keys),
                 scope,
                 room,
             )
-            left_out = set(wanted[room:])
-            new = [key for key in new if key not in left_out]
-    slots, block_ids = before.slots, before.block_ids
-    if new:
-        slots, block_ids = with_slots(source, before, keys=new, services=services, at=at)
-    known = before.fed
-    if len(known) > 4 * len(step.order.keys) + 1000:
-        known = {key: known[key] for key in step.order.keys if key in known}
-    fed = {**known, **placed(new_series, slots)}
-    places = plan(step.order, fed, size=slots.size)
-    after = replace(before, slots=slots, block_ids=block_ids, fed=fed, found=found, plan=places)
-    return after, places
+        fit += keys[:room]
+    return with_slots(source, after, keys=fit, at=at) if fit else after
 
 
-def _record(source: MetricSource, before: SourceState, found: Found, *, at: datetime) -> dict[str, Service]:
-    return record(
+def _record(source: MetricSource, before: SourceState, found: Found, *, at: datetime) -> None:
+    record(
         found=found,
         organisation=source.organisation,
         now=at,

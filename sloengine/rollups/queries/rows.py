@@ -76,17 +76,17 @@ def totals_at(reaches: Iterable[Reach], instants: Iterable[datetime]) -> dict[Wa
                 with suppress(KeyError):  # another thread just put it out
                     _cache.move_to_end(key)
                 found[reach.block_id, instant] = cached
-    for tier, near in _looks():
+    for tier, near in looks():
         some = {
             wanted: min(wanted[1], reach.last_tick) for wanted, reach in left.items() if _may_have(tier, reach, wanted)
         }
         if not some:
             continue
-        rows = _nearest(tier, {(block_id, edge) for (block_id, _), edge in some.items()}, near=near)
+        rows = nearest(Look(TABLES[tier], {(block_id, edge) for (block_id, _), edge in some.items()}, near))
         for wanted, edge in some.items():
-            totals = rows.get((wanted[0], edge))
-            if totals is not None:
-                found[wanted] = totals
+            row = rows.get((wanted[0], edge))
+            if row is not None:
+                totals = found[wanted] = Totals(row[0], np.frombuffer(row[1], np.float64))
                 del left[wanted]
                 _keep((database, wanted[0], edge.timestamp()), totals)
     later = _following(wanted for wanted, reach in left.items() if reach.replicas)
@@ -106,7 +106,7 @@ def forget_rows() -> None:
     _cache.clear()
 
 
-def _looks() -> Sequence[tuple[Tier, timedelta | None]]:
+def looks() -> Sequence[tuple[Tier, timedelta | None]]:
     return [*((tier, NEAR[tier]) for tier in TIERS), *((tier, None) for tier in TIERS)]
 
 
@@ -116,21 +116,30 @@ def _may_have(tier: Tier, reach: Reach, wanted: Wanted) -> bool:
     return reach.last_tick - wanted[1] <= tier.keep + SLACK or tier is HOUR
 
 
-def _nearest(tier: Tier, wanted: Iterable[Wanted], *, near: timedelta | None) -> dict[Wanted, Totals]:
-    pairs = sorted(wanted)
-    bound = "" if near is None else " AND at > edge - make_interval(secs => %s)"
-    asked: list[Any] = [[block for block, _ in pairs], [edge for _, edge in pairs]]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT block, edge, at, vector FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked (block, edge),"  # noqa: S608 - our own names
-            f" LATERAL (SELECT at, vector FROM {TABLES[tier]} WHERE block_id = block AND at <= edge{bound}"
-            " ORDER BY at DESC LIMIT 1) AS row",
-            asked if near is None else [*asked, near.total_seconds()],
+class Look(NamedTuple):
+    """Where to look for the rows at or before some edges: in one table, not further back than `near`."""
+
+    table: str
+    wanted: Iterable[Wanted]
+    near: timedelta | None
+
+
+def nearest(*looks: Look, column: str = "vector") -> dict[Wanted, tuple[datetime, bytes]]:
+    """For each block and edge the last row at or before it; all tables in one statement."""
+    parts: list[str] = []
+    asked: list[Any] = []
+    for look in looks:
+        pairs = sorted(look.wanted)
+        bound = "" if look.near is None else f" AND at > edge - interval '{look.near.total_seconds():.0f} s'"
+        parts.append(
+            f"SELECT block, edge, at, {column} FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked (block, edge),"  # noqa: S608 - our own names
+            f" LATERAL (SELECT at, {column} FROM {look.table} WHERE block_id = block AND at <= edge{bound}"
+            " ORDER BY at DESC LIMIT 1) AS row"
         )
-        return {
-            (block, edge): Totals(at, np.frombuffer(vector, np.float64))
-            for block, edge, at, vector in cursor.fetchall()
-        }
+        asked += [[block for block, _ in pairs], [edge for _, edge in pairs]]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(f"({part})" for part in parts), asked)
+        return {(block, edge): (at, value) for block, edge, at, value in cursor.fetchall()}
 
 
 def _following(wanted: Iterable[Wanted]) -> dict[Wanted, Totals]:

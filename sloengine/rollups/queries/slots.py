@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class _Known:
     """The slots of one source as this process has read them. Never changed, but replaced by what knows more: the threads of a
     web process read it at any moment."""
 
-    count: int = 0
+    given: int = 0
     newest: int = 0
     blocks: dict[int, Block] = field(default_factory=dict)
     places: dict[tuple[int, str, Scope], tuple[Place, ...]] = field(default_factory=dict)
@@ -114,15 +114,28 @@ def forget_slots() -> None:
 def _slots(head: Head) -> _Known:
     key = connection.settings_dict["NAME"], head.source_id
     known = _known.get(key) or _Known()
-    if known.count >= head.slot_count:
+    if known.given >= head.slot_count:
         return known
-    count, newest = known.count, known.newest
+    newest = known.newest
     new: dict[tuple[int, str, Scope], list[Place]] = {}
     for slot in Slot.objects.filter(source_id=head.source_id, pk__gt=newest).order_by("pk").iterator(chunk_size=5000):
         place = Place(slot.block_id, slot.position, Part(slot.part), slot.le, slot.layout, dict(slot.labels))
         new.setdefault((slot.service_id, slot.family, Scope(slot.scope)), []).append(place)
-        count, newest = count + 1, slot.pk
-    found = {**known.places, **{owner: (*known.places.get(owner, ()), *more) for owner, more in new.items()}}
+        newest = slot.pk
+    kept = _without(known.places, {(place.block_id, place.position) for more in new.values() for place in more})
+    found = {**kept, **{owner: (*kept.get(owner, ()), *more) for owner, more in new.items()}}
     blocks = {block.pk: block for block in Block.objects.filter(source_id=head.source_id)}
-    _known[key] = known = _Known(count, newest, blocks, found)
+    _known[key] = known = _Known(head.slot_count, newest, blocks, found)
     return known
+
+
+def _without(
+    known: Mapping[tuple[int, str, Scope], tuple[Place, ...]], again: Collection[tuple[int, int]]
+) -> dict[tuple[int, str, Scope], tuple[Place, ...]]:
+    """Without the slots of replicas that were given out again."""
+    return {
+        owner: tuple(one for one in some if (one.block_id, one.position) not in again)
+        if owner[2] is Scope.REPLICA
+        else some
+        for owner, some in known.items()
+    }

@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from probes.exposition import Series
-from sloengine.catalog.services import discover
+from sloengine.catalog.discovery import Sightings
+from sloengine.catalog.services import record
 from sloengine.collect.increments import Readings, Step, advance
 from sloengine.collect.models import KeptReading, MetricSource
 from sloengine.collect.services.state import committed, recall, remember, with_slots
 from sloengine.collect.slots import Scope
-from sloengine.collect.totals import Plan, add, grown, missing, placed, plan, strangers
+from sloengine.collect.totals import Plan, add, grown, missing
+from sloengine.collect.wiring import Wiring
 from sloengine.rollups.services.rows import Row, copy, ensure_partitions, rows_of
 from sloengine.rollups.thinning import TIERS, Tier, tiers_of
 
@@ -65,6 +67,8 @@ class _History:
         self.source, self.now = source, now
         # What live readings saw last is older than this history; the next one begins anew from its baseline.
         self.state = replace(recall(source), readings=Readings(), written=None, plan=None)
+        self.wiring = Wiring(self.state.readings.register)
+        self.sightings = Sightings(self.state.readings.register)
         self.waiting: dict[Tier, list[Row]] = {tier: [] for tier in TIERS}
         self.last: list[tuple[Scope, Row]] = []
         self.written = 0
@@ -86,7 +90,7 @@ class _History:
 
     def finish(self) -> int:
         self._sort_out(TIERS, flush_at=1)
-        self.source.slot_count = len(self.state.slots.numbers)
+        self.source.slot_count = self.state.given
         self.source.save(update_fields=["last_tick", "slot_count"])
         KeptReading.objects.filter(pk=self.source.pk).delete()
         remember(self.source, self.state)
@@ -95,20 +99,16 @@ class _History:
     def _prepare(self, chunk: Chunk) -> tuple[Step, Plan]:
         """A step with the order of the chunk's series, and where each of them goes."""
         at = chunk.ticks[0]
-        step = advance(Readings(), dict.fromkeys(chunk.series, 0.0), at=at.timestamp())
-        keys = step.order.keys
-        services = discover(
-            samples=keys, organisation=self.source.organisation, now=at, simulated=self.source.simulated
-        )
-        new_series = strangers(step.order, self.state.fed)
-        slots, ids = self.state.slots, self.state.block_ids
-        new = missing(new_series, slots)
-        if new:
-            slots, ids = with_slots(self.source, self.state, keys=new, services=services, at=at)
-        fed = {**self.state.fed, **placed(new_series, slots)}
-        places = plan(step.order, fed, size=slots.size)
-        totals = grown(self.state.totals, slots.size)
-        self.state = replace(self.state, slots=slots, block_ids=ids, fed=fed, totals=totals)
+        step = advance(self.state.readings, dict.fromkeys(chunk.series, 0.0), at=at.timestamp())
+        found = self.sightings.find(step.order.numbers)
+        record(found=found, organisation=self.source.organisation, now=at, simulated=self.source.simulated)
+        new_series = self.wiring.strangers(step.order)
+        if new := missing(new_series, self.state.slots):
+            self.state = with_slots(self.source, self.state, keys=new, at=at)
+        slots = self.state.slots
+        self.wiring.connect(new_series, slots.numbers)
+        places = self.wiring.plan(step.order, size=slots.size)
+        self.state = replace(self.state, totals=grown(self.state.totals, slots.size))
         return step, places
 
     def _sort_out(self, tiers: Sequence[Tier], *, flush_at: int = ROWS_AT_ONCE) -> None:

@@ -12,8 +12,8 @@ from django.db import OperationalError, connection, transaction
 from sloengine.collect.increments import Floats
 from sloengine.collect.slots import BLOCK_SIZE, Scope
 from sloengine.collect.totals import Bytes
-from sloengine.rollups.models import TABLES
-from sloengine.rollups.thinning import TIERS, Tier, partitions_from
+from sloengine.rollups.models import PARTITIONED, TABLES
+from sloengine.rollups.thinning import Tier, partitions_from
 
 #: Partitions are made this long before their time, so that no tick waits for one.
 AHEAD: Final = {"hour": timedelta(hours=1), "day": timedelta(hours=12), "month": timedelta(days=2)}
@@ -85,12 +85,12 @@ def ensure_partitions(*, now: datetime, since: datetime | None = None) -> int:
     """
     database = connection.settings_dict["NAME"]
     wanted = [
-        (TABLES[tier], lowest, highest)
-        for tier in TIERS
+        (table, lowest, highest)
+        for table, tier in PARTITIONED
         for lowest, highest in partitions_from(
             tier, start=max(since or now, now - tier.keep), end=now + AHEAD[tier.partition]
         )
-        if (database, TABLES[tier], lowest) not in _made
+        if (database, table, lowest) not in _made
     ]
     if not wanted:
         return 0
@@ -116,8 +116,8 @@ def forget_partitions() -> None:
     _made.clear()
 
 
-def drop_partitions(*, tier: Tier, before: datetime) -> int:
+def drop_partitions(*, table: str, before: datetime) -> int:
     """Drop what ended at or before; how many. OperationalError where readers kept the table locked for 2 s."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tailwatch_drop_partitions(%s, %s)", [TABLES[tier], before])
+        cursor.execute("SELECT tailwatch_drop_partitions(%s, %s)", [table, before])
         return int(cursor.fetchone()[0])

@@ -14,7 +14,6 @@ from incidents.response.models import Incident
 from observability.core import permissions
 from observability.core.models import Organisation, Role
 from observability.core.permissions import Actor, NotAllowed
-from sloengine.budgets.models import Tally
 from sloengine.catalog.models import Service
 from sloengine.objectives.models import Objective
 from tests import factories
@@ -69,15 +68,7 @@ def objective_of(service: Service, **given: object) -> Objective:
 def tally(objective: Objective, minute: float, *, good: float, total: float) -> None:
     """The sums of an objective at a minute, covered without a gap since 30 days before NOW."""
     covered = (minute + 30 * 1440) * 60
-    Tally.objects.create(
-        objective=objective,
-        tick=at(minute),
-        numerator=good,
-        denominator=total,
-        good=good,
-        total=total,
-        covered_seconds=covered,
-    )
+    factories.make_tally(objective, at=at(minute), good=good, total=total, covered_seconds=covered)
 
 
 def play(service: Service) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from sloengine.budgets.models import Finding, Tally
+from sloengine.budgets.models import Finding
 from sloengine.budgets.services import evaluate_due
+from tests.sloengine.budgets import tallied
 from tests.sloengine.budgets.world import START, World
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ def test_slow_minutes_page_once_per_objective_and_clear_when_they_end(world):
 def test_a_repeated_tick_changes_nothing(world):
     world.minutes(20, good=100)
     world.minutes(6, slow=100)
-    before = (list(Finding.objects.order_by("pk").values()), list(Tally.objects.order_by("pk").values()))
+    before = (list(Finding.objects.order_by("pk").values()), tallied.everything())
     assert evaluate_due(now=world.now) == 0
     evaluate_due(now=world.now + timedelta(seconds=5))
-    assert (list(Finding.objects.order_by("pk").values()), list(Tally.objects.order_by("pk").values())) == before
+    assert (list(Finding.objects.order_by("pk").values()), tallied.everything()) == before

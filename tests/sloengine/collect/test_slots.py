@@ -8,7 +8,8 @@ import pytest
 from probes.exposition import Samples, Series, series
 from sloengine.collect.increments import Readings, advance
 from sloengine.collect.slots import BLOCK_SIZE, Part, Scope, SlotKey, allocate, family_and_part, feeds
-from sloengine.collect.totals import SlotMap, State, add, extended, missing, placed, plan, strangers
+from sloengine.collect.totals import SlotMap, State, add, extended, missing
+from sloengine.collect.wiring import Wiring
 
 MINE = {"service": "chat", "model": "m", "version": "1", "region": "eu", "replica": "chat-0"}
 
@@ -91,17 +92,17 @@ def test_states_tell_zero_traffic_from_no_data() -> None:
     error = series("tailwatch_requests_total", **MINE, outcome="error")
     temperature = series("tailwatch_gpu_temperature_celsius", **MINE)
     readings, slots, totals, found = Readings(), SlotMap(), np.empty(0), {}
+    wiring = Wiring(readings.register)
     first: Samples = {ok: 5.0, error: 1.0, temperature: 60.0}
     for at, samples in enumerate([first, {ok: 9.0, error: 1.0, temperature: float("nan")}, {ok: 9.5}]):
         step = advance(readings, samples, at=float(at))
         readings = step.readings
-        new_series = strangers(step.order, {})
+        new_series = wiring.strangers(step.order)
         new, blocks = allocate(missing(new_series, slots), blocks=slots.blocks)
         slots = extended(slots, new, blocks)
         totals = np.append(totals, np.zeros(slots.size - len(totals)))
-        totals, states = add(
-            totals, step, plan(step.order, placed(new_series, slots), size=slots.size), partial=at == 2
-        )
+        wiring.connect(new_series, slots.numbers)
+        totals, states = add(totals, step, wiring.plan(step.order, size=slots.size), partial=at == 2)
         for key, number in slots.numbers.items():
             if key.part is not Part.TICKS:
                 name = dict(key.labels).get("outcome", key.part.value)

@@ -12,7 +12,7 @@ from observability.core import permissions
 from observability.core.models import AuditEntry, Role
 from observability.core.permissions import NotAllowed
 from observability.core.services import default_organisation
-from sloengine.budgets.models import Tally
+from sloengine.budgets.models import TallyPlace
 from sloengine.objectives import services
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.objectives.openslo import Document, InvalidObjectives
@@ -70,11 +70,11 @@ def test_prune_switches_off_and_applying_again_switches_on(service):
 def test_a_new_threshold_counts_anew_and_a_new_target_does_not(service):
     apply(service)
     objective = Objective.objects.get()
-    Tally.objects.create(objective=objective, tick=NOW, numerator=1, denominator=1, good=1, total=1, covered_seconds=30)
+    factories.make_tally(objective, at=NOW, good=1, total=1, covered_seconds=30)
     apply(service, DOCUMENT.replace('"0.995"', '"0.99"'))
-    assert Tally.objects.count() == 1
+    assert TallyPlace.objects.count() == 1
     apply(service, DOCUMENT.replace("0.25", "0.1"))
-    assert Tally.objects.count() == 0
+    assert TallyPlace.objects.count() == 0
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER, Role.AUDITOR])

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.django_db
 def test_rows_of_the_default_partition_move_into_a_new_one() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO sloengine_rollup_finest VALUES (1, '2026-11-17 10:00:30Z', '\\x00', '\\x00'),"
-            " (1, '2026-11-17 11:00:00Z', '\\x00', '\\x00')"
+            "INSERT INTO sloengine_rollup_finest VALUES (1, '2026-11-17 10:00:30Z', '\\x0000000000000000', '\\x00'),"
+            " (1, '2026-11-17 11:00:00Z', '\\x0000000000000000', '\\x00')"
         )
         make = "SELECT tailwatch_create_partition('sloengine_rollup_finest', '2026-11-17 10:00Z', '2026-11-17 11:00Z')"
         cursor.execute(make)

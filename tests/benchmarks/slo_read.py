@@ -1,0 +1,61 @@
+"""What readers wait for: one objective's chart over 400 days, and a page of 50 objectives with budgets and sparklines."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from tests.benchmarks import Measurement, database, slo_world
+
+CHART, PAGE, ALL = 200.0, 200.0, 3000.0
+
+
+def measure(full: bool) -> Iterator[Measurement]:
+    database.migrated()
+    from sloengine.budgets import queries
+    from sloengine.budgets.tallies import queries as tallies
+    from sloengine.objectives.models import Objective
+    from sloengine.rollups.queries.rows import forget_rows
+
+    objectives = 10_000 if full else 1000
+    world = slo_world.build(objectives=objectives, days=400, label="read")
+    rows = list(
+        Objective.objects.filter(organisation=world.source.organisation).select_related("service").order_by("pk")
+    )
+    start = slo_world.NOW - timedelta(days=399)
+
+    def of(metric: str, read: Callable[[], object], target: float) -> Measurement:
+        seconds = []
+        for _ in range(7):
+            forget_rows()
+            tallies.forget()
+            began = time.perf_counter()
+            read()
+            seconds.append(time.perf_counter() - began)
+        return Measurement(
+            benchmark="slo_read",
+            metric=f"{metric}, of {objectives:,}, nothing in memory",
+            value=1000 * statistics.median(seconds),
+            unit="ms",
+            better="lower",
+            target=target,
+        )
+
+    yield of(
+        "chart of one objective over 400 days, 400 points",
+        lambda: queries.burn_down(objective=rows[7], start=start, end=slo_world.NOW, points=400),
+        CHART,
+    )
+    page = rows[100:150]
+    yield of(
+        "page of 50 objectives with budgets and sparklines",
+        lambda: queries.statuses(objectives=page, now=slo_world.NOW),
+        PAGE,
+    )
+    yield of(
+        f"budgets and sparklines of all {objectives:,}",
+        lambda: queries.statuses(objectives=rows, now=slo_world.NOW),
+        ALL,
+    )
