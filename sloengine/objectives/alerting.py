@@ -97,9 +97,8 @@ class Alerts:
                 f"{path}.spec.condition.lookbackWindow", found, f"from 1m to 28d, and {SHORT} no longer than it"
             )
             return None
-        if condition.op == "gte":
-            self._problem(f"{path}.spec.condition.op", "gte", "gt: an alert fires above its burn rate, not at it")
-        return BurnAlert(metadata.name, _severity(spec.severity), long, short, float(condition.threshold), hold)
+        factor, inclusive = float(condition.threshold), condition.op == "gte"
+        return BurnAlert(metadata.name, _severity(spec.severity), long, short, factor, hold, inclusive)
 
     def _named(self, kind: str, name: str, path: str) -> Object | None:
         found = self.objects.get(kind, {}).get(name)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from sloengine.objectives.calendars import Period, period_at
 from sloengine.objectives.terms import PLAIN, Combine, Terms, Via
 
 
@@ -220,6 +221,11 @@ class Objective:
     @property
     def key(self) -> str:
         return f"{self.service}/{self.slug}"
+
+    def period(self, at: datetime) -> Period:
+        """Whose budget it is at an instant: the window up to it, or the calendar's period that holds it, whole."""
+        calendar = self.terms.calendar
+        return Period(at - self.window, at) if calendar is None else period_at(calendar=calendar, at=at)
 
     @property
     def is_composite(self) -> bool:

@@ -124,6 +124,7 @@ def _metric(source: str, query: str) -> dict[str, Any]:
 def _policy(alert: BurnAlert) -> dict[str, Any]:
     condition = {
         "kind": "burnrate",
+        **({"op": "gte"} if alert.inclusive else {}),
         "threshold": alert.factor,
         "lookbackWindow": _seconds(alert.long_seconds),
         "alertAfter": _seconds(alert.hold_seconds) if alert.hold_seconds else "0m",

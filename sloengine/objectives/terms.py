@@ -56,6 +56,7 @@ class BurnAlert:
     short_seconds: int
     factor: float
     hold_seconds: int = 0
+    inclusive: bool = False  # at its factor too, not only above
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,6 @@ def as_json(status: BudgetStatus) -> dict[str, Any]:
         "total": status.total,
         "unit": status.unit,
         "partial": status.partial,
-        "policy": str(status.policy.step),
+        "policy": status.policy.step,
         "firing": list(status.firing),
     }
