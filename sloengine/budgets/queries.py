@@ -121,6 +121,23 @@ def budgets_now(*, objectives: Sequence[Objective], now: datetime) -> list[Budge
     return [reckoned.budget(row) for row in range(len(objectives))]
 
 
+def what_if(*, objective: Objective, target: Decimal, window: timedelta, now: datetime) -> Budget:
+    """The budget of a rolling window with another target: what was measured stays as it is."""
+    members = with_parts([objective])
+    found = sums_over(objectives=members, spans=[[(now - window, now)]] * len(members), now=now)
+    return budget(
+        target=target,
+        window=window,
+        bad=float(found.bad[0, 0]),
+        total=float(found.total[0, 0]),
+        covered_seconds=float(found.covered[0, 0]),
+        slice_seconds=objective.slice_seconds if objective.is_timeslices else None,
+        burn_rate=None,
+        firing=False,
+        excluded_seconds=float(found.excluded[0, 0]),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Reckoned:
     """Sums over the spans that were asked for, and in the last column over the span of the budget at each row's instant."""

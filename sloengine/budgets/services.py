@@ -102,7 +102,12 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
         claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
         present = {one.pk: None if one.pk in unread else shows_anything(histories.get(one.pk, ())) for one in services}
         claims += burn_services.claims(
-            objectives=objectives, counted=advanced, tick=tick, open_findings=open_findings, cleared=cleared, present=present
+            objectives=objectives,
+            counted=advanced,
+            tick=tick,
+            open_findings=open_findings,
+            cleared=cleared,
+            present=present,
         )
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
         cursor.tick = tick

@@ -140,9 +140,7 @@ def sustains(objective: Objective) -> bool:
     return by_table and named and objective.method == Method.TIMESLICES and objective.promise.indicator in TIMED
 
 
-def _absences(
-    known: _Promises, windows: Windows, counted: Advanced, present: Mapping[int, bool | None]
-) -> list[Claim]:
+def _absences(known: _Promises, windows: Windows, counted: Advanced, present: Mapping[int, bool | None]) -> list[Claim]:
     """Claims that a signal is absent while its service shows others; nothing is claimed of one that is there, or never was."""
     seen = ~np.isnan(counted.sums[:, SEEN])
     claims = []
