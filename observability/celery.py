@@ -44,6 +44,7 @@ class Beat:
 BEAT = (
     Beat("sloengine.collect", "collect_due", 1, FAST),
     Beat("sloengine.budgets", "evaluate_due", 1, FAST),
+    Beat("sloengine.budgets.policies", "enforce_due", 300, SLOW),
     Beat("sloengine.cost", "evaluate_costs", 30, FAST),
     Beat("incidents.alerts", "pull_findings", 1, FAST),
     Beat("incidents.diagnosis", "diagnose_open", 15, FAST),

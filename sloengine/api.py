@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from ninja import Router
 
-ROUTERS: tuple[Router, ...] = ()
+from sloengine.objectives.api import router as objectives
+
+ROUTERS: tuple[Router, ...] = (objectives,)

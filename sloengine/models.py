@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sloengine.budgets.exclusions.models import Adjustment, Exclusion
 from sloengine.budgets.models import (
     EvaluationCursor,
     Finding,
@@ -11,6 +12,7 @@ from sloengine.budgets.models import (
     TallyHour,
     TallyPlace,
 )
+from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
 from sloengine.cost.models import Price, UsageBucket, UsageCursor
@@ -18,15 +20,19 @@ from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.rollups.models import RollupFinest, RollupFiveMinutes, RollupHour
 
 __all__ = [
+    "Adjustment",
     "Block",
+    "BudgetPolicy",
     "Change",
     "Deployment",
     "EvaluationCursor",
+    "Exclusion",
     "Finding",
     "KeptReading",
     "MetricSource",
     "Objective",
     "ObjectiveChange",
+    "PolicyStanding",
     "Price",
     "RollupFinest",
     "RollupFiveMinutes",

@@ -25,6 +25,10 @@ class Verb(StrEnum):
     TAKE_ROLE = "take_role"
     APPROVE_ACTION = "approve_action"
     APPLY_OBJECTIVES = "apply_objectives"
+    EXCLUDE_TIME = "exclude_time"
+    ADJUST_BUDGET = "adjust_budget"
+    ENFORCE_POLICY = "enforce_policy"
+    PUSH_COUNTS = "push_counts"
     EDIT_POSTMORTEM = "edit_postmortem"
     PUBLISH_POSTMORTEM = "publish_postmortem"
     START_FAULT = "start_fault"
@@ -41,12 +45,13 @@ _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
     Verb.EDIT_POSTMORTEM, Verb.START_FAULT,
 }  # fmt: skip
-_COMMANDER = _RESPONDER | {Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM}
+_COMMANDER = _RESPONDER | {Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME}
 ALLOWED: dict[str, frozenset[Verb]] = {
     Role.VIEWER: _EVERYONE,
     Role.LEADERSHIP: _EVERYONE,
     Role.AUDITOR: _EVERYONE | {Verb.VIEW_AUDIT},
-    Role.RELEASE_ENGINEER: _EVERYONE | {Verb.NOTE, Verb.RUN_GATE, Verb.APPLY_OBJECTIVES},
+    Role.RELEASE_ENGINEER: _EVERYONE
+    | {Verb.NOTE, Verb.RUN_GATE, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME, Verb.PUSH_COUNTS},
     Role.RESPONDER: _RESPONDER,
     Role.COMMANDER: _COMMANDER,
     Role.ADMIN: frozenset(Verb),

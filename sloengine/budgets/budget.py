@@ -1,4 +1,4 @@
-"""The error budget of one objective over its rolling window. Pure.
+"""The error budget of one objective over its rolling window, or its calendar's period. Pure.
 
 A target of 99.5 % over 30 days of 1-minute timeslices allows 216 bad minutes. Timeslices know their number before they
 happen, so 5 bad minutes of a fleet's first day are 5 / 216 = 2.3 % of the budget. Requests do not: there the budget is a
@@ -47,20 +47,27 @@ def budget(
     slice_seconds: int | None,
     burn_rate: float | None,
     firing: bool,
+    elapsed: timedelta | None = None,
+    excluded_seconds: float = 0.0,
+    adjusted_ratio: float = 0.0,
 ) -> Budget:
     """The budget from the sums of its window; `burn_rate` is the present pace, for the time to exhaustion.
 
-    14.4 x on an untouched 30-day budget leaves 30 d / 14.4 = 50 h. `slice_seconds` is None for occurrences.
+    14.4 x on an untouched 30-day budget leaves 30 d / 14.4 = 50 h. `slice_seconds` is None for occurrences. `elapsed` is how much
+    of a calendar period is over (None: all of it). Excluded time allows nothing. `adjusted_ratio` was given back by decision:
+    0.25 of 216 minutes are 54.
     """
-    partial = covered_seconds < window.total_seconds() * 0.99
+    awaited = (window if elapsed is None else elapsed).total_seconds() - excluded_seconds
+    partial = covered_seconds < awaited * 0.99
     if covered_seconds <= 0:
         return Budget(BudgetState.NO_DATA, None, bad, total, None, None, None, None, partial)
-    whole = window.total_seconds() / slice_seconds if slice_seconds is not None else total
+    length = max(window.total_seconds() - excluded_seconds, 0.0)
+    whole = length / slice_seconds if slice_seconds is not None else total
     allowed = float(1 - target) * whole
     attained = 1 - bad / total if total > 0 else None
     if allowed <= 0:
         return Budget(BudgetState.ZERO_TRAFFIC, None, bad, total, None, None, attained, None, partial)
-    spent = bad / allowed
+    spent = bad / allowed - adjusted_ratio
     return Budget(
         state=_state(spent=spent, total=total, firing=firing),
         allowed=allowed,

@@ -26,8 +26,10 @@ class Reason(StrEnum):
     ZERO_TRAFFIC = "zero traffic"
     CANNOT_FIRE = "cannot fire"  # the budget is so wide that all bad is still below the factor
     TOO_FEW_FAILURES = "too few failures"
+    TOO_LITTLE_TRAFFIC = "too little traffic"
     TOO_YOUNG = "too young"  # the short window reaches back before the first data
     INHIBITED = "inhibited by a faster tier"
+    NOT_YET = "not for long enough yet"
     ANSWERED = "already paged"  # what it counts belongs to an episode that a faster tier paged and that is over
 
 
@@ -48,6 +50,18 @@ class Windows:
 
     def column(self, seconds: int) -> int:
         return self.seconds.index(seconds)
+
+
+def only(windows: Windows, rows: npt.NDArray[np.intp]) -> Windows:
+    """The windows of some objectives."""
+    return Windows(
+        seconds=windows.seconds,
+        bad=windows.bad[rows],
+        total=windows.total[rows],
+        covered=windows.covered[rows],
+        answered=windows.answered[rows],
+        age_seconds=windows.age_seconds[rows],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,34 +88,45 @@ def burn_rates(*, bad: Matrix, total: Matrix, budget: Vector) -> Matrix:
     return rates
 
 
-def can_fire(*, factor: float, budget: float) -> bool:
+def can_fire(*, factor: float, budget: float, inclusive: bool = False) -> bool:
     """Whether all bad would exceed the factor: 14.4 x can never fire for a target of 93.05 % or less."""
-    return factor * budget < 1
+    return factor * budget < 1 or (inclusive and factor * budget <= 1)
 
 
 def unreachable_notice(*, tiers: Sequence[Tier], budget: float) -> str:
     """The sentence about tiers that cannot fire for this target; empty where all can."""
-    names = [f"{tier.name} ({tier.factor:g} x)" for tier in tiers if not can_fire(factor=tier.factor, budget=budget)]
+    names = [
+        f"{tier.name} ({tier.factor:g} x)"
+        for tier in tiers
+        if not can_fire(factor=tier.factor, budget=budget, inclusive=tier.inclusive)
+    ]
     if not names:
         return ""
     return f"Left out, since even with every request bad it could not fire at this target: {', '.join(names)}."
 
 
 def verdicts(
-    *, windows: Windows, budget: Vector, tiers: Sequence[Tier], minimum_failures: Vector, tick_seconds: int
+    *,
+    windows: Windows,
+    budget: Vector,
+    tiers: Sequence[Tier],
+    minimum_failures: Vector,
+    tick_seconds: int,
+    minimum_events: Vector | None = None,
 ) -> list[list[Verdict]]:
     """One verdict per objective and tier, in the order of both; tiers are the fastest first.
 
-    The fastest tier judges everything, as the workbook has it; slower tiers leave out what a faster one has paged.
+    The fastest tier judges everything, as the workbook has it; slower tiers leave out what a faster one has paged. Fewer bad
+    than `minimum_failures`, or fewer of all than `minimum_events`, in the long window wake nobody.
     """
     burn = burn_rates(bad=windows.bad, total=windows.total, budget=budget)
     fresh = burn_rates(bad=np.maximum(windows.bad - windows.answered, 0.0), total=windows.total, budget=budget)
     columns: list[list[Verdict]] = []
     for index, tier in enumerate(tiers):
         long, short = windows.column(tier.long_seconds), windows.column(tier.short_seconds)
-        reasons = _reasons(windows, burn, tier, long, short, budget, minimum_failures)
+        reasons = _reasons(windows, burn, tier, long, short, budget, minimum_failures, minimum_events)
         if index:
-            answered = (reasons == Reason.BURNING) & ~_above(fresh, tier.factor, long, short)
+            answered = (reasons == Reason.BURNING) & ~_above(fresh, tier, long, short)
             reasons[answered] = Reason.ANSWERED
         partial = windows.covered[:, long] < tier.long_seconds - tick_seconds
         columns.append(
@@ -122,22 +147,35 @@ def verdicts(
 
 
 def _reasons(
-    windows: Windows, burn: Matrix, tier: Tier, long: int, short: int, budget: Vector, minimum_failures: Vector
+    windows: Windows,
+    burn: Matrix,
+    tier: Tier,
+    long: int,
+    short: int,
+    budget: Vector,
+    minimum_failures: Vector,
+    minimum_events: Vector | None,
 ) -> npt.NDArray[np.object_]:
-    """The first that holds: cannot fire, no data, zero traffic, too young, within budget, too few failures, burning."""
+    """The first that holds: cannot fire, no data, zero traffic, too young, within budget, too little of it, burning."""
     reasons = np.full(len(budget), Reason.BURNING, dtype=object)
     reasons[windows.bad[:, long] < minimum_failures] = Reason.TOO_FEW_FAILURES
-    reasons[~_above(burn, tier.factor, long, short)] = Reason.WITHIN_BUDGET
+    if minimum_events is not None:
+        reasons[windows.total[:, long] < minimum_events] = Reason.TOO_LITTLE_TRAFFIC
+    reasons[~_above(burn, tier, long, short)] = Reason.WITHIN_BUDGET
     reasons[windows.age_seconds < tier.short_seconds] = Reason.TOO_YOUNG
     reasons[windows.total[:, short] <= 0] = Reason.ZERO_TRAFFIC
     reasons[windows.covered[:, short] <= 0] = Reason.NO_DATA
-    reasons[tier.factor * budget >= 1] = Reason.CANNOT_FIRE
+    for row in np.flatnonzero(tier.factor * budget >= 1):
+        if not can_fire(factor=tier.factor, budget=float(budget[row]), inclusive=tier.inclusive):
+            reasons[row] = Reason.CANNOT_FIRE
     return reasons
 
 
-def _above(burn: Matrix, factor: float, long: int, short: int) -> npt.NDArray[np.bool_]:
+def _above(burn: Matrix, tier: Tier, long: int, short: int) -> npt.NDArray[np.bool_]:
+    """Above the factor in both windows, or at it where the table says >=. Nothing is rounded."""
+    compare = np.greater_equal if tier.inclusive else np.greater
     with np.errstate(invalid="ignore"):
-        above: npt.NDArray[np.bool_] = (burn[:, long] > factor) & (burn[:, short] > factor)
+        above: npt.NDArray[np.bool_] = compare(burn[:, long], tier.factor) & compare(burn[:, short], tier.factor)
     return above
 
 

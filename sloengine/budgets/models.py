@@ -96,6 +96,7 @@ class FindingKind(models.TextChoices):
     CONTRACT = "contract", "Contract"
     POLICY = "policy", "Budget policy"
     KPI = "kpi", "Business KPI"
+    ABSENT = "absent", "Signal absent"
 
 
 class FindingSeverity(models.TextChoices):

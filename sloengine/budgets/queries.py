@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 
 import numpy as np
 from django.db.models import Q
 
 from observability.core.models import Organisation
 from sloengine.budgets.budget import Budget, BudgetState, budget
-from sloengine.budgets.burnrate import Reason, unreachable_notice, verdicts
+from sloengine.budgets.burnrate import Reason, only, unreachable_notice, verdicts
 from sloengine.budgets.burns import queries as burns
+from sloengine.budgets.burns.evidence import span
+from sloengine.budgets.counting.queries import EVER, Span, Spans, sums_over, with_parts
+from sloengine.budgets.exclusions.queries import adjustments
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
 from sloengine.budgets.policy import Decision, decide
 from sloengine.budgets.slices import FINE_SECONDS
 from sloengine.budgets.tallies import queries as tallies
-from sloengine.budgets.windows import table, tiers
+from sloengine.budgets.windows import tiers_of
 from sloengine.catalog.models import Service
+from sloengine.objectives.calendars import Period
 from sloengine.objectives.models import Objective
 
 HOUR = timedelta(hours=1)
@@ -94,53 +97,128 @@ def budget_status(
 
 
 def statuses(*, objectives: Sequence[Objective], now: datetime) -> list[BudgetStatus]:
-    """The budgets of these objectives, in their order; three statements whatever their number."""
+    """The budgets of these objectives, in their order; as many statements whatever their number."""
     if not objectives:
         return []
-    spans = sorted({objective.window for objective in objectives})
-    hours = [now - HOUR * i for i in range(24, -1, -1)]
-    sums = tallies.at(objectives=[one.pk for one in objectives], edges=[*hours, *(now - span for span in spans)])
+    hours = [(now - HOUR * (i + 1), now - HOUR * i) for i in range(23, -1, -1)]
+    reckoned = _reckoned(objectives, [hours] * len(objectives), now=now)
     firing = _firing(objectives)
     result = []
     for row, objective in enumerate(objectives):
-        values = sums.values[row]
-        last, first = values[24], values[25 + spans.index(objective.window)]
         names = firing.get((objective.service_id, objective.slug), ())
-        rate = _burn_rate(values[23], last, objective)
-        left = _budget(
-            objective,
-            first,
-            last,
-            burn_rate=rate,
-            firing=any(severity == FindingSeverity.PAGE for _, severity in names),
-        )
-        result.append(_status(objective, left, rate, tuple(name for name, _ in names), _sparkline(values[:25])))
+        ratios = [reckoned.ratio(row, column) for column in range(len(hours))]
+        rate = None if ratios[-1] is None else ratios[-1] / float(objective.promise.budget)
+        paging = any(severity == FindingSeverity.PAGE for _, severity in names)
+        left = reckoned.budget(row, burn_rate=rate, firing=paging)
+        line = tuple(None if ratio is None else 1 - ratio for ratio in ratios)
+        result.append(_status(objective, left, rate, tuple(name for name, _ in names), line, reckoned.notice(row)))
     return result
 
 
-def _budget(
-    objective: Objective, first: tallies.Row, last: tallies.Row, *, burn_rate: float | None, firing: bool
-) -> Budget:
-    total = max(float(last[tallies.TOTAL] - first[tallies.TOTAL]), 0.0)
-    bad = min(max(total - float(last[tallies.GOOD] - first[tallies.GOOD]), 0.0), total)
+def budgets_now(*, objectives: Sequence[Objective], now: datetime) -> list[Budget]:
+    """The budgets alone, of very many objectives."""
+    reckoned = _reckoned(objectives, [[]] * len(objectives), now=now)
+    return [reckoned.budget(row) for row in range(len(objectives))]
+
+
+def what_if(*, objective: Objective, target: Decimal, window: timedelta, now: datetime) -> Budget:
+    """The budget of a rolling window with another target: what was measured stays as it is."""
+    members = with_parts([objective])
+    found = sums_over(objectives=members, spans=[[(now - window, now)]] * len(members), now=now)
     return budget(
-        target=objective.target,
-        window=objective.window,
-        bad=bad,
-        total=total,
-        covered_seconds=float(last[tallies.COVERED] - first[tallies.COVERED]),
+        target=target,
+        window=window,
+        bad=float(found.bad[0, 0]),
+        total=float(found.total[0, 0]),
+        covered_seconds=float(found.covered[0, 0]),
         slice_seconds=objective.slice_seconds if objective.is_timeslices else None,
-        burn_rate=burn_rate,
-        firing=firing,
+        burn_rate=None,
+        firing=False,
+        excluded_seconds=float(found.excluded[0, 0]),
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reckoned:
+    """Sums over the spans that were asked for, and in the last column over the span of the budget at each row's instant."""
+
+    objectives: Sequence[Objective]
+    spans: Spans
+    periods: Sequence[Period]
+    instants: Sequence[datetime]
+    adjusted: Sequence[float]
+
+    def ratio(self, row: int, column: int) -> float | None:
+        total = float(self.spans.total[row, column])
+        return min(max(float(self.spans.bad[row, column]) / total, 0.0), 1.0) if total > 0 else None
+
+    def budget(self, row: int, *, burn_rate: float | None = None, firing: bool = False) -> Budget:
+        objective, period = self.objectives[row], self.periods[row]
+        return budget(
+            target=objective.target,
+            window=period.length,
+            bad=float(self.spans.bad[row, -1]),
+            total=float(self.spans.total[row, -1]),
+            covered_seconds=float(self.spans.covered[row, -1]),
+            slice_seconds=objective.slice_seconds if objective.is_timeslices else None,
+            burn_rate=burn_rate,
+            firing=firing,
+            elapsed=self.instants[row] - period.start,
+            excluded_seconds=float(self.spans.excluded[row, -1]),
+            adjusted_ratio=self.adjusted[row],
+        )
+
+    def notice(self, row: int) -> str:
+        """What is odd about its counts, and what was taken out of them."""
+        said = []
+        if self.spans.overfull[row, -1]:
+            said.append("More was counted as good than there was at all: it counts as 100 %.")
+        if self.spans.excluded[row, -1] > 0:
+            said.append(f"{span(max(round(self.spans.excluded[row, -1] / 60), 1) * 60)} of the window do not count.")
+        if self.adjusted[row]:
+            said.append(f"{self.adjusted[row] * 100:+g} % of the budget by adjustment.")
+        return " ".join(said)
+
+
+def _reckoned(
+    objectives: Sequence[Objective],
+    spans: Sequence[Sequence[Span]],
+    *,
+    now: datetime,
+    instants: Sequence[datetime] | None = None,
+) -> _Reckoned:
+    """`instants`: at which each row's budget is asked; now where left out."""
+    at = list(instants or [now] * len(objectives))
+    periods = [one.promise.period(instant) for one, instant in zip(objectives, at, strict=True)]
+    asked = [[*row, (period.start, instant)] for row, period, instant in zip(spans, periods, at, strict=True)]
+    everyone, columns = with_parts(objectives), len(asked[0])
+    asked += [[(now, now)] * columns] * (len(everyone) - len(objectives))
+    for row, one in enumerate(objectives):  # the parts of a composite are summed over its spans
+        if one.is_composite:
+            keys = {member.key for member in one.promise.terms.members}
+            for place in range(len(objectives), len(everyone)):
+                if everyone[place].promise.key in keys:
+                    asked[place] = asked[row]
+    found = sums_over(objectives=everyone, spans=asked, now=now)
+    changes = adjustments(objectives)
+    adjusted = [
+        float(sum(ratio for when, ratio in changes.get(one.pk, ()) if period.start < when <= instant))
+        for one, period, instant in zip(objectives, periods, at, strict=True)
+    ]
+    return _Reckoned(objectives, found, periods, at, adjusted)
+
+
 def _status(
-    objective: Objective, left: Budget, rate: float | None, firing: tuple[str, ...], sparkline: tuple[float | None, ...]
+    objective: Objective,
+    left: Budget,
+    rate: float | None,
+    firing: tuple[str, ...],
+    sparkline: tuple[float | None, ...],
+    notice: str,
 ) -> BudgetStatus:
     promise = objective.promise
-    chosen = tiers(period=objective.window)
-    notices = (objective.notice, unreachable_notice(tiers=chosen, budget=float(promise.budget)))
+    chosen = tiers_of(period=objective.window, alerting=promise.terms.alerting)
+    notices = (objective.notice, notice, unreachable_notice(tiers=chosen, budget=float(promise.budget)))
     return BudgetStatus(
         objective_id=objective.pk,
         service=objective.service.slug,
@@ -168,21 +246,8 @@ def _status(
     )
 
 
-def _burn_rate(before: tallies.Row, after: tallies.Row, objective: Objective) -> float | None:
-    ratio = _bad_ratio(before, after)
-    return None if ratio is None else ratio / float(1 - objective.target)
-
-
-def _bad_ratio(before: tallies.Row, after: tallies.Row) -> float | None:
-    total = float(after[tallies.TOTAL] - before[tallies.TOTAL])
-    if total <= 0:
-        return None
-    return min(max(1 - float(after[tallies.GOOD] - before[tallies.GOOD]) / total, 0.0), 1.0)
-
-
-def _sparkline(values: tallies.Rows) -> tuple[float | None, ...]:
-    ratios = (_bad_ratio(before, after) for before, after in pairwise(values))
-    return tuple(None if ratio is None else 1 - ratio for ratio in ratios)
+def _ratio(bad: float, total: float) -> float | None:
+    return None if total <= 0 else float(min(max(bad / total, 0.0), 1.0))
 
 
 def _firing(objectives: Sequence[Objective]) -> dict[tuple[int | None, str], tuple[tuple[str, str], ...]]:
@@ -196,34 +261,49 @@ def _firing(objectives: Sequence[Objective]) -> dict[tuple[int | None, str], tup
 
 
 def burn_down(*, objective: Objective, start: datetime, end: datetime, points: int = 120) -> list[BurnPoint]:
-    """The budget left at each of `points` instants, each over the window that ended there."""
+    """The budget left at each of `points` instants, each of the window or period that it lies in."""
     step = (end - start) / (points - 1)
     instants = [start + step * i for i in range(points)]
-    edges = [*instants, *(instant - objective.window for instant in instants)]
-    sums = tallies.at(objectives=[objective.pk], edges=edges)
-    began = tallies.began_at([objective.pk])
-    result = []
-    for i, instant in enumerate(instants):
-        if began is None or instant < began:
-            result.append(BurnPoint(instant, None))
-            continue
-        left = _budget(objective, sums.values[0, points + i], sums.values[0, i], burn_rate=None, firing=False)
-        result.append(BurnPoint(instant, left.remaining_ratio))
-    return result
+    members = with_parts([objective])
+    began = tallies.at(objectives=[one.pk for one in members], edges=[EVER]).ticks[:, 0]
+    first = np.nanmin(began) if not np.isnan(began).all() else None
+    measured = [at for at in instants if first is not None and at.timestamp() >= first]
+    left: dict[datetime, float | None] = {}
+    if measured:
+        periods = [(objective.promise.period(at).start, at) for at in measured]
+        found = sums_over(objectives=members, spans=[periods] * len(members), now=end)
+        changes = adjustments([objective]).get(objective.pk, ())
+        for column, at in enumerate(measured):
+            period = objective.promise.period(at)
+            adjusted = float(sum(ratio for when, ratio in changes if period.start < when <= at))
+            one = _Reckoned([objective], _column(found, column), [period], [at], [adjusted])
+            left[at] = one.budget(0).remaining_ratio
+    return [BurnPoint(at, left.get(at)) for at in instants]
+
+
+def _column(spans: Spans, column: int) -> Spans:
+    """The first objective's sums over one span."""
+    pick = (slice(0, 1), slice(column, column + 1))
+    return Spans(spans.start[pick], spans.end[pick], spans.bad[pick], spans.total[pick], spans.covered[pick],
+                 spans.excluded[pick], spans.overfull[pick])  # fmt: skip
 
 
 def burn_windows(*, objective: Objective, now: datetime) -> list[BurnWindow]:
     """The alert windows of one objective now, fastest first, with the reason why each fires or not."""
-    chosen = tiers(period=objective.window)
+    chosen = tiers_of(period=objective.window, alerting=objective.promise.terms.alerting)
+    if not chosen:
+        return []
     lengths = sorted({length for tier in chosen for length in (tier.long_seconds, tier.short_seconds)})
     paged = burns.paged_episodes(objectives=[objective], since=now - timedelta(days=3))
-    sums = burns.windows(objectives=[objective], seconds=lengths, end=now, paged=paged)
+    members = with_parts([objective])
+    sums = burns.windows(objectives=members, seconds=lengths, end=now, paged=paged)
     (judged,) = verdicts(
-        windows=sums,
+        windows=only(sums, np.array([0])),
         budget=np.array([float(objective.promise.budget)]),
         tiers=chosen,
-        minimum_failures=np.array([float(table().minimum_failures[objective.method])]),
+        minimum_failures=np.array([burns.minimum_failures(objective)]),
         tick_seconds=FINE_SECONDS,
+        minimum_events=np.array([objective.promise.terms.alerting.minimum_events or 0.0]),
     )
     firing = {name for name, _ in _firing([objective]).get((objective.service_id, objective.slug), ())}
     return [
@@ -253,14 +333,9 @@ def bad_events(*, objective: Objective, start: datetime, end: datetime) -> tuple
 
 def budget_spent(*, objective: Objective, start: datetime, end: datetime) -> float | None:
     """The share of the budget that a stretch of time spent: 0.023 for 5 of 216 bad minutes. None where nothing is known."""
-    sums = tallies.at(objectives=[objective.pk], edges=[start, end, end - objective.window])
-    before, after, first = sums.values[0]
-    whole = _budget(objective, first, after, burn_rate=None, firing=False)
-    if whole.allowed is None:
-        return None
-    return (
-        float(after[tallies.TOTAL] - before[tallies.TOTAL]) - float(after[tallies.GOOD] - before[tallies.GOOD])
-    ) / whole.allowed
+    reckoned = _reckoned([objective], [[(start, end)]], now=end)
+    whole = reckoned.budget(0)
+    return None if whole.allowed is None else float(reckoned.spans.bad[0, 0]) / whole.allowed
 
 
 def firing_findings(*, organisation: Organisation, service: Service | None = None) -> list[Finding]:

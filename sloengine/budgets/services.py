@@ -14,7 +14,7 @@ from sloengine.budgets.burns import services as burn_services
 from sloengine.budgets.findings.services import settle, standing_and_paged
 from sloengine.budgets.models import EvaluationCursor, FindingKind
 from sloengine.budgets.outages import services as outage_services
-from sloengine.budgets.outages.outage import ServiceTotals
+from sloengine.budgets.outages.outage import ServiceTotals, shows_anything
 from sloengine.budgets.slices import FINE_SECONDS, boundary
 from sloengine.budgets.tallies import services as tallies
 from sloengine.collect.models import MetricSource
@@ -22,7 +22,7 @@ from sloengine.objectives.queries import enabled_objectives, slot_map
 
 log = logging.getLogger(__name__)
 
-KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND)
+KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND, FindingKind.ABSENT)
 _CURSOR, _EVALUATED = F("organisation__evaluation_cursor__pk"), F("organisation__evaluation_cursor__tick")
 #: Ticks of service totals kept for outages: four minutes at 30 s.
 RECENT = 9
@@ -100,8 +100,14 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
         unread = slots.services_of({source.pk for source in sources if source.failing_since is not None})
         claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
+        present = {one.pk: None if one.pk in unread else shows_anything(histories.get(one.pk, ())) for one in services}
         claims += burn_services.claims(
-            objectives=objectives, counted=advanced, tick=tick, open_findings=open_findings, cleared=cleared
+            objectives=objectives,
+            counted=advanced,
+            tick=tick,
+            open_findings=open_findings,
+            cleared=cleared,
+            present=present,
         )
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
         cursor.tick = tick

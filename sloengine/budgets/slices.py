@@ -80,9 +80,17 @@ class Coverage:
 
 
 def accumulate(
-    *, anchor: Counters, steps: Sequence[Counters], slice_seconds: int, slice_target: float, good: float, total: float
+    *,
+    anchor: Counters,
+    steps: Sequence[Counters],
+    slice_seconds: int,
+    slice_target: float | None,
+    good: float,
+    total: float,
 ) -> list[tuple[float, float]]:
     """Good and all slices up to each step, counted on from `good` and `total` at the anchor, the last slice boundary judged.
+
+    Without a slice target (ratio timeslices) a slice is as good as its own ratio: 94 of 100 within count 0.94.
 
     Where history is kept more coarsely than slices, an hour with data is judged as a whole and counts as 60 one-minute slices:
     the best that can be said of it.
@@ -91,16 +99,20 @@ def accumulate(
     last = anchor
     for step in steps:
         if is_boundary(step.at, slice_seconds=slice_seconds):
+            counted, events = step.numerator - last.numerator, step.denominator - last.denominator
             judgement = judge(
-                numerator=step.numerator - last.numerator,
-                denominator=step.denominator - last.denominator,
+                numerator=counted,
+                denominator=events,
                 covered_seconds=step.covered_seconds - last.covered_seconds,
-                slice_target=slice_target,
+                slice_target=slice_target or 0.0,
             )
             if judgement in (Judgement.GOOD, Judgement.BAD):
                 slices = max(1.0, (step.covered_seconds - last.covered_seconds) // slice_seconds)
                 total += slices
-                good += slices if judgement is Judgement.GOOD else 0.0
+                if slice_target is None:
+                    good += slices * min(max(counted / events, 0.0), 1.0)
+                else:
+                    good += slices if judgement is Judgement.GOOD else 0.0
             last = step
         result.append((good, total))
     return result

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.functional import cached_property
 
 from sloengine.objectives import objective as pure
+from sloengine.objectives import terms
 
 
 class IndicatorChoice(models.TextChoices):
@@ -19,11 +20,17 @@ class IndicatorChoice(models.TextChoices):
     QUEUE = pure.Indicator.QUEUE.value, "Queue delay"
     QUALITY = pure.Indicator.QUALITY.value, "Answer quality"
     SAFETY = pure.Indicator.SAFETY.value, "Safety"
+    SCHEMA = pure.Indicator.SCHEMA.value, "Schema of answers"
+    COST = pure.Indicator.COST.value, "Cost per 1,000 tokens"
+    QUERY = pure.Indicator.QUERY.value, "A query of yours"
+    KPI = pure.Indicator.KPI.value, "Business KPI"
+    COMPOSITE = pure.Indicator.COMPOSITE.value, "Composite"
 
 
 class MethodChoice(models.TextChoices):
     OCCURRENCES = pure.Method.OCCURRENCES.value, "Occurrences"
     TIMESLICES = pure.Method.TIMESLICES.value, "Timeslices"
+    RATIO_TIMESLICES = pure.Method.RATIO_TIMESLICES.value, "Ratio timeslices"
 
 
 class ObjectiveQuerySet(models.QuerySet["Objective"]):
@@ -41,12 +48,13 @@ class Objective(models.Model):
     description = models.TextField(blank=True)
     indicator = models.CharField(max_length=20, choices=IndicatorChoice.choices)
     method = models.CharField(max_length=20, choices=MethodChoice.choices)
-    threshold = models.FloatField(null=True, help_text="seconds, or a similarity; none for availability and safety")
+    threshold = models.FloatField(null=True, help_text="seconds, a similarity, USD; none for availability and safety")
     target = models.DecimalField(max_digits=10, decimal_places=9)
     window = models.DurationField(default=timedelta(days=30))
     slice_seconds = models.PositiveIntegerField(default=60)
     slice_target = models.FloatField(null=True)
     where = models.JSONField(default=dict, blank=True, help_text="labels that narrow the series")
+    terms = models.JSONField(default=dict, blank=True, help_text="calendar, alerts, missing data, queries, parts")
     enabled = models.BooleanField(default=True)
     document = models.JSONField(default=dict)
     bound = models.FloatField(
@@ -83,6 +91,7 @@ class Objective(models.Model):
             slice_seconds=self.slice_seconds,
             slice_target=self.slice_target,
             where=tuple(sorted(self.where.items())),
+            terms=terms.loaded(self.terms),
         )
 
     @cached_property
@@ -96,14 +105,19 @@ class Objective(models.Model):
 
     @property
     def is_timeslices(self) -> bool:
-        return self.method == pure.Method.TIMESLICES
+        """Whether its budget counts slices of time: good ones, or the mean of their ratios."""
+        return self.method != pure.Method.OCCURRENCES
+
+    @property
+    def is_composite(self) -> bool:
+        return self.indicator == pure.Indicator.COMPOSITE
 
     @property
     def unit(self) -> str:
         """What the budget counts: "minutes", "5-minute slices", or "requests", "tokens", "answers"."""
         if not self.is_timeslices:
-            return pure.MEASURES[pure.Indicator(self.indicator)].noun
-        return "minutes" if self.slice_seconds == 60 else f"{self.slice_seconds // 60}-minute slices"
+            return self.promise.measures[0].noun
+        return pure.slices_noun(self.slice_seconds)
 
     @property
     def is_latency(self) -> bool:

@@ -1,17 +1,21 @@
 """An objective, and what each indicator measures. Pure.
 
-A service-level objective is a promise about a share: of requests (occurrences) or of minutes (timeslices). Both come down to
-two counters, numerator and denominator, read between two instants: requests within the threshold and requests; or the sum of
-similarities and the number of answers. A timeslice is good when numerator / denominator reaches `slice_target`.
+A service-level objective is a promise about a share: of requests (occurrences), of minutes (timeslices), or the mean share
+of minutes (ratio timeslices). Each comes down to two counters, numerator and denominator, read between two instants: requests
+within the threshold and requests; or the sum of similarities and the number of answers. A timeslice is good when numerator /
+denominator reaches `slice_target`. A composite has no counters: it is made of its parts' windows (budgets/composite.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from sloengine.objectives.calendars import Period, period_at
+from sloengine.objectives.terms import PLAIN, Combine, Terms, Via
 
 
 class Indicator(StrEnum):
@@ -23,11 +27,17 @@ class Indicator(StrEnum):
     QUEUE = "queue"
     QUALITY = "quality"
     SAFETY = "safety"
+    SCHEMA = "schema"
+    COST = "cost"
+    QUERY = "query"  # PromQL of good and total, a ratio, or a threshold
+    KPI = "kpi"  # the same, of the business: a query, or pushed to us
+    COMPOSITE = "composite"
 
 
 class Method(StrEnum):
     OCCURRENCES = "occurrences"
     TIMESLICES = "timeslices"
+    RATIO_TIMESLICES = "ratio_timeslices"
 
 
 class Reading(StrEnum):
@@ -38,11 +48,14 @@ class Reading(StrEnum):
     MEAN = "mean"  # two counters: sum of values, number of values
     UNBROKEN = "unbroken"  # two counters: events less violations, events
     GAUGE = "gauge"  # a gauge: sum of its readings, number of them
+    GAUGES = "gauges"  # two gauges: the sum of the readings of each
+    PER_READING = "per reading"  # counters `family` and `also` together, and the number of readings of the gauge `over`
+    PARTS = "parts"  # a composite: nothing of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`counted` and `good` are outcomes; `over` is the second family of MEAN and UNBROKEN."""
+    """`counted` and `good` are outcomes; `over` is the second family of MEAN, UNBROKEN, GAUGES and PER_READING."""
 
     reading: Reading
     family: str
@@ -52,6 +65,7 @@ class Measure:
     noun: str = "requests"
     promise: str = "without a violation"  # what a good one does, before the threshold
     budget: str = ""  # "chat is burning its <budget> budget"
+    also: str = ""  # a further family of the numerator
 
 
 #: R9's table of what counts as bad for availability: errors (5xx and streams broken after 200), timeouts, and what our own
@@ -92,7 +106,86 @@ MEASURES: Mapping[Indicator, Measure] = {
         noun="answers",
         budget="safety",
     ),
+    Indicator.SCHEMA: Measure(
+        Reading.UNBROKEN,
+        "schema_violations_total",
+        over="canary_requests_total",
+        noun="answers",
+        promise="keep their schema",
+        budget="schema",
+    ),
+    Indicator.COST: Measure(
+        Reading.PER_READING,
+        "generated_tokens_total",
+        also="prompt_tokens_total",
+        over="gpu_utilisation_ratio",
+        noun="GPU readings",
+        promise="cost at most",
+        budget="cost",
+    ),
+    Indicator.QUERY: Measure(
+        Reading.MEAN,
+        "query_good_total",
+        over="query_all_total",
+        noun="events",
+        promise="good by its query",
+        budget="query",
+    ),
+    Indicator.KPI: Measure(
+        Reading.MEAN,
+        "query_good_total",
+        over="query_all_total",
+        noun="events",
+        promise="good for the business",
+        budget="KPI",
+    ),
+    Indicator.COMPOSITE: Measure(Reading.PARTS, "", noun="parts", budget="composite"),
 }
+
+#: The same promise judged by somebody else: the client side of our canaries, or the engine's own web server.
+ELSEWHERE: Mapping[tuple[Indicator, Via], Measure] = {
+    (Indicator.AVAILABILITY, Via.CANARY): Measure(
+        Reading.OUTCOMES,
+        "canary_requests_total",
+        good=frozenset({"ok"}),
+        counted=COUNTED_OUTCOMES,
+        noun="canary requests",
+        promise="answered",
+        budget="availability",
+    ),
+    (Indicator.LATENCY, Via.HTTP): Measure(Reading.WITHIN, "http_seconds", promise="end within", budget="latency"),
+    (Indicator.LATENCY, Via.CANARY): Measure(
+        Reading.WITHIN, "canary_e2e_seconds", noun="canary requests", promise="end within", budget="latency"
+    ),
+    (Indicator.TTFT, Via.CANARY): Measure(
+        Reading.WITHIN, "canary_ttft_seconds", noun="canary requests", promise="get their first token within",
+        budget="first-token",
+    ),
+    (Indicator.INTER_TOKEN, Via.CANARY): Measure(
+        Reading.WITHIN, "canary_inter_token_seconds", noun="canary tokens", promise="follow within", budget="next-token"
+    ),
+    (Indicator.PER_TOKEN, Via.CANARY): Measure(
+        Reading.WITHIN, "canary_per_token_seconds", noun="canary requests", promise="take per token at most",
+        budget="time-per-token",
+    ),
+}  # fmt: skip
+#: Counted per tenant by the gateway, in a family of its own.
+BY_TENANT = Measure(
+    Reading.OUTCOMES, "tenant_requests_total", good=frozenset({"ok"}), counted=COUNTED_OUTCOMES, promise="answered",
+    budget="availability",
+)  # fmt: skip
+#: A query that is no counter: each reading adds its value, so a ratio is weighted by its readings.
+QUERY_GAUGES = Measure(
+    Reading.GAUGES, "query_good", over="query_all", noun="readings", promise="good by its query", budget="query"
+)
+QUERY_BAD = Measure(
+    Reading.UNBROKEN,
+    "query_bad_total",
+    over="query_all_total",
+    noun="events",
+    promise="good by its query",
+    budget="query",
+)
 #: Indicators whose threshold is an upper bound in seconds.
 TIMED = frozenset(one for one, measure in MEASURES.items() if measure.reading is Reading.WITHIN)
 #: The first question of the decision tree is about these (R20); quality and safety answer the second.
@@ -118,6 +211,7 @@ class Objective:
     slice_target: float | None = None  # timeslices only
     where: tuple[tuple[str, str], ...] = ()  # labels that narrow the series, sorted
     description: str = ""
+    terms: Terms = PLAIN
 
     @property
     def budget(self) -> Decimal:
@@ -127,6 +221,37 @@ class Objective:
     @property
     def key(self) -> str:
         return f"{self.service}/{self.slug}"
+
+    def period(self, at: datetime) -> Period:
+        """Whose budget it is at an instant: the window up to it, or the calendar's period that holds it, whole."""
+        calendar = self.terms.calendar
+        return Period(at - self.window, at) if calendar is None else period_at(calendar=calendar, at=at)
+
+    @property
+    def is_composite(self) -> bool:
+        return self.indicator is Indicator.COMPOSITE
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is counted, in order of preference: the first that its service has readings of."""
+        queries = self.terms.queries
+        if queries.present:
+            if queries.bad:
+                return (QUERY_BAD,)
+            counted = queries.pushed or (queries.counter and bool(queries.total))
+            return (MEASURES[self.indicator],) if counted else (QUERY_GAUGES,)
+        if self.indicator is Indicator.AVAILABILITY and "tenant" in dict(self.where):
+            return (BY_TENANT,)
+        found = [
+            MEASURES[self.indicator] if via is Via.TRAFFIC else ELSEWHERE[self.indicator, via]
+            for via in self.terms.via or (Via.TRAFFIC,)
+        ]
+        return tuple(found)
+
+    @property
+    def narrowed(self) -> tuple[tuple[str, str], ...]:
+        """The labels of its series: `where`, and of a query the slot that bears its name."""
+        return (("slice", self.slug),) if self.terms.queries.present else self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +276,41 @@ def judged_bound(*, threshold: float, bounds: Iterable[float]) -> Bound:
     return Bound(asked=threshold, used=max((bound for bound in bounds if bound <= threshold), default=None))
 
 
+def cost_floor(usd_per_1k_tokens: float, usd_per_gpu_hour: float, tick_seconds: int) -> float:
+    """The tokens that one reading of one GPU must have made for 1,000 tokens to cost no more than that.
+
+    At 2.40 USD an hour a GPU costs 0.02 USD in 30 s; at 0.10 USD per 1k tokens that is 200 tokens.
+    """
+    if usd_per_1k_tokens <= 0:
+        return 0.0
+    return usd_per_gpu_hour * tick_seconds / 3600 / usd_per_1k_tokens * 1000
+
+
 def goal_sentence(objective: Objective) -> str:
     """The promise in words: "95 % of requests get their first token within 250 ms in 99.5 % of minutes, over 30 days"."""
-    span = _span(objective.window)
+    calendar = objective.terms.calendar
+    span = calendar.words if calendar is not None else f"over {_span(objective.window)}"
     target = f"{_percent(objective.target)} %"
-    measure = MEASURES[objective.indicator]
+    measure = objective.measures[0]
+    if objective.is_composite:
+        parts = "the worst of" if objective.terms.combine is Combine.WORST else "the weighted mean of"
+        return f"{target} in {parts} {', '.join(member.key for member in objective.terms.members)}, {span}"
     if objective.method is Method.OCCURRENCES:
-        return f"{target} of {measure.noun} {_quality_of_one(objective)}, over {span}"
-    slices = "minutes" if objective.slice_seconds == 60 else f"{objective.slice_seconds // 60}-minute slices"
+        return f"{target} of {measure.noun} {_quality_of_one(objective)}, {span}"
+    slices = slices_noun(objective.slice_seconds)
+    if objective.method is Method.RATIO_TIMESLICES:
+        return f"{target} of {measure.noun} {_quality_of_one(objective)} in the mean of {slices}, {span}"
     share = objective.slice_target or 0.0
-    if measure.reading is Reading.MEAN:
-        return f"mean answer similarity at least {share:g} in {target} of {slices}, over {span}"
-    return f"{_percent(Decimal(str(share)))} % of {measure.noun} {_quality_of_one(objective)} in {target} of {slices}, over {span}"
+    if objective.indicator is Indicator.COST:
+        return f"1,000 tokens cost at most {objective.threshold:g} USD in {target} of {slices}, {span}"
+    if objective.indicator is Indicator.QUALITY:
+        return f"mean answer similarity at least {share:g} in {target} of {slices}, {span}"
+    return f"{_percent(Decimal(str(share)))} % of {measure.noun} {_quality_of_one(objective)} in {target} of {slices}, {span}"
+
+
+def slices_noun(seconds: int) -> str:
+    """60 is "minutes", 300 is "5-minute slices"."""
+    return "minutes" if seconds == 60 else f"{seconds // 60}-minute slices"
 
 
 def budget_name(indicator: str) -> str:
@@ -172,7 +320,7 @@ def budget_name(indicator: str) -> str:
 
 
 def _quality_of_one(objective: Objective) -> str:
-    promise = MEASURES[objective.indicator].promise
+    promise = objective.measures[0].promise
     timed = objective.indicator in TIMED and objective.threshold is not None
     return f"{promise} {duration(objective.threshold or 0.0)}" if timed else promise
 

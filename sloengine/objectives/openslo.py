@@ -1,40 +1,51 @@
-"""OpenSLO v1 documents to the engine's objectives, and back. Pure.
+"""OpenSLO documents to the engine's objectives. Pure; rendering.py is the way back.
 
     ObjectivesError
       InvalidObjectives    every problem of every document at once: file, line, path, found, expected
 
-What OpenSLO has no word for lives under annotations that begin with `tailwatch/`: `tailwatch/indicator` names a signal in
-place of a raw query, `tailwatch/where` narrows it by labels ("model=llama-8b,region=eu").
-Specification: https://github.com/OpenSLO/OpenSLO (openslo/v1).
+Objects refer to each other by name across all the texts that are given together. An SLO with several objectives becomes as many
+of ours; one for service "*" is one for every service. Specification: https://github.com/OpenSLO/OpenSLO (openslo/v1).
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from observability.core.documents import Problem
-from sloengine.objectives.documents import PREFIX, SloDocument
-from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Method, Objective, Reading
+from sloengine.objectives import annotations as extensions
+from sloengine.objectives.alerting import Alerts, alerting
+from sloengine.objectives.annotations import PREFIX
+from sloengine.objectives.documents import (
+    KINDS,
+    Goal,
+    Object,
+    PolicyDocument,
+    ServiceDocument,
+    SliDocument,
+    SloDocument,
+    SourceDocument,
+)
+from sloengine.objectives.goals import check_goal
+from sloengine.objectives.indicators import resolved
+from sloengine.objectives.objective import TIMED, Indicator, Method, Objective, cost_floor
+from sloengine.objectives.terms import Member, Queries, Terms
+from sloengine.objectives.texts import Document, Piece, path_of, pieces
+from sloengine.objectives.v1alpha import NotUpgradable, upgraded
 
 #: `spec.service: "*"` stands for every service of the catalogue.
 EVERY_SERVICE = "*"
-LABELS = frozenset({"model", "version", "replica", "region", "tenant", "tag", "slice"})
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A text and the name by which errors call it."""
-
-    file: str
-    text: str
+METHODS = {
+    "Occurrences": Method.OCCURRENCES,
+    "Timeslices": Method.TIMESLICES,
+    "RatioTimeslices": Method.RATIO_TIMESLICES,
+}
+Kind = TypeVar("Kind", bound=Object)
 
 
 class ObjectivesError(ValueError):
@@ -49,231 +60,294 @@ class InvalidObjectives(ObjectivesError):
         self.problems = tuple(problems)
 
 
-def parse(*, documents: Iterable[Document], services: Iterable[str]) -> list[Objective]:
-    """The objectives of all documents, those for "*" once for each of `services`; raises InvalidObjectives."""
-    known = tuple(services)
-    problems: list[Problem] = []
-    objectives: list[Objective] = []
-    seen: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A Service or DataSource object: name, words, and of a source its URL."""
+
+    name: str
+    title: str
+    description: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is there already: services, sources by name, objectives by key with whether each is a composite; and the tick."""
+
+    services: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    objectives: Mapping[str, bool] = field(default_factory=dict)
+    tick_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`notes` are sentences about what was read and is not obvious; they refuse nothing."""
+
+    objectives: tuple[Objective, ...]
+    services: tuple[Declared, ...]
+    sources: tuple[Declared, ...]
+    notes: tuple[str, ...]
+
+
+def parse(*, documents: Iterable[Document], known: Known) -> Parsed:
+    """The objectives of all documents; raises InvalidObjectives with everything that is wrong in any."""
+    reader = _Reader(known)
     for document in documents:
-        for node, raw in _loaded(document, problems):
-            for objective, line in _objectives(document, node, raw, known, problems):
-                if objective.key in seen:
-                    expected = f"a name of its own; {seen[objective.key]} has it"
-                    problems.append(Problem(document.file, line, "metadata.name", repr(objective.slug), expected))
-                seen.setdefault(objective.key, f"{document.file}:{line}")
-                objectives.append(objective)
-    if problems:
-        raise InvalidObjectives(problems)
-    return objectives
+        for piece in pieces(document, reader.problems):
+            reader.add(piece)
+    found = reader.built()
+    if reader.problems:
+        raise InvalidObjectives(list(dict.fromkeys(reader.problems)))
+    return found
 
 
-def _loaded(document: Document, problems: list[Problem]) -> list[tuple[yaml.Node, Any]]:
-    """Each YAML document with its node tree, which knows the lines."""
-    try:
-        nodes = [node for node in yaml.compose_all(document.text, Loader=yaml.SafeLoader) if node is not None]
-        values = [value for value in yaml.safe_load_all(document.text) if value is not None]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        problems.append(Problem(document.file, line, "(document)", str(getattr(error, "problem", error)), "valid YAML"))
-        return []
-    if not nodes:
-        problems.append(Problem(document.file, 1, "(document)", "nothing", "an SLO"))
-    return list(zip(nodes, values, strict=True))
+class _Reader:
+    """Collects the objects of all texts, then builds: what one refers to may stand in a later text."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+        self.objects: dict[str, dict[str, tuple[Object, Piece]]] = defaultdict(dict)
+
+    def add(self, piece: Piece) -> None:
+        raw = piece.value
+        if not isinstance(raw, dict):
+            self.problems.append(piece.problem("(document)", raw, "an OpenSLO object"))
+            return
+        try:
+            objects = upgraded(raw) if raw.get("apiVersion") == "openslo/v1alpha" else [raw]
+        except NotUpgradable as error:
+            self.problems.append(piece.problem(error.path, error.found, str(error)))
+            return
+        for one in objects:
+            self._add(piece, one)
+
+    def _add(self, piece: Piece, raw: Mapping[str, Any]) -> None:
+        kind = raw.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
+            self.problems.append(piece.problem("kind", kind or "nothing", f"one of {', '.join(KINDS)}"))
+            return
+        try:
+            found = KINDS[kind].model_validate(raw)
+        except ValidationError as errors:
+            self.problems += _refusals(piece, errors)
+            return
+        name = found.metadata.name
+        if isinstance(found, SloDocument):  # nothing refers to an SLO, and each service may have one of that name
+            name = f"{found.spec.service}/{name}#{len(self.objects[kind])}"
+        if name in self.objects[kind]:
+            other = self.objects[kind][name][1]
+            self.problems.append(
+                piece.problem("metadata.name", name, f"a name of its own; {other.file}:{other.line} has it")
+            )
+        self.objects[kind].setdefault(name, (found, piece))
+
+    def of_kind(self, kind: type[Kind]) -> dict[str, tuple[Kind, Piece]]:
+        name = next(name for name, shape in KINDS.items() if shape is kind)
+        return {key: pair for key, pair in self.objects[name].items() if isinstance(pair[0], kind)}  # type: ignore[misc]
+
+    def built(self) -> Parsed:
+        declared = [_declared(found) for found, _ in self.of_kind(ServiceDocument).values()]
+        services = tuple(dict.fromkeys([*self.known.services, *(one.name for one in declared)]))
+        sources = [self._source(found, piece) for found, piece in self.of_kind(SourceDocument).values()]
+        self._unused_policies()
+        objectives: dict[str, tuple[Objective, Piece]] = {}
+        for slo, piece in self.of_kind(SloDocument).values():
+            for objective in _Slo(self, slo, piece).objectives(services):
+                if objective.key in objectives:
+                    other = objectives[objective.key][1]
+                    expected = f"a name of its own; {other.file}:{other.line} has it"
+                    self.problems.append(piece.problem("metadata.name", objective.slug, expected))
+                objectives.setdefault(objective.key, (objective, piece))
+        self._check_members(objectives)
+        found = tuple(objective for objective, _ in objectives.values())
+        return Parsed(found, tuple(declared), tuple(sources), tuple(dict.fromkeys(self.notes)))
+
+    def source_types(self) -> dict[str, str]:
+        """What can be asked, by name: the sources that are there, and those of the documents."""
+        found = dict.fromkeys(self.known.sources, "Prometheus")
+        return found | {name: one.spec.type for name, (one, _) in self.of_kind(SourceDocument).items()}
+
+    def _source(self, found: SourceDocument, piece: Piece) -> Declared:
+        details = found.spec.connectionDetails
+        url = str(details.get("url", "")) if isinstance(details, Mapping) else ""
+        if found.spec.type.lower() == "prometheus" and not re.match(r"https?://", url):
+            self.problems.append(
+                piece.problem("spec.connectionDetails.url", url or "nothing", "the URL of a Prometheus")
+            )
+        return replace(_declared(found), url=url, description=found.spec.type)
+
+    def _unused_policies(self) -> None:
+        """An object that is referred to by nobody is checked all the same; that of an AlertPolicy needs its conditions."""
+        for policy, piece in self.of_kind(PolicyDocument).values():
+            Alerts(self.objects, piece, self.problems).of_policy(policy.spec, "spec")
+
+    def _check_members(self, objectives: Mapping[str, tuple[Objective, Piece]]) -> None:
+        composites = dict(self.known.objectives) | {key: one.is_composite for key, (one, _) in objectives.items()}
+        for objective, piece in objectives.values():
+            for member in objective.terms.members:
+                path = f"metadata.annotations.{PREFIX}members"
+                if member.key not in composites:
+                    self.problems.append(
+                        piece.problem(path, member.key, "an objective of these documents or one that is applied")
+                    )
+                elif composites[member.key]:
+                    self.problems.append(
+                        piece.problem(path, member.key, "a plain objective, since composites do not nest")
+                    )
 
 
-def _objectives(
-    document: Document, node: yaml.Node, raw: Any, services: tuple[str, ...], problems: list[Problem]
-) -> list[tuple[Objective, int]]:
-    def problem(path: str, found: object, expected: str) -> None:
-        keys = (
-            [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
-            if path != "(document)"
-            else []
+class _Slo:
+    """One SLO object on its way to objectives."""
+
+    def __init__(self, reader: _Reader, slo: SloDocument, piece: Piece) -> None:
+        self.reader, self.slo, self.piece = reader, slo, piece
+
+    def problem(self, path: str, found: object, expected: str) -> None:
+        self.reader.problems.append(self.piece.problem(path, found, expected))
+
+    def annotation_problem(self, name: str, found: object, expected: str) -> None:
+        known = PREFIX + name in self.slo.metadata.annotations
+        self.problem(f"metadata.annotations.{PREFIX}{name}" if known else "metadata.annotations", found, expected)
+
+    def objectives(self, services: Sequence[str]) -> list[Objective]:
+        before = len(self.reader.problems)
+        queries, annotations = resolved(
+            self.slo,
+            slis={name: found for name, (found, _) in self.reader.of_kind(SliDocument).items()},
+            sources=self.reader.source_types(),
+            problem=self.problem,
+            note=self.reader.notes.append,
         )
-        problems.append(Problem(document.file, _line(node, keys), path, _shown(found), expected))
+        given = extensions.ours(annotations, self.annotation_problem)
+        signal = extensions.indicator(given, self.annotation_problem)
+        if signal is None and "indicator" not in given:
+            signal = Indicator.QUERY if queries.present else None
+            if signal is None and not self.slo.spec.indicatorRef:
+                expected = f"{PREFIX}indicator: one of {', '.join(Indicator)}; or an indicator with a query"
+                self.problem("metadata.annotations", f"no {PREFIX}indicator", expected)
+        wanted = tuple(services) if self.slo.spec.service == EVERY_SERVICE else (self.slo.spec.service,)
+        for service in wanted:
+            if service not in services:
+                there = ", ".join(sorted(services)) or "the services found so far (none)"
+                self.problem("spec.service", service, f'one of {there}, or "*"')
+        if signal is None:
+            return []
+        where = extensions.where(given, self.annotation_problem)
+        terms = self._terms(given, signal, queries)
+        for index, goal in enumerate(self.slo.spec.objectives):
+            self._check(goal, f"spec.objectives[{index}]", signal, terms.queries)
+        if len(self.reader.problems) > before:
+            return []
+        slugs = _slugs(self.slo)
+        return [
+            self._built(goal, slug, signal, where, _of_service(terms, service), service)
+            for service in wanted
+            for goal, slug in zip(self.slo.spec.objectives, slugs, strict=True)
+        ]
 
-    try:
-        slo = SloDocument.model_validate(raw)
-    except ValidationError as errors:
-        for error in errors.errors():
-            problem(_path(error["loc"]), _found(error), _expected(error))
-        return []
-    before = len(problems)
-    indicator = _indicator(slo, problem)
-    where = _where(slo, problem)
-    wanted = services if slo.spec.service == EVERY_SERVICE else (slo.spec.service,)
-    for service in wanted:
-        if service not in services:
-            problem(
-                "spec.service",
-                service,
-                f'one of {", ".join(sorted(services)) or "the services found so far (none)"}, or "*"',
-            )
-    if indicator is not None:
-        _check_goal(slo, indicator, problem)
-    if len(problems) > before or indicator is None:
-        return []
-    line = node.start_mark.line + 1
-    return [(_built(slo, indicator, where, service), line) for service in wanted]
+    def _check(self, goal: Goal, at: str, signal: Indicator, queries: Queries) -> None:
+        def problem(path: str, found: object, expected: str) -> None:
+            self.problem(f"{at}{path}" if path.startswith(".") else path, found, expected)
 
+        check_goal(goal, signal=signal, method=self.method, queries=queries, problem=problem)
 
-def _indicator(slo: SloDocument, problem: Any) -> Indicator | None:
-    path, name = "metadata.annotations.tailwatch/indicator", slo.annotation("indicator")
-    if name is None:
-        problem("metadata.annotations", "no tailwatch/indicator", f"tailwatch/indicator: one of {', '.join(Indicator)}")
-        return None
-    if name not in {*Indicator}:
-        problem(path, name, f"one of {', '.join(Indicator)}")
-        return None
-    return Indicator(name)
+    @property
+    def method(self) -> Method:
+        return METHODS[self.slo.spec.budgetingMethod]
 
-
-def _where(slo: SloDocument, problem: Any) -> tuple[tuple[str, str], ...]:
-    text = slo.annotation("where") or ""
-    pairs = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        label, equals, value = part.partition("=")
-        if not equals or label.strip() not in LABELS or not value.strip():
-            problem(
-                "metadata.annotations.tailwatch/where",
-                text,
-                f"label=value pairs with labels of {', '.join(sorted(LABELS))}",
-            )
-            break
-        pairs.append((label.strip(), value.strip()))
-    for name in slo.annotations():
-        if name.startswith(PREFIX) and name not in {PREFIX + "indicator", PREFIX + "where"}:
-            problem(f"metadata.annotations.{name}", name, "tailwatch/indicator or tailwatch/where")
-    return tuple(sorted(pairs))
-
-
-def _check_goal(slo: SloDocument, indicator: Indicator, problem: Any) -> None:
-    goal = slo.spec.objectives[0]
-    measure = MEASURES[indicator]
-    base = "spec.objectives[0]"
-    timeslices = slo.spec.budgetingMethod == "Timeslices"
-    if indicator in TIMED:
-        if goal.value is None or goal.value <= 0:
-            problem(f"{base}.value", "nothing" if goal.value is None else goal.value, "seconds above 0")
-        if goal.op not in {"lte", "lt"}:
-            problem(f"{base}.op", goal.op or "nothing", "lte")
-    elif measure.reading is Reading.MEAN:
-        if goal.value is None or not 0 < goal.value <= 1:
-            problem(
-                f"{base}.value", "nothing" if goal.value is None else goal.value, "a similarity above 0 and at most 1"
-            )
-        if goal.op not in {"gte", "gt"}:
-            problem(f"{base}.op", goal.op or "nothing", "gte")
-        if not timeslices:
-            problem(
-                "spec.budgetingMethod", slo.spec.budgetingMethod, "Timeslices, since a mean has no single good requests"
-            )
-    elif goal.value is not None or goal.op is not None:
-        problem(f"{base}.value", goal.op if goal.value is None else goal.value, f"no op and no value for {indicator}")
-    needs_share = timeslices and measure.reading is not Reading.MEAN
-    if needs_share and goal.timeSliceTarget is None:
-        problem(f"{base}.timeSliceTarget", "nothing", 'the share of a good slice, for instance "0.95"')
-    if not timeslices and (goal.timeSliceTarget is not None or goal.timeSliceWindow is not None):
-        problem(
-            f"{base}.timeSliceTarget",
-            goal.timeSliceTarget or goal.timeSliceWindow,
-            "no slices with budgetingMethod Occurrences",
+    def _terms(self, given: Mapping[str, str], signal: Indicator, queries: Queries) -> Terms:
+        from_table = Alerts(self.reader.objects, self.piece, self.reader.problems)
+        found = extensions.terms(
+            given, signal=signal, tiers=from_table.names(), service=EVERY_SERVICE, problem=self.annotation_problem
         )
-    if timeslices and measure.reading is Reading.MEAN and goal.timeSliceTarget is not None:
-        problem(
-            f"{base}.timeSliceTarget",
-            goal.timeSliceTarget,
-            f"none for {indicator}: a slice is good when its mean reaches value",
-        )
+        goal = self.slo.spec.objectives[0]
+        if signal in (Indicator.QUERY, Indicator.KPI):
+            queries = replace(queries, pushed=found.queries.pushed, op=goal.op or "" if queries.threshold else "")
+            if not queries.present:
+                self.problem("spec.indicator", "no query", f'a query, or {PREFIX}push: "true" of a kpi')
+            found = replace(found, queries=queries)
+        elif queries.present:
+            self.reader.notes.append(
+                f"{self.slo.metadata.name}: its queries are not asked, {PREFIX}indicator is measured."
+            )
+        found = alerting(found, self.slo.spec.alertPolicies, from_table)
+        return replace(found, calendar=self.slo.spec.timeWindow[0].as_calendar())
 
-
-def _built(slo: SloDocument, indicator: Indicator, where: tuple[tuple[str, str], ...], service: str) -> Objective:
-    goal = slo.spec.objectives[0]
-    timeslices = slo.spec.budgetingMethod == "Timeslices"
-    share = goal.value if MEASURES[indicator].reading is Reading.MEAN else goal.timeSliceTarget
-    return Objective(
-        service=service,
-        slug=slo.metadata.name,
-        title=slo.metadata.displayName or slo.metadata.name,
-        description=slo.spec.description,
-        indicator=indicator,
-        method=Method.TIMESLICES if timeslices else Method.OCCURRENCES,
-        target=goal.ratio(),
-        window=slo.spec.timeWindow[0].span(),
-        threshold=goal.value,
-        slice_seconds=goal.slice_seconds(),
-        slice_target=float(share) if timeslices and share is not None else None,
-        where=where,
-    )
-
-
-def dump(objective: Objective) -> dict[str, Any]:
-    """The OpenSLO v1 document of an objective; `parse` of it gives the objective back."""
-    goal: dict[str, Any] = {"target": str(objective.target)}
-    if objective.threshold is not None:
-        mean = MEASURES[objective.indicator].reading is Reading.MEAN
-        goal = {"op": "gte" if mean else "lte", "value": objective.threshold, **goal}
-        if objective.slice_target is not None and not mean:
-            goal["timeSliceTarget"] = str(objective.slice_target)
-    elif objective.slice_target is not None:
-        goal["timeSliceTarget"] = str(objective.slice_target)
-    if objective.method is Method.TIMESLICES:
-        goal["timeSliceWindow"] = f"{objective.slice_seconds // 60}m"
-    annotations = {PREFIX + "indicator": str(objective.indicator)}
-    if objective.where:
-        annotations[PREFIX + "where"] = ",".join(f"{label}={value}" for label, value in objective.where)
-    spec: dict[str, Any] = {
-        "service": objective.service,
-        "timeWindow": [{"duration": _duration(objective.window), "isRolling": True}],
-        "budgetingMethod": objective.method.value.capitalize(),
-        "objectives": [goal],
-    }
-    if objective.description:
-        spec = {"description": objective.description, **spec}
-    metadata = {"name": objective.slug, "displayName": objective.title, "annotations": annotations}
-    return {"apiVersion": "openslo/v1", "kind": "SLO", "metadata": metadata, "spec": spec}
-
-
-def render(objectives: Iterable[Objective]) -> str:
-    """The YAML text of objectives, one document each."""
-    return yaml.safe_dump_all(
-        [dump(objective) for objective in objectives], sort_keys=False, allow_unicode=True, explicit_start=True
-    )
-
-
-def _duration(window: timedelta) -> str:
-    hours = int(window.total_seconds() // 3600)
-    return f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
-
-
-def _line(node: yaml.Node, keys: Sequence[object]) -> int:
-    """The line of the node at a path, or of its nearest parent that exists; 1 is the first line."""
-    for key in keys:
-        if isinstance(node, yaml.MappingNode):
-            found = next((child for name, child in node.value if name.value == str(key)), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            found = node.value[key]
+    def _built(
+        self, goal: Goal, slug: str, signal: Indicator, where: tuple[tuple[str, str], ...], terms: Terms, service: str
+    ) -> Objective:
+        share = goal.timeSliceTarget
+        value = None if goal.value is None else float(goal.value)
+        sliced = self.method is Method.TIMESLICES
+        slice_target: float | None
+        if signal is Indicator.COST:
+            slice_target = cost_floor(value or 0.0, terms.usd_per_gpu_hour or 0.0, self.reader.known.tick_seconds)
+        elif signal is Indicator.QUALITY:
+            slice_target = value
         else:
-            found = None
-        if found is None:
-            break
-        node = found
-    return int(node.start_mark.line) + 1
+            slice_target = float(share) if share is not None and sliced else None
+        title = self.slo.metadata.displayName or self.slo.metadata.name
+        if len(self.slo.spec.objectives) > 1:
+            title = f"{title}: {goal.displayName or slug.removeprefix(self.slo.metadata.name + '-')}"[:120]
+        found = Objective(
+            service=service, slug=slug, title=title, description=self.slo.spec.description, indicator=signal, method=self.method,
+            target=goal.ratio(), window=self.slo.spec.timeWindow[0].span(), threshold=value, slice_seconds=goal.slice_seconds(),
+            slice_target=slice_target, where=where, terms=terms,
+        )  # fmt: skip
+        self._note(found, goal)
+        return found
+
+    def _note(self, objective: Objective, goal: Goal) -> None:
+        for label in extensions.missing_labels(objective.measures[0], dict(objective.where)):
+            self.reader.notes.append(
+                f"{objective.slug}: our probes write no {label} on {objective.measures[0].family}; unless another exporter"
+                " does, there will be no data."
+            )
+        if goal.op == "lt" and objective.indicator in TIMED:
+            self.reader.notes.append(
+                f"{objective.slug}: lt is judged as lte, since a bucket holds what is at its bound too."
+            )
 
 
-def _path(location: Sequence[int | str]) -> str:
-    text = ""
-    for key in location:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text or "(document)"
+def _declared(found: Object) -> Declared:
+    spec = getattr(found, "spec", None)
+    return Declared(found.metadata.name, found.metadata.displayName, getattr(spec, "description", ""))
 
 
-def _shown(value: object) -> str:
-    said = isinstance(value, str) and value.startswith(("nothing", "no ", "key "))
-    text = str(value) if said else repr(str(value)) if isinstance(value, Decimal) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _of_service(terms: Terms, service: str) -> Terms:
+    """Parts without a service are parts of the objective's own."""
+    members = tuple(
+        Member(
+            f"{service}/{member.key.removeprefix('*/')}" if member.key.startswith("*/") else member.key, member.weight
+        )
+        for member in terms.members
+    )
+    return replace(terms, members=members)
+
+
+def _slugs(slo: SloDocument) -> list[str]:
+    """One objective has the SLO's name; of several each adds its display name, or its number."""
+    name, goals = slo.metadata.name, slo.spec.objectives
+    if len(goals) == 1:
+        return [name]
+    words = [re.sub(r"[^a-z0-9]+", "-", goal.displayName.lower()).strip("-") for goal in goals]
+    if not all(words) or len(set(words)) < len(words):
+        words = [str(number) for number in range(1, len(goals) + 1)]
+    return [f"{name}-{word}"[:63].rstrip("-") for word in words]
+
+
+def _refusals(piece: Piece, errors: ValidationError) -> list[Problem]:
+    found = []
+    for error in errors.errors():
+        path, value, expected = path_of(error["loc"]), _found(error), _expected(error)
+        if expected.startswith("@"):
+            field, expected = expected[1:].split(" ", 1)
+            path, value = f"{path}.{field}", error["input"].get(field, "nothing")
+        found.append(piece.problem(path, value, expected))
+    return found
 
 
 def _found(error: Mapping[str, Any]) -> object:
@@ -281,6 +355,8 @@ def _found(error: Mapping[str, Any]) -> object:
         return "nothing"
     if error["type"] == "extra_forbidden":
         return f"key {error['loc'][-1]!r}"
+    if error["type"] == "value_error" and isinstance(error["input"], Mapping):
+        return "keys " + ", ".join(map(str, error["input"])) if error["input"] else "nothing"
     return error["input"]
 
 
@@ -293,5 +369,4 @@ def _expected(error: Mapping[str, Any]) -> str:
         return str(error["ctx"]["expected"])
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    message = str(error["msg"])
-    return message.removeprefix("Input should be ")
+    return str(error["msg"]).removeprefix("Input should be ")

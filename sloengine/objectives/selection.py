@@ -7,9 +7,9 @@ model, version, region and whatever else the want does not narrow; per-replica s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sloengine.objectives.objective import MEASURES, Bound, Measure, Objective, Reading, judged_bound
+from sloengine.objectives.objective import Bound, Measure, Objective, Reading, judged_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A numerator and a denominator over one service."""
+    """A numerator and a denominator over one service; `otherwise` are measures for where the first has no readings."""
 
     service_id: int
     measure: Measure
     threshold: float | None = None
     where: tuple[tuple[str, str], ...] = ()
+    otherwise: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,24 @@ class Selection:
     denominator: tuple[int, ...]
     ticks: tuple[int, ...]  # one column a source
     bound: Bound | None = None
+    family: str = ""  # which was measured
 
 
 def want(objective: Objective, *, service_id: int) -> Want:
-    return Want(service_id, MEASURES[objective.indicator], objective.threshold, objective.where)
+    first, *rest = objective.measures
+    return Want(service_id, first, objective.threshold, objective.narrowed, tuple(rest))
 
 
 def select(wanted: Want, places: Mapping[tuple[int, str], Sequence[Place]]) -> Selection:
     """The slots of a want, from places by (service, family)."""
-    measure = wanted.measure
+    measure = next(
+        (one for one in (wanted.measure, *wanted.otherwise) if places.get((wanted.service_id, one.family))),
+        wanted.measure,
+    )
+    return replace(_select(wanted, measure, places), family=measure.family)
+
+
+def _select(wanted: Want, measure: Measure, places: Mapping[tuple[int, str], Sequence[Place]]) -> Selection:
     first = _narrowed(places.get((wanted.service_id, measure.family), ()), wanted.where)
     second = _narrowed(places.get((wanted.service_id, measure.over), ()), wanted.where) if measure.over else []
     ticks = _columns(place for place in (second if measure.over else first) if place.part == "ticks")
@@ -67,7 +77,14 @@ def select(wanted: Want, places: Mapping[tuple[int, str], Sequence[Place]]) -> S
         good = _columns(place for place in values if place.labels.get("outcome") in measure.good)
         counted = _columns(place for place in values if place.labels.get("outcome") in measure.counted)
         return Selection(good, (), counted, ticks)
+    if measure.reading is Reading.GAUGES:
+        sums = _columns(place for place in first if place.part == "sum")
+        return Selection(sums, (), _columns(place for place in second if place.part == "sum"), ticks)
     added = _columns(place for place in first if place.part == "value")
+    if measure.reading is Reading.PER_READING:
+        also = _narrowed(places.get((wanted.service_id, measure.also), ()), wanted.where)
+        added += _columns(place for place in also if place.part == "value")
+        return Selection(added, (), _columns(place for place in second if place.part == "n"), ticks)
     over = _columns(place for place in second if place.part == "value")
     if measure.reading is Reading.MEAN:
         return Selection(added, (), over, ticks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -15,11 +15,14 @@ from observability.core.models import Organisation
 from observability.core.permissions import Actor, NotAllowed, Verb
 from sloengine.budgets.models import TallyPlace
 from sloengine.catalog.models import Service
-from sloengine.objectives import openslo
+from sloengine.collect.models import MetricSource
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.objectives.objective import Objective as Promise
 from sloengine.objectives.objective import goal_sentence
-from sloengine.objectives.openslo import Document
+from sloengine.objectives.openslo import Known, Parsed, parse
+from sloengine.objectives.rendering import difference, dump, render
+from sloengine.objectives.terms import dumped
+from sloengine.objectives.texts import Document
 
 #: A change of one of these makes old tallies mean something else, so they are counted anew from rollups.
 JUDGED_BY = ("indicator", "method", "threshold", "slice_seconds", "slice_target", "where")
@@ -34,6 +37,7 @@ class Applied:
     removed: tuple[str, ...]
     unchanged: tuple[str, ...]
     diff: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what is not obvious about what was read
 
 
 def library() -> list[Document]:
@@ -43,51 +47,95 @@ def library() -> list[Document]:
     return [Document(file.name, file.read_text(encoding="utf-8")) for file in files]
 
 
-def validate(*, organisation: Organisation, documents: Iterable[Document]) -> list[Promise]:
-    """The objectives that the documents hold; raises InvalidObjectives with every problem."""
-    services = Service.objects.filter(organisation=organisation).values_list("slug", flat=True)
-    return openslo.parse(documents=documents, services=services)
+def validate(*, organisation: Organisation, documents: Iterable[Document]) -> Parsed:
+    """What the documents hold; raises InvalidObjectives with every problem."""
+    sources = list(MetricSource.objects.filter(organisation=organisation).order_by("pk"))
+    objectives = Objective.objects.enabled().filter(organisation=organisation).select_related("service")
+    known = Known(
+        services=tuple(Service.objects.filter(organisation=organisation).values_list("slug", flat=True)),
+        sources=tuple(source.name for source in sources),
+        objectives={str(row): row.is_composite for row in objectives},
+        tick_seconds=sources[0].tick_seconds if sources else 30,
+    )
+    return parse(documents=documents, known=known)
 
 
 @transaction.atomic
 def apply(
-    *, organisation: Organisation, documents: Iterable[Document], actor: Actor, now: datetime, prune: bool = False
+    *,
+    organisation: Organisation,
+    documents: Iterable[Document],
+    actor: Actor,
+    now: datetime,
+    prune: bool = False,
+    preview: bool = False,
 ) -> Applied:
-    """Make the organisation's objectives what the documents say. With `prune`, those they do not name are switched off."""
+    """Make the organisation's objectives what the documents say. With `prune`, those they do not name are switched off.
+
+    With `preview` nothing is changed: the answer is what would be.
+    """
     if actor.organisation_id != organisation.pk:
         raise NotAllowed(actor, Verb.APPLY_OBJECTIVES)
     permissions.require(actor, Verb.APPLY_OBJECTIVES, organisation)
-    promises = validate(organisation=organisation, documents=documents)
+    parsed = validate(organisation=organisation, documents=documents)
+    diff = _declare(parsed, organisation=organisation, actor=actor, now=now)
     rows = {str(row): row for row in _rows(organisation).select_for_update(of=("self",))}
     services = {service.slug: service for service in Service.objects.filter(organisation=organisation)}
     added: list[str] = []
     changed: list[str] = []
     unchanged: list[str] = []
-    diff: list[str] = []
-    for promise in promises:
+    changes: list[ObjectiveChange] = []
+    for promise in parsed.objectives:
         row = rows.get(promise.key)
-        before = openslo.dump(row.as_objective()) if row is not None and row.enabled else None
-        after = openslo.dump(promise)
+        before = row.document if row is not None and row.enabled else None
+        after = dump(promise)
         if before == after:
             unchanged.append(promise.key)
             continue
-        lines = _difference(row.as_objective() if row is not None and before else None, promise)
         row = _write(
             row, promise, organisation=organisation, service=services[promise.service], document=after, now=now
         )
-        _keep(row, "changed" if before else "added", before=before, after=after, actor=actor, now=now)
+        changes.append(_change(row, "changed" if before else "added", before=before, after=after, actor=actor, now=now))
         (changed if before else added).append(promise.key)
-        diff += lines
-    named = {promise.key for promise in promises}
+        diff += difference(before, after) if before else [f"+ {promise.key}: {goal_sentence(promise)}"]
+    named = {promise.key for promise in parsed.objectives}
     removed = [key for key, row in rows.items() if prune and row.enabled and key not in named]
     for key in removed:
-        _switch_off(rows[key], actor=actor, now=now)
+        changes.append(_switch_off(rows[key], actor=actor, now=now))
         diff.append(f"- {key}")
-    applied = Applied(tuple(added), tuple(changed), tuple(removed), tuple(unchanged), tuple(diff))
-    if diff:
+    ObjectiveChange.objects.bulk_create(changes)
+    applied = Applied(tuple(added), tuple(changed), tuple(removed), tuple(unchanged), tuple(diff), parsed.notes)
+    if preview:
+        transaction.set_rollback(True)
+    elif diff:
         payload = {"added": added, "changed": changed, "removed": removed}
         audit.record(actor=actor, verb=Verb.APPLY_OBJECTIVES, obj=organisation, now=now, payload=payload)
     return applied
+
+
+def _declare(parsed: Parsed, *, organisation: Organisation, actor: Actor, now: datetime) -> list[str]:
+    """The Service and DataSource objects: what is not there yet is added, a service's name and words are kept up to date."""
+    lines = []
+    for one in parsed.services:
+        title = one.title or one.name
+        row, new = Service.objects.get_or_create(organisation=organisation, slug=one.name, defaults={"name": title})
+        if new:
+            lines.append(f"+ service {one.name}")
+        elif one.title and row.name != one.title:
+            row.name = one.title
+            row.save(update_fields=["name"])
+            lines.append(f"~ service {one.name}: now called {one.title}")
+    for one in parsed.sources:
+        if MetricSource.objects.filter(organisation=organisation, name=one.name).exists():
+            continue
+        permissions.require(actor, Verb.MANAGE_SOURCES, organisation)
+        MetricSource.objects.create(
+            organisation=organisation, name=one.name, kind=MetricSource.Kind.PROMETHEUS, url=one.url
+        )
+        lines.append(f"+ source {one.name}: {one.url}")
+    if lines:
+        audit.record(actor=actor, verb=Verb.APPLY_OBJECTIVES, obj=organisation, now=now, payload={"declared": lines})
+    return lines
 
 
 def apply_library(*, organisation: Organisation, actor: Actor, now: datetime) -> Applied:
@@ -97,7 +145,7 @@ def apply_library(*, organisation: Organisation, actor: Actor, now: datetime) ->
 
 def export(*, organisation: Organisation) -> str:
     """The enabled objectives as OpenSLO v1 YAML."""
-    return openslo.render(row.as_objective() for row in _rows(organisation) if row.enabled)
+    return render(row.as_objective() for row in _rows(organisation) if row.enabled)
 
 
 def _rows(organisation: Organisation) -> QuerySet[Objective]:
@@ -128,8 +176,12 @@ def _write(
         "slice_seconds": promise.slice_seconds,
         "slice_target": promise.slice_target,
         "where": dict(promise.where),
+        "terms": dumped(promise.terms),
     }
-    judged_anew = row.pk is not None and any(getattr(row, name) != values[name] for name in JUDGED_BY)
+    judged_anew = row.pk is not None and (
+        any(getattr(row, name) != values[name] for name in JUDGED_BY)
+        or row.as_objective().terms.measured != promise.terms.measured
+    )
     for name, value in values.items():
         setattr(row, name, value)
     row.enabled, row.document, row.changed_at = True, document, now
@@ -140,13 +192,13 @@ def _write(
     return row
 
 
-def _switch_off(row: Objective, *, actor: Actor, now: datetime) -> None:
+def _switch_off(row: Objective, *, actor: Actor, now: datetime) -> ObjectiveChange:
     row.enabled, row.changed_at = False, now
     row.save(update_fields=["enabled", "changed_at"])
-    _keep(row, "removed", before=openslo.dump(row.as_objective()), after=None, actor=actor, now=now)
+    return _change(row, "removed", before=row.document, after=None, actor=actor, now=now)
 
 
-def _keep(
+def _change(
     row: Objective,
     kind: str,
     *,
@@ -154,8 +206,8 @@ def _keep(
     after: dict[str, object] | None,
     actor: Actor,
     now: datetime,
-) -> None:
-    ObjectiveChange.objects.create(
+) -> ObjectiveChange:
+    return ObjectiveChange(
         organisation_id=row.organisation_id,
         objective=row,
         service_slug=row.service.slug,
@@ -166,17 +218,3 @@ def _keep(
         before=before,
         after=after,
     )
-
-
-def _difference(before: Promise | None, after: Promise) -> list[str]:
-    """Lines of the printed diff: + for a new objective, ~ for each field that differs."""
-    if before is None:
-        return [f"+ {after.key}: {goal_sentence(after)}"]
-    fields: Sequence[str] = (
-        "title", "description", "indicator", "method", "threshold", "target", "window", "slice_seconds", "slice_target", "where",
-    )  # fmt: skip
-    return [
-        f"~ {after.key} {field}: {getattr(before, field)} -> {getattr(after, field)}"
-        for field in fields
-        if getattr(before, field) != getattr(after, field)
-    ]

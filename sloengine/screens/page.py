@@ -107,7 +107,12 @@ class SloPage:
     judged_at: datetime | None
     chart: str
     windows: tuple[WindowRow, ...]
-    changes: tuple[Any, ...]
+    changes: tuple[tuple[Any, tuple[str, ...]], ...]
+    exclusions: tuple[Any, ...] = ()
+    adjustments: tuple[Any, ...] = ()
+    standing: Any = None
+    window_said: str = "rolling"
+    tags: tuple[str, ...] = ()
 
 
 def _rate(value: float | None) -> str:

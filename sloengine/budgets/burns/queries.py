@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from sloengine.budgets.burnrate import Windows
+from sloengine.budgets.counting.queries import counted_windows
 from sloengine.budgets.findings.steps import Episode, Minute, answered
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity, FindingState
 from sloengine.budgets.slices import FINE_SECONDS
 from sloengine.budgets.tallies import queries as tallies
 from sloengine.budgets.tallies.queries import Places
+from sloengine.budgets.windows import table
 from sloengine.objectives.models import Objective
 
 #: How far back the first bad minute of an episode is looked for.
@@ -26,9 +28,10 @@ def windows(
     """The sums of each objective over the last `seconds` before `end`, for each of several lengths."""
     places = tallies.places_of([objective.pk for objective in objectives])
     now = tallies.table(places, [end]).values[:, 0]
-    return windows_of(
+    found = windows_of(
         places=places, now=now, seconds=seconds, end=end, paged=[paged.get(one.pk, ()) for one in objectives]
     )
+    return counted_windows(found, objectives=objectives, end=end)
 
 
 def windows_of(
@@ -39,7 +42,7 @@ def windows_of(
     end: datetime,
     paged: Sequence[Sequence[Episode]] = (),
 ) -> Windows:
-    """The same, of objectives whose places and sums at `end` are known."""
+    """The plain sums, of objectives whose places and sums at `end` are known; `counted_windows` says what of them counts."""
     starts = [end - timedelta(seconds=length) for length in seconds]
     delta = now[:, None] - tallies.table(places, starts).values
     total = np.maximum(delta[:, :, tallies.TOTAL], 0.0)
@@ -56,6 +59,12 @@ def windows_of(
         answered=done,
         age_seconds=np.nan_to_num(end.timestamp() - places.began, nan=0.0),
     )
+
+
+def minimum_failures(objective: Objective) -> float:
+    """Fewer wake nobody: what the objective says, else the table, by method."""
+    own = objective.promise.terms.alerting.minimum_failures
+    return float(table().minimum_failures[objective.method]) if own is None else own
 
 
 def paged_episodes(*, objectives: Sequence[Objective], since: datetime) -> dict[int, list[Episode]]:

@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from sloengine.budgets.burnrate import Reason, Vector, Verdict, Windows, verdicts
+from sloengine.budgets.burnrate import Reason, Vector, Verdict, Windows, only, verdicts
 from sloengine.budgets.burns import evidence as words
 from sloengine.budgets.burns import queries
-from sloengine.budgets.burns.loud import all_bad, may_burn, only
+from sloengine.budgets.burns.loud import all_bad, may_burn
+from sloengine.budgets.counting.missing import Presence, absent
+from sloengine.budgets.counting.queries import counted_windows
 from sloengine.budgets.findings.services import Claim
 from sloengine.budgets.findings.steps import Condition, impact_start
-from sloengine.budgets.models import Finding, FindingKind
+from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
 from sloengine.budgets.slices import FINE_SECONDS
 from sloengine.budgets.tallies.services import Advanced
-from sloengine.budgets.tallies.sums import Positions
-from sloengine.budgets.windows import Sustained, table, tiers
+from sloengine.budgets.tallies.sums import SEEN, Positions
+from sloengine.budgets.windows import Sustained, Tier, table, tiers_of
 from sloengine.objectives.models import Objective
-from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Reading
+from sloengine.objectives.objective import TIMED, Method, Reading
 from sloengine.objectives.objective import Objective as Promise
 
 #: Episodes that ended longer ago lie outside every window.
@@ -37,8 +39,10 @@ class _Promises:
     objectives: Sequence[Objective]
     budget: Vector
     minimum_failures: Vector
-    by_window: Mapping[timedelta, Positions]
-    by_slice: Mapping[int, Positions]  #: timeslices, by their seconds
+    minimum_events: Vector
+    by_tiers: Mapping[tuple[Tier, ...], Positions]
+    by_slice: Mapping[int, Positions]  #: those that R4's rule holds for, by the seconds of a slice
+    by_absence: Mapping[int, Positions]  #: those that are missed when absent, by after how many seconds
 
 
 _promises: dict[tuple[object, int], _Promises] = {}
@@ -48,18 +52,24 @@ def _known(objectives: Sequence[Objective]) -> _Promises:
     key = (connection.settings_dict["NAME"], objectives[0].organisation_id)
     known = _promises.get(key)
     if known is None or known.objectives is not objectives:
-        by_window: dict[timedelta, list[int]] = defaultdict(list)
+        by_tiers: dict[tuple[Tier, ...], list[int]] = defaultdict(list)
         by_slice: dict[int, list[int]] = defaultdict(list)
+        by_absence: dict[int, list[int]] = defaultdict(list)
         for index, one in enumerate(objectives):
-            by_window[one.window].append(index)
-            if one.is_timeslices:
+            terms = one.promise.terms
+            by_tiers[tiers_of(period=one.window, alerting=terms.alerting)].append(index)
+            if sustains(one):
                 by_slice[one.slice_seconds].append(index)
+            if terms.missing.absent_after_seconds is not None and not one.is_composite:
+                by_absence[terms.missing.absent_after_seconds].append(index)
         known = _promises[key] = _Promises(
             objectives,
             np.array([float(one.promise.budget) for one in objectives]),
-            np.array([float(table().minimum_failures[one.method]) for one in objectives]),
-            {window: np.array(some, np.intp) for window, some in by_window.items()},
+            np.array([queries.minimum_failures(one) for one in objectives]),
+            np.array([one.promise.terms.alerting.minimum_events or 0.0 for one in objectives]),
+            {chosen: np.array(some, np.intp) for chosen, some in by_tiers.items() if chosen},
             {seconds: np.array(some, np.intp) for seconds, some in by_slice.items()},
+            {seconds: np.array(some, np.intp) for seconds, some in by_absence.items()},
         )
     return known
 
@@ -71,40 +81,40 @@ def claims(
     tick: datetime,
     open_findings: Mapping[str, Finding],
     cleared: Sequence[Finding],
+    present: Mapping[int, bool | None],
 ) -> list[Claim]:
     """Claims for each objective with a tier that burns or a finding that stands; the calm ones, most of the time all, have none.
 
-    `cleared` are the burns paged within three days."""
+    `cleared` are the burns paged within three days; `present` says of each service whether it shows anything at all (None: its
+    source cannot be read)."""
     if not objectives:
         return []
     known = _known(objectives)
     paged = queries.episodes(objectives=objectives, cleared=cleared) if cleared else {}
     slices = table().sustained.slices
     lengths = sorted(
-        {
-            length
-            for window in known.by_window
-            for tier in tiers(period=window)
-            for length in (tier.long_seconds, tier.short_seconds)
-        }
+        {length for chosen in known.by_tiers for tier in chosen for length in (tier.long_seconds, tier.short_seconds)}
         | {slices * seconds for seconds in known.by_slice}
+        | set(known.by_absence)
     )
-    sums = queries.windows_of(
+    if not lengths:
+        return []
+    plain = queries.windows_of(
         places=counted.places,
         now=counted.sums,
         seconds=lengths,
         end=tick,
         paged=[paged.get(one.pk, ()) for one in objectives] if paged else (),
     )
+    found = _absences(known, plain, counted, present)
+    sums = counted_windows(plain, objectives=objectives, end=tick)
     loud = np.zeros(len(objectives), np.bool_)
     for seconds, rows in known.by_slice.items():
         loud[rows] |= all_bad(sums, slices=slices, seconds=slices * seconds)[rows]
     watched = {row.evidence.get("objective") for row in open_findings.values()}
     if watched:
         loud |= np.array([one.slug in watched for one in objectives])
-    found = []
-    for window, rows in known.by_window.items():
-        chosen = tiers(period=window)
+    for chosen, rows in known.by_tiers.items():
         some = rows[loud[rows] | may_burn(sums, budget=known.budget, tiers=chosen)[rows]]
         if not len(some):
             continue
@@ -115,10 +125,67 @@ def claims(
             tiers=chosen,
             minimum_failures=known.minimum_failures[some],
             tick_seconds=FINE_SECONDS,
+            minimum_events=known.minimum_events[some],
         )
         for index, place in enumerate(some):
             found += _of_objective(objectives[place], judged[index], mine, index, tick, open_findings)
     return found
+
+
+def sustains(objective: Objective) -> bool:
+    """Whether R4's rule holds for it: timeslices of a timed indicator, judged by the table or by its tier of that name."""
+    alerting = objective.promise.terms.alerting
+    by_table = alerting.enabled and not alerting.alerts
+    named = not alerting.tiers or table().sustained.name in alerting.tiers
+    return by_table and named and objective.method == Method.TIMESLICES and objective.promise.indicator in TIMED
+
+
+def _absences(known: _Promises, windows: Windows, counted: Advanced, present: Mapping[int, bool | None]) -> list[Claim]:
+    """Claims that a signal is absent while its service shows others; nothing is claimed of one that is there, or never was."""
+    seen = ~np.isnan(counted.sums[:, SEEN])
+    claims = []
+    for after, rows in known.by_absence.items():
+        silent = (windows.covered[rows, windows.column(after)] <= 0) & (windows.age_seconds[rows] >= after) & seen[rows]
+        for row in rows[silent]:
+            objective = known.objectives[row]
+            claims.append(_absence(objective, after, present.get(objective.service_id, False)))
+    return claims
+
+
+def _absence(objective: Objective, after: int, present: bool | None) -> Claim:
+    missing = absent(Presence(float(after), present is True, present is not None), after_seconds=after)
+    promise = objective.promise
+    span = words.span(after)
+    return Claim(
+        fingerprint=f"absent/{promise.key}",
+        kind=FindingKind.ABSENT,
+        severity=FindingSeverity.TICKET,
+        service_id=objective.service_id,
+        condition=Condition.UNKNOWN if missing is None else Condition.TRUE if missing else Condition.FALSE,
+        reason=f"{promise.service} shows nothing of “{promise.title}” for {span}, though it shows other signals.",
+        evidence=lambda: {"objective": objective.slug, "title": objective.title, "absent_after_seconds": after,
+                          "summary": f"{promise.service} no longer shows {promise.measures[0].family}"},
+        clear_after=table().clear_after,
+    )  # fmt: skip
+
+
+def _held(objective: Objective, verdict: Verdict, tick: datetime) -> bool:
+    """Whether it has burned for as long as the tier asks, looked at once a minute."""
+    tier = verdict.tier
+    for back in range(60, tier.hold_seconds + 1, 60):
+        end = tick - timedelta(seconds=back)
+        lengths = sorted({tier.long_seconds, tier.short_seconds})
+        sums = queries.windows(objectives=[objective], seconds=lengths, end=end, paged={})
+        ((then,),) = verdicts(
+            windows=sums,
+            budget=np.array([float(objective.promise.budget)]),
+            tiers=[tier],
+            minimum_failures=np.array([queries.minimum_failures(objective)]),
+            tick_seconds=FINE_SECONDS,
+        )
+        if not then.burning:
+            return False
+    return True
 
 
 def _of_objective(
@@ -136,11 +203,13 @@ def _of_objective(
     for verdict in judged:
         claim = _burn(objective, promise, verdict, tick)
         firing = claim.fingerprint in open_findings
+        if claim.condition is Condition.TRUE and not firing and not _held(objective, verdict, tick):
+            claim = replace(claim, condition=Condition.FALSE, reason=str(Reason.NOT_YET))
         if faster and not firing and claim.condition is Condition.TRUE:
             claim = _inhibited(claim)
         claims.append(claim)
         faster = faster or firing or claim.condition is Condition.TRUE
-        if verdict.tier is judged[0].tier and objective.is_timeslices and promise.indicator in TIMED:
+        if verdict.tier is judged[0].tier and sustains(objective):
             sustained = _sustained(objective, promise, table().sustained, sums, index, tick)
             firing = sustained.fingerprint in open_findings
             if faster and not firing and sustained.condition is Condition.TRUE:
@@ -217,7 +286,7 @@ def _impact_start(objective: Objective, tick: datetime, *, bad_ratio: float) -> 
 def _events(objective: Objective, start: datetime, end: datetime) -> dict[str, Any]:
     """How many requests (tokens, answers) were bad since the impact began; a mean of similarities has no bad ones."""
     _bad, _total, bad, events = queries.bad_between(objective=objective, start=start, end=end)
-    measure = MEASURES[Indicator(objective.indicator)]
+    measure = objective.promise.measures[0]
     if measure.reading is Reading.MEAN:
         return {"events": events, "events_noun": measure.noun, "mean": _mean(objective, start, end)}
     return {"bad_events": bad, "events": events, "events_noun": measure.noun}

@@ -98,6 +98,11 @@ def replicas_down(history: Sequence[ServiceTotals]) -> tuple[int, int]:
     return round(known - up), round(known)
 
 
+def shows_anything(history: Sequence[ServiceTotals]) -> bool:
+    """Whether requests or replicas of a service were read at any of its last ticks: one scaled to zero shows nothing."""
+    return len(history) > 1 and not _gone(history[0], history[-1])
+
+
 def _all_fail(before: ServiceTotals, after: ServiceTotals, least: float) -> bool:
     return after.counted - before.counted >= least and after.ok <= before.ok
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from observability.core.services import default_organisation
 from sloengine.budgets.queries import BudgetStatus, budget_status
 from sloengine.objectives import services
 from sloengine.objectives.objective import goal_sentence
-from sloengine.objectives.openslo import Document, InvalidObjectives
+from sloengine.objectives.openslo import InvalidObjectives
+from sloengine.objectives.texts import Document
 
 
 class Command(BaseCommand):
@@ -34,6 +36,9 @@ class Command(BaseCommand):
             if name == "apply":
                 action.add_argument(
                     "--prune", action="store_true", help="switch off objectives that the files do not name"
+                )
+                action.add_argument(
+                    "--dry-run", action="store_true", help="print what would change, and change nothing"
                 )
                 action.add_argument("--yes", action="store_true", help="do not ask before pruning")
         actions.add_parser("export", help="print the objectives as OpenSLO v1")
@@ -55,33 +60,57 @@ class Command(BaseCommand):
 
     def _validate(self, organisation: Organisation, options: dict[str, Any]) -> None:
         try:
-            objectives = services.validate(organisation=organisation, documents=documents(options["paths"]))
+            parsed = services.validate(organisation=organisation, documents=documents(options["paths"]))
         except InvalidObjectives as error:
             raise CommandError(str(error)) from error
-        for objective in objectives:
+        for objective in parsed.objectives:
             self.stdout.write(f"{objective.key}: {goal_sentence(objective)}")
-        self.stdout.write(f"{len(objectives)} objectives, all valid.")
+        self._say(parsed.notes)
+        self.stdout.write(f"{len(parsed.objectives)} objectives, all valid.")
+
+    def _say(self, notes: Sequence[str]) -> None:
+        for note in notes:
+            self.stdout.write(f"note: {note}")
 
     def _apply(self, organisation: Organisation, options: dict[str, Any]) -> None:
-        question = "Switch off every objective that the files do not name? [y/N] "
-        if options["prune"] and not options["yes"] and input(question).lower() != "y":
-            raise CommandError("Nothing was changed.")
-        try:
-            applied = services.apply(
-                organisation=organisation,
-                documents=documents(options["paths"]),
-                actor=permissions.system(organisation, name="slo apply"),
-                now=clock.now(),
-                prune=options["prune"],
-            )
-        except InvalidObjectives as error:
-            raise CommandError(f"{error}\nNothing was changed.") from error
+        found, prune = documents(options["paths"]), options["prune"]
+        if options["dry_run"] or (prune and not options["yes"]):
+            planned = self._applied(organisation, found, prune=prune, preview=True)
+            self._print(planned)
+            if options["dry_run"]:
+                self.stdout.write("Nothing was changed.")
+                return
+            question = f"Switch off {len(planned.removed)} objectives that the files do not name? [y/N] "
+            if planned.removed and input(question).lower() != "y":
+                raise CommandError("Nothing was changed.")
+            self._applied(organisation, found, prune=prune)
+            self.stdout.write("Done.")
+            return
+        self._print(self._applied(organisation, found, prune=prune))
+
+    def _print(self, applied: services.Applied) -> None:
         for line in applied.diff:
             self.stdout.write(line)
+        self._say(applied.notes)
         self.stdout.write(
             f"{len(applied.added)} added, {len(applied.changed)} changed, {len(applied.removed)} switched off,"
             f" {len(applied.unchanged)} as before."
         )
+
+    def _applied(
+        self, organisation: Organisation, found: list[Document], *, prune: bool, preview: bool = False
+    ) -> services.Applied:
+        try:
+            return services.apply(
+                organisation=organisation,
+                documents=found,
+                actor=permissions.system(organisation, name="slo apply"),
+                now=clock.now(),
+                prune=prune,
+                preview=preview,
+            )
+        except InvalidObjectives as error:
+            raise CommandError(f"{error}\nNothing was changed.") from error
 
     def _export(self, organisation: Organisation, options: dict[str, Any]) -> None:
         self.stdout.write(services.export(organisation=organisation), ending="")
@@ -134,6 +163,6 @@ def as_json(status: BudgetStatus) -> dict[str, Any]:
         "total": status.total,
         "unit": status.unit,
         "partial": status.partial,
-        "policy": str(status.policy.step),
+        "policy": status.policy.step,
         "firing": list(status.firing),
     }

@@ -22,8 +22,7 @@ from sloengine.budgets.findings.steps import (
     merged,
     next_step,
 )
-from sloengine.budgets.policy import PolicyReason, advise_traffic, decide
-from sloengine.budgets.policy import Step as PolicyStep
+from sloengine.budgets.policy import FREE, PolicyReason, advise_traffic, decide
 from sloengine.budgets.slices import Counters, Coverage, Judgement, accumulate, boundary, judge, ticks_between
 
 MONTH = timedelta(days=30)
@@ -101,10 +100,10 @@ def test_a_spent_budget_is_exhausted_now():
 @pytest.mark.parametrize(
     ("spent", "step", "reason"),
     [
-        (None, PolicyStep.FREE, PolicyReason.UNKNOWN), (0.0, PolicyStep.FREE, PolicyReason.ROOM),
-        (0.4999, PolicyStep.FREE, PolicyReason.ROOM),
-        (0.5, PolicyStep.REVIEW, PolicyReason.HALF), (0.75, PolicyStep.CANARY_ONLY, PolicyReason.THREE_QUARTERS),
-        (1.0, PolicyStep.FREEZE, PolicyReason.ALL), (3.0, PolicyStep.FREEZE, PolicyReason.ALL),
+        (None, FREE, PolicyReason.UNKNOWN), (0.0, FREE, PolicyReason.ROOM),
+        (0.4999, FREE, PolicyReason.ROOM),
+        (0.5, "review", PolicyReason.REACHED), (0.75, "canary only", PolicyReason.REACHED),
+        (1.0, "freeze", PolicyReason.REACHED), (3.0, "freeze", PolicyReason.REACHED),
     ],
 )  # fmt: skip
 def test_spent_shares_govern_change(spent, step, reason):
@@ -113,8 +112,8 @@ def test_spent_shares_govern_change(spent, step, reason):
 
 
 def test_burn_rates_govern_traffic():
-    assert advise_traffic(page_burning=True).protect
-    assert not advise_traffic(page_burning=False).protect
+    assert advise_traffic(burning=["page"]).protect
+    assert not advise_traffic(burning=["ticket"]).protect
 
 
 @pytest.mark.parametrize(

@@ -175,11 +175,11 @@ def test_other_durations_are_refused(text):
 
 def test_a_table_that_compares_otherwise_is_refused():
     with pytest.raises(ValueError, match="expected '>'"):
-        parse("compare: '>='\ntiers: []")
+        parse("compare: '=='\ntiers: []")
 
 
 def test_the_table_states_its_guards():
-    assert table().minimum_failures == {"occurrences": 5, "timeslices": 3}
+    assert table().minimum_failures == {"occurrences": 5, "timeslices": 3, "ratio_timeslices": 3}
     assert table().clear_after == timedelta(minutes=5)
     assert (table().sustained.slices, table().sustained.severity) == (5, "page")
 

@@ -8,7 +8,7 @@ from observability.core import permissions
 from sloengine.budgets.tallies import services as tallies
 from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
-from sloengine.objectives.openslo import Document
+from sloengine.objectives.texts import Document
 from tests.sloengine.budgets import tallied
 from tests.sloengine.budgets.world import World
 

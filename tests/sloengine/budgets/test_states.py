@@ -167,5 +167,5 @@ def test_statements_do_not_grow_with_objectives(world, django_assert_max_num_que
     world.minutes(2, good=100)
     rows = list(Objective.objects.select_related("service"))
     for some in (rows[:1], rows):
-        with django_assert_max_num_queries(3):
+        with django_assert_max_num_queries(5):
             queries.statuses(objectives=some, now=world.now)

@@ -13,11 +13,14 @@ from observability.core.models import AuditEntry, Role
 from observability.core.permissions import NotAllowed
 from observability.core.services import default_organisation
 from sloengine.budgets.models import TallyPlace
+from sloengine.collect.models import MetricSource
 from sloengine.objectives import services
 from sloengine.objectives.models import Objective, ObjectiveChange
-from sloengine.objectives.openslo import Document, InvalidObjectives
+from sloengine.objectives.openslo import InvalidObjectives
+from sloengine.objectives.texts import Document
 from tests import factories
 from tests.factories import NOW
+from tests.sloengine.objectives.test_kinds import CONDITION, POLICY, RATIO, SERVICE, SLO, SOURCE, TARGET
 from tests.sloengine.objectives.test_openslo import DOCUMENT
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +47,7 @@ def test_added_then_unchanged_then_changed(service):
     )
     assert apply(service).unchanged == ("chat/first-token",)
     changed = apply(service, DOCUMENT.replace('"0.995"', '"0.999"'))
-    assert changed.diff == ("~ chat/first-token target: 0.995 -> 0.999",)
+    assert changed.diff == ("~ chat/first-token spec.objectives[0].target: 0.995 -> 0.999",)
     assert [(row.kind, row.actor) for row in ObjectiveChange.objects.order_by("pk")] == [
         ("added", "system:tailwatch"),
         ("changed", "system:tailwatch"),
@@ -133,3 +136,33 @@ def test_history_keeps_both_versions(service):
         0.25,
         0.1,
     )
+
+
+def test_services_and_sources_of_the_documents_are_there_afterwards(service):
+    organisation = service.organisation
+    texts = (SLO, POLICY, CONDITION, TARGET, SERVICE, RATIO, SOURCE)
+    documents = [Document(f"{number}.yaml", text) for number, text in enumerate(texts)]
+    actor = permissions.system(organisation)
+    preview = services.apply(organisation=organisation, documents=documents, actor=actor, now=NOW, preview=True)
+    assert Objective.objects.count() == 0
+    applied = services.apply(organisation=organisation, documents=documents, actor=actor, now=NOW)
+    assert applied == preview
+    assert applied.diff[:2] == ("+ service checkout", "+ source prom: http://prometheus:9090")
+    assert MetricSource.objects.get(organisation=organisation, name="prom").kind == "prometheus"
+    assert Objective.objects.get(slug="answers-good").promise.terms.alerting.alerts[0].factor == 2.0
+    again = services.apply(organisation=organisation, documents=documents, actor=actor, now=NOW)
+    assert (again.diff, len(again.unchanged)) == ((), 2)
+
+
+def test_prune_asks_and_a_dry_run_changes_nothing(service, tmp_path, frozen_now, monkeypatch):
+    apply(service)
+    other = tmp_path / "other.yaml"
+    other.write_text(DOCUMENT.replace("first-token", "other"))
+    assert "- chat/first-token" in command("apply", str(other), "--prune", "--dry-run")
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        command("apply", str(other), "--prune")
+    assert Objective.objects.get().slug == "first-token"
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    assert "1 added, 0 changed, 1 switched off" in command("apply", str(other), "--prune")
+    assert [row.slug for row in Objective.objects.enabled()] == ["other"]

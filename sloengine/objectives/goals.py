@@ -1,0 +1,67 @@
+"""Does the goal of an SLO fit what it measures? Pure. Paths that begin with "." are below the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sloengine.objectives.documents import Goal
+from sloengine.objectives.objective import TIMED, Indicator, Method
+from sloengine.objectives.terms import Queries
+
+Problem = Callable[[str, object, str], None]
+#: Judged slice by slice by a value, not by a share.
+BY_VALUE = frozenset({Indicator.QUALITY, Indicator.COST})
+
+
+def check_goal(goal: Goal, *, signal: Indicator, method: Method, queries: Queries, problem: Problem) -> None:
+    if signal is Indicator.COMPOSITE:
+        if method is not Method.OCCURRENCES:
+            problem(
+                "spec.budgetingMethod",
+                method,
+                "Occurrences: a composite is made of its parts, which have methods of their own",
+            )
+    elif signal in TIMED:
+        _value(goal, problem, lowest=0.0, expected="seconds above 0", ops=("lte", "lt"))
+    elif signal is Indicator.QUALITY:
+        _value(goal, problem, lowest=0.0, highest=1.0, expected="a similarity above 0 and at most 1", ops=("gte", "gt"))
+    elif signal is Indicator.COST:
+        _value(goal, problem, lowest=0.0, expected="USD per 1,000 tokens, above 0", ops=("lte", "lt"))
+    elif queries.threshold:
+        if goal.value is None or goal.op is None:
+            problem(
+                ".value", "nothing" if goal.value is None else f"{goal.value} without op", "op and value of a threshold"
+            )
+    elif signal not in (Indicator.QUERY, Indicator.KPI) and (goal.value is not None or goal.op is not None):
+        problem(".value", goal.op if goal.value is None else goal.value, f"no op and no value for {signal}")
+    if signal in BY_VALUE and method is not Method.TIMESLICES:
+        problem("spec.budgetingMethod", method, "Timeslices, since a mean has no single good requests")
+    _slices(goal, signal=signal, method=method, problem=problem)
+
+
+def _value(
+    goal: Goal, problem: Problem, *, lowest: float, expected: str, ops: tuple[str, str], highest: float | None = None
+) -> None:
+    if goal.value is None or goal.value <= lowest or (highest is not None and goal.value > highest):
+        problem(".value", "nothing" if goal.value is None else goal.value, expected)
+    if goal.op not in ops:
+        problem(".op", goal.op or "nothing", ops[0])
+
+
+def _slices(goal: Goal, *, signal: Indicator, method: Method, problem: Problem) -> None:
+    if method is Method.TIMESLICES and signal in BY_VALUE and goal.timeSliceTarget is not None:
+        problem(
+            ".timeSliceTarget", goal.timeSliceTarget, f"none for {signal}: a slice is good when its mean reaches value"
+        )
+    if method is Method.TIMESLICES and signal not in BY_VALUE and goal.timeSliceTarget is None:
+        problem(".timeSliceTarget", "nothing", "the share of a good slice, for instance 0.95")
+    if method is Method.OCCURRENCES and (goal.timeSliceTarget is not None or goal.timeSliceWindow is not None):
+        problem(
+            ".timeSliceTarget",
+            goal.timeSliceTarget or goal.timeSliceWindow,
+            "no slices with budgetingMethod Occurrences",
+        )
+    if method is Method.RATIO_TIMESLICES and goal.timeSliceTarget is not None:
+        problem(
+            ".timeSliceTarget", goal.timeSliceTarget, "none: with RatioTimeslices each slice counts by its own ratio"
+        )
