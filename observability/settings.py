@@ -46,12 +46,6 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
-# LEAD: transitional until every part has landed
-INSTALLED_APPS = [
-    app
-    for app in INSTALLED_APPS
-    if app not in {"sloengine", "incidents", "dashboards"} or (BASE_DIR / app / "apps.py").exists()
-]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.urls import URLPattern, URLResolver, include, path
 
 from observability.api import api
@@ -12,7 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(module))
     for module in (
         "observability.core.urls",
-        "incidents.urls",
         "incidents.response.urls",
         "incidents.paging.urls",
         "incidents.runbooks.urls",
@@ -22,6 +19,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "dashboards.urls",
         "observability.health_urls",
     )
-    if (Path(__file__).parent.parent / (module.replace(".", "/") + ".py")).exists()
 ]
 urlpatterns.append(path("api/v1/", api.urls))
