@@ -83,6 +83,7 @@ class ServiceConfig:
     peak_hour: float = 14.0
     error_share: float = 0.00002
     timeout_seconds: float = 60.0
+    speaks: str = "vllm"  # vllm | sglang: whose metrics page the replicas show
 
 
 @dataclass(frozen=True, slots=True)

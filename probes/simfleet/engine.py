@@ -16,7 +16,7 @@ import math
 import random
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 
 from probes.simfleet.config import EngineProfile
@@ -72,9 +72,17 @@ class Engine:
     """A replica's scheduler. `run(to)` plays it up to a moment; `submit()` gives it a request; `sync(at)` accounts
     for the steps of the phase in progress, so that counters are exact at a scrape."""
 
-    def __init__(self, *, profile: EngineProfile, started: float, noise_at: int, on_finish: Callable[[Request], None]):
-        self.profile = profile
-        self.counters = EngineCounters()
+    def __init__(
+        self,
+        *,
+        profile: EngineProfile,
+        started: float,
+        noise_at: int,
+        on_finish: Callable[[Request], None],
+        itl_bounds: Sequence[float] = INTER_TOKEN_BOUNDS,
+    ) -> None:
+        self.profile, self.itl_bounds = profile, itl_bounds
+        self.counters = EngineCounters(self.itl_bounds)
         self.on_finish = on_finish
         self.timed_out: list[Request] = []
         self.timeout_seconds = NEVER
@@ -176,7 +184,7 @@ class Engine:
 
     def reset(self) -> None:
         """A new process: nothing runs, every counter is zero."""
-        self.counters = EngineCounters()
+        self.counters = EngineCounters(self.itl_bounds)
         self.waiting.clear()
         self.outstanding = 0
         self.next_at = NEVER
@@ -326,5 +334,5 @@ class Engine:
         self._phase_steps = steps
         self._dt = dt
         self.next_at = at + steps * dt
-        self._itl_index = bisect_left(INTER_TOKEN_BOUNDS, dt)
+        self._itl_index = bisect_left(self.itl_bounds, dt)
         self._iteration_index = bisect_left(ITERATION_BOUNDS, batch + self._chunk)

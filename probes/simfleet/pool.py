@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from probes.exposition import Page
-from probes.simfleet import vllm
+from probes.simfleet import sglang, vllm
 from probes.simfleet.config import ServiceConfig
 from probes.simfleet.engine import Engine, Request
 from probes.simfleet.gateway import Gateway
 from probes.simfleet.gpu import Gpu, PowerCap
 from probes.simfleet.traffic import BLOCK_SECONDS, Trace, Traffic
 
+PAGES = {"vllm": vllm.Page, "sglang": sglang.Page}
 DEAD_SHARE = 0.10
 CROWD_SLICE = 0.5
 _DRAIN_CHECK_SECONDS = 1.0
@@ -56,6 +57,7 @@ class Replica:
             started=started,
             noise_at=(index * 331 + len(config.name) * 37) % 1024,
             on_finish=pool.finished,
+            itl_bounds=PAGES[config.speaks].INTER_TOKEN,
         )
         self.engine.timeout_seconds = config.timeout_seconds
         self.gpu = Gpu(
@@ -71,7 +73,7 @@ class Replica:
         self.started, self.created = at, at + loading_seconds
         self.engine.reset()
         self.clock()
-        self.page = vllm.Page(
+        self.page = PAGES[self.config.speaks](
             model=self.config.model,
             max_model_len=profile.max_model_len,
             kv_blocks=profile.kv_tokens // profile.block_size,

@@ -78,8 +78,8 @@ class Histogram:
 class EngineCounters:
     """What a process has counted since it started. Finished requests are kept as they are and folded in at a scrape."""
 
-    def __init__(self) -> None:
-        self.itl_counts = [0] * (len(INTER_TOKEN_BOUNDS) + 1)
+    def __init__(self, itl_bounds: Sequence[float] = INTER_TOKEN_BOUNDS) -> None:
+        self.itl_counts = [0] * (len(itl_bounds) + 1)
         self.itl_sum = 0.0
         self.iteration_counts = [0] * (len(ITERATION_BOUNDS) + 1)
         self.iteration_sum = 0.0
@@ -109,11 +109,17 @@ class State(NamedTuple):
 class Page:
     """One replica's page. `fold` takes in what the counters gathered; `samples` gives the mapping, `text` the text."""
 
+    PREFIX = "vllm:"
+    TTFT: Sequence[float] = TTFT_BOUNDS
+    INTER_TOKEN: Sequence[float] = INTER_TOKEN_BOUNDS
+    E2E: Sequence[float] = REQUEST_BOUNDS
+    QUEUE: Sequence[float] = REQUEST_BOUNDS
+    STAGE: Sequence[float] = REQUEST_BOUNDS
+
     def __init__(self, *, model: str, max_model_len: int, kv_blocks: int, block_size: int, cache_dtype: str) -> None:
         tokens = token_bounds(max_model_len)
-        self.ttft = Histogram(TTFT_BOUNDS)
-        self.e2e, self.queue, self.inference = (Histogram(REQUEST_BOUNDS) for _ in range(3))
-        self.prefill, self.decode = Histogram(REQUEST_BOUNDS), Histogram(REQUEST_BOUNDS)
+        self.ttft, self.e2e, self.queue = Histogram(self.TTFT), Histogram(self.E2E), Histogram(self.QUEUE)
+        self.prefill, self.decode, self.inference = (Histogram(self.STAGE) for _ in range(3))
         self.per_token = Histogram(INTER_TOKEN_BOUNDS)
         self.prompt, self.generated, self.max_generated = (Histogram(tokens) for _ in range(3))
         self.max_tokens, self.kv_computed = Histogram(tokens), Histogram(tokens)
@@ -291,7 +297,8 @@ class Page:
     def _gauge(
         self, name: str, labels: list[dict[str, str]], read: Callable[[EngineCounters, State], Sequence[float]]
     ) -> None:
-        self._family(f"vllm:{name}", "gauge", [series(f"vllm:{name}", **one) for one in labels], read)
+        full = f"{self.PREFIX}{name}"
+        self._family(full, "gauge", [series(full, **one) for one in labels], read)
 
     def _counter(
         self,
@@ -299,15 +306,20 @@ class Page:
         labels: list[dict[str, str]],
         read: Callable[[EngineCounters, State], Sequence[float]],
         *,
-        prefix: str = "vllm:",
+        prefix: str | None = None,
     ) -> None:
+        prefix = self.PREFIX if prefix is None else prefix
         total, created, size = f"{prefix}{name}_total", f"{prefix}{name}_created", len(labels)
         self._family(total, "counter", [series(total, **one) for one in labels], read)
         self._family(created, "gauge", [series(created, **one) for one in labels], lambda c, s: (s.created,) * size)
 
-    def _histogram(self, name: str, labels: dict[str, str], histogram: Histogram, *, prefix: str = "vllm:") -> None:
+    def _histogram(self, name: str, labels: dict[str, str], histogram: Histogram, *, prefix: str | None = None) -> None:
         self._raw_histogram(
-            prefix + name, labels, histogram.bounds, lambda c: (histogram.counts, histogram.total), lambda s: s.created
+            (self.PREFIX if prefix is None else prefix) + name,
+            labels,
+            histogram.bounds,
+            lambda c: (histogram.counts, histogram.total),
+            lambda s: s.created,
         )
 
     def _raw_histogram(
@@ -317,6 +329,16 @@ class Page:
         bounds: Sequence[float],
         counts: Callable[[EngineCounters], tuple[list[int], float]],
         created: Callable[[State], float],
+    ) -> None:
+        self._buckets(name, labels, bounds, counts)
+        self._family(f"{name}_created", "gauge", [series(_created(name), **labels)], lambda c, s: (created(s),))
+
+    def _buckets(
+        self,
+        name: str,
+        labels: dict[str, str],
+        bounds: Sequence[float],
+        counts: Callable[[EngineCounters], tuple[list[int], float]],
     ) -> None:
         keys = [series(f"{name}_bucket", **labels, le=bound(edge)) for edge in (*bounds, float("inf"))]
         keys += [series(f"{name}_count", **labels), series(f"{name}_sum", **labels)]
@@ -328,7 +350,6 @@ class Page:
             return values
 
         self._family(name, "histogram", keys, read)
-        self._family(f"{name}_created", "gauge", [series(_created(name), **labels)], lambda c, s: (created(s),))
 
     def _summary(self, name: str, total: Callable[[], float]) -> None:
         keys = [series(f"{name}_count", handler=HANDLER), series(f"{name}_sum", handler=HANDLER)]
