@@ -1,11 +1,14 @@
 """The agent that runs beside the GPUs: it reads, it measures, it exports canonical series. It imports nothing of ours.
 
 Bottom layer, pure, imported by everyone: `exposition` (parse and render), `signals` (vocabulary), `dialects` (engines as data).
-Configuration, pure: `config`, `shape` (documents read with path, found, expected), `assertions`.
-What is read and asked, pure: `replica` (raw to canonical), `inventory`, `latency` (p95 per token), `gpu` and `cards`,
-`fields` and `xid` (what NVML's numbers mean), `spread` (R1), `faults`, `canary`, `openai` and `sse` (streams),
-`embed` and `drift` (similarity), `tally` (own counters), `watch` (one target), `pulse` (does an engine move), `window` (its p95).
-Edges: `http` (httpx), `nvml` (the only pynvml) and `gpuwatch` (its slow half), `agent` (the loop), `exporter` (the page),
-`report` and `__main__` (the command line).
+Configuration, pure: `config`, `sources` (of targets), `attribution`, `clientside`, `shape` (documents read with path, found,
+expected), `assertions`.
+What is read and asked, pure: `replica` (raw to canonical), `discovery` (answers to targets), `roster` and `join` (which targets,
+on which GPUs), `inventory`, `latency` (p95 per token), `gpu` and `cards`, `fields` and `xid` (what NVML's numbers mean), `spread`
+(R1), `faults`, `canary`, `openai` and `sse` (streams), `embed` and `drift` (similarity), `tally` (own counters), `requests` from
+`spans` and `accesslog`, `streams` (pushed histograms), `watch` (one target), `pulse` (does an engine move), `window` (its p95),
+`naming`.
+Edges: `fetch` and `http` (httpx), `finder` (sources), `procfs`, `tail`, `otlp` and `receivers`, `nvml` (the only pynvml) and
+`gpuwatch` (its slow half), `agent` (the loop), `listener` and `exporter` (the page), `run`, `report` and `__main__` (the command line).
 `simfleet` is a serving fleet without GPUs that speaks the same dialects.
 """

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from probes import config, report, run
 from probes.config import ProbeConfig
+from probes.finder import Finder
 from probes.http import HttpTransport
 from probes.listener import PortTaken
 from probes.otlp import OtlpMissing
@@ -50,12 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(loaded: ProbeConfig) -> int:
     transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
+    finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds)
     try:
         text, good = report.check(
-            loaded, transport, machine=reader.read() if (reader := run.reader_of(loaded)) is not None else None
+            loaded,
+            transport,
+            machine=reader.read() if (reader := run.reader_of(loaded)) is not None else None,
+            finder=finder,
         )
     finally:
         transport.close()
+        finder.close()
     sys.stdout.write(text)
     return 0 if good else 1
 

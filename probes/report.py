@@ -11,10 +11,12 @@ import yaml
 
 from probes import dialects, embed, gpu
 from probes.agent import ScrapeFailed, Transport
+from probes.attribution import Attributor
 from probes.config import Canary, ProbeConfig, Prompt, Target
 from probes.exposition import MalformedExposition, Samples
 from probes.replica import Translator
 from probes.requests import BY_LOGS, BY_SPANS
+from probes.roster import TargetFinder
 from probes.signals import PREFIX, SIGNALS
 
 _GIVEN = {
@@ -59,7 +61,9 @@ def _matrix(givers: Mapping[str, Collection[str]], *, only: str) -> str:
     return table(rows)
 
 
-def check(config: ProbeConfig, transport: Transport, *, machine: gpu.Machine | None) -> tuple[str, bool]:
+def check(
+    config: ProbeConfig, transport: Transport, *, machine: gpu.Machine | None, finder: TargetFinder | None = None
+) -> tuple[str, bool]:
     """Each target and canary tried once: the table, and whether all answered."""
     targets = config.targets
     notes: list[str] = []
@@ -70,9 +74,17 @@ def check(config: ProbeConfig, transport: Transport, *, machine: gpu.Machine | N
         except ScrapeFailed as problem:
             good = False
             notes.append(f"targets_url {config.targets_url}: {problem}")
+    for source in config.discovery:
+        try:
+            found = tuple(finder.find(source)) if finder is not None else ()
+            targets += found
+            notes.append(f"{source.kind} {source.at}: {len(found)} targets")
+        except ScrapeFailed as problem:
+            good = False
+            notes.append(f"{source.kind} {source.at}: {problem}")
     rows: list[Sequence[str]] = [("target", "answer", "dialect", "signals found", "missing")]
     for target in targets:
-        row, fine = _target(target, transport)
+        row, fine = _target(target, transport, Attributor(config.attribution))
         rows.append(row)
         good &= fine
     for canary in config.canaries:
@@ -127,14 +139,14 @@ def _answers(canary: Canary, prompt: Prompt, transport: Transport, *, times: int
     return answers
 
 
-def _target(target: Target, transport: Transport) -> tuple[tuple[str, ...], bool]:
+def _target(target: Target, transport: Transport, attributor: Attributor) -> tuple[tuple[str, ...], bool]:
     try:
         raw = transport.scrape(target)
     except ScrapeFailed as problem:
         return (target.name, str(problem), "", "", ""), False
     except MalformedExposition as problem:
         return (target.name, f"malformed: {problem}", "", "", ""), False
-    translator = Translator(target)
+    translator = Translator(target, attributor=attributor)
     found = _names(translator.canonical(raw))
     expected = [name for dialect in translator.dialects for name in dialect.gives()]
     missing = [name for name in dict.fromkeys(expected) if name not in found]

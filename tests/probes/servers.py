@@ -22,6 +22,7 @@ Page = Callable[[BaseHTTPRequestHandler], None]
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # many at once: none of them waits a second to be let in
 
     def __init__(self, pages: dict[str, Page]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -104,6 +104,18 @@ def test_signals_names_each_signal_with_its_givers(capsys):
         assert table[name][table["signal"].index(giver)] == gives
 
 
+def test_check_asks_the_sources_of_targets_and_says_what_they_gave(tmp_path: Path, capsys):
+    with serving(metrics=text(page())) as server:
+        address = server.url.removeprefix("http://")
+        (tmp_path / "sd.json").write_text(f'[{{"targets": ["{address}"], "labels": {{"service": "chat"}}}}]')
+        discovery = f"discovery: [{{file_sd: '{tmp_path}/sd.json'}}, {{http_sd: '{nobody()}'}}]"
+        assert cli.main(["check", "--config", str(_file(tmp_path, f"gpu: off\n{discovery}\n"))]) == 1
+    out = capsys.readouterr().out
+    assert f"file_sd {tmp_path}/sd.json: 1 targets" in out
+    assert [line.split()[3] for line in out.splitlines() if line.startswith(address)] == ["vllm"]
+    assert "connect: " in out
+
+
 def test_check_tries_each_target_once_and_says_what_is_missing(tmp_path: Path, capsys):
     with serving(metrics=text(page()), other=text("up 1\n"), v1__completions=stream("Paris")) as server:
         file = _file(
