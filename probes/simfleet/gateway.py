@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from probes.exposition import Page, Series, bound, series
-from probes.simfleet.vllm import Histogram
+from probes.simfleet.histogram import Histogram
 
 if TYPE_CHECKING:
     from probes.simfleet.engine import Request

@@ -11,7 +11,8 @@ from itertools import accumulate
 
 from probes.exposition import series
 from probes.simfleet import vllm
-from probes.simfleet.vllm import EngineCounters, Histogram
+from probes.simfleet.histogram import Histogram
+from probes.simfleet.vllm import EngineCounters
 
 TTFT_BOUNDS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 200.0, 400.0)
 E2E_BOUNDS = (*TTFT_BOUNDS, 600.0, 1200.0, 1800.0, 2400.0)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from probes import exposition
 from probes.exposition import Series, bound, series
+from probes.simfleet.histogram import Histogram, token_bounds
 
 if TYPE_CHECKING:
     from probes.simfleet.engine import Request
@@ -44,35 +45,6 @@ PROMPT_SOURCES = ("local_compute", "local_cache_hit", "external_kv_transfer")
 CACHED_SOURCES = ("device", "host", "p2p", "disk", "external_unspecified")
 FINISH_REASONS = ("stop", "length", "abort", "error", "repetition")
 REJECTION_REASONS = ("max_num_queued_reqs", "max_num_queued_tokens")
-
-
-def token_bounds(max_model_len: int) -> tuple[float, ...]:
-    """1-2-5 series up to the longest context: 2,048 gives 1, 2, 5 ... 1000."""
-    bounds: list[float] = []
-    decade = 1
-    while True:
-        for step in (1, 2, 5):
-            if step * decade > max_model_len:
-                return tuple(bounds)
-            bounds.append(float(step * decade))
-        decade *= 10
-
-
-class Histogram:
-    """Counts per bucket, not cumulative; `add` takes many values at once and only bisects the bounds between them."""
-
-    __slots__ = ("bounds", "counts", "total")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def add(self, values: list[float]) -> None:
-        self.total += sum(values)
-        counts, bounds = self.counts, self.bounds
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
 
 
 class EngineCounters:

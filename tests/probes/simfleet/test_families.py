@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.simfleet import vllm
+from probes.simfleet import histogram, vllm
 from probes.simfleet.config import EngineProfile, FleetConfig
 from probes.simfleet.fleet import Fleet, default_config
 from tests.probes.simfleet.measure import START
@@ -72,4 +72,4 @@ def test_label_values_of_reasons_and_sources_are_the_same(simulated: dict[str, F
     ("max_model_len", "last", "size"), [(1_024, 1_000.0, 10), (2_048, 2_000.0, 11), (32_768, 20_000.0, 14)]
 )
 def test_token_bounds_follow_the_longest_context(max_model_len: int, last: float, size: int) -> None:
-    assert (vllm.token_bounds(max_model_len)[-1], len(vllm.token_bounds(max_model_len))) == (last, size)
+    assert (histogram.token_bounds(max_model_len)[-1], len(histogram.token_bounds(max_model_len))) == (last, size)

@@ -43,7 +43,7 @@ def test_what_is_given_replaces_the_default_and_the_rest_stays() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("services: [", "fleet.yaml: line 1: "),
+        ("services: [", r"fleet.yaml: line \d: "),
         ("speed: 3", r"fleet.yaml: \(whole file\): found 'speed', expected only seed, listen, services"),
         ("seed: 1.5", "fleet.yaml: seed: found 1.5, expected a whole number"),
         ("listen: here", "fleet.yaml: listen: found 'here', expected address:port, as 127.0.0.1:9850"),
