@@ -111,7 +111,8 @@ class Attributor:
         value = value.strip()
         take = self.attribution.take(dimension) or Take()
         value = dict(take.values).get(value, value)
-        if nobody(value) or len(value) > LONGEST or _PERSONAL_VALUE.search(value):
+        personal = dimension in DIMENSIONS and _PERSONAL_VALUE.search(value)
+        if nobody(value) or len(value) > LONGEST or personal:
             return UNKNOWN
         if take.keep and value not in take.keep:
             return OTHER

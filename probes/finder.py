@@ -6,6 +6,7 @@ import glob
 import logging
 import os
 import platform
+import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Finder:
     def __init__(self, *, timeout_seconds: float = 5.0, gpus: NvmlReader | None = None) -> None:
         self._timeout, self._gpus = timeout_seconds, gpus
         self._clients: dict[str, httpx.Client] = {}
-        self._said: set[str] = set()
+        self._said: dict[str, set[str]] = {}  # by source
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -45,9 +46,9 @@ class Finder:
             raise ScrapeFailed("malformed", f"{source.at}: {problem}") from None
         except OSError as problem:
             raise ScrapeFailed("connect", f"{source.at}: {problem.strerror or problem}") from None
-        for sentence in set(found.left_out) - self._said:
+        for sentence in sorted(set(found.left_out) - self._said.get(source.name, set())):
             log.warning("%s", sentence)
-        self._said = set(found.left_out)
+        self._said[source.name] = set(found.left_out)
         return found.targets
 
     def on_gpus(self, targets: Sequence[Target]) -> Mapping[str, str]:
@@ -64,8 +65,8 @@ class Finder:
         if source.token_file:  # read each time: Kubernetes renews it
             headers["authorization"] = "Bearer " + Path(source.token_file).read_text("utf-8").strip()
         if source.name not in self._clients:
-            verify = source.ca_file or True
-            self._clients[source.name] = httpx.Client(trust_env=False, verify=verify)
+            trusted = ssl.create_default_context(cafile=source.ca_file or None)
+            self._clients[source.name] = httpx.Client(trust_env=False, verify=trusted)
         body = fetch.get(
             self._clients[source.name], url, accept="application/json", seconds=self._timeout, headers=headers
         )

@@ -29,7 +29,6 @@ from probes.spans import Span
 from probes.streams import Point, Streams
 
 LIMIT_BYTES = 4 * 1024 * 1024
-SERVICES = 64
 MISSING = "Receiving OpenTelemetry data needs one more package: pip install 'tailwatch[otlp]' (or take `otlp` out of the config)."
 #: Labels of points that are kept, as attributes; those of the attribution map besides.
 _KEPT = ("gen_ai.operation.name", "gen_ai.request.model", "gen_ai.token.type", "error.type")

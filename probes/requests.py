@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from probes.attribution import OTHER
 from probes.exposition import Labels, Samples
 from probes.signals import SERVICE
 from probes.tally import Tally
@@ -24,6 +25,8 @@ BY_SPANS = (
     "client_per_token_seconds", "client_e2e_seconds", "retrieval_seconds", "reranking_seconds",
 )  # fmt: skip
 BY_LOGS = BY_SPANS
+#: Tenants by tags by models of all services; those that come after are tenant and tag "other".
+LIMIT = 5_000
 #: A day: a caller's clock that is wrong by more is no latency.
 _LONGEST_SECONDS = 86_400.0
 
@@ -74,8 +77,13 @@ class RequestTally:
 
     def __init__(self) -> None:
         self._tally = Tally()
+        self._whose: set[tuple[str, ...]] = set()
 
     def add(self, one: Seen) -> None:
+        key = (one.service, one.model, one.region, one.tenant, one.tag)
+        if key not in self._whose and len(self._whose) >= LIMIT:
+            one = replace(one, tenant=OTHER, tag=one.tag and OTHER)
+        self._whose.add((one.service, one.model, one.region, one.tenant, one.tag))
         own = {"service": one.service, "model": one.model, "version": one.version, "region": one.region}
         served = _labels({name: own[name] for name in SERVICE})
         if one.what != ANSWER:

@@ -48,6 +48,9 @@ class Streams:
         added = self._added(point, now=now)
         if added is None:
             return
+        if (point.name, point.labels) not in self._totals and len(self._totals) >= LIMIT:
+            self.dropped["past_limit"] += 1
+            return
         totals = self._totals.setdefault((point.name, point.labels), [0.0] * (len(point.counts) + 1))
         for at, value in enumerate(added):
             totals[at] += value

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
@@ -75,7 +76,9 @@ def serving_tls(folder: Path, **pages: Page) -> Iterator[Server]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     day = datetime(2020, 1, 1, tzinfo=UTC)
-    built = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(days=20_000))
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + timedelta(days=20_000)).add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+    )
     file = folder / "server.pem"
     file.write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -124,6 +124,21 @@ def test_times_that_cannot_be_are_left_out():
     assert not [name for name in found if name.startswith(("client_e2e", "client_ttft", "client_generated"))]
 
 
+def test_whose_requests_are_is_bounded_and_still_adds_up(monkeypatch):
+    monkeypatch.setattr("probes.requests.LIMIT", 3)
+    tally = requests.RequestTally()
+    for number in range(10):
+        tally.add(Seen("chat", tenant=f"t-{number}", tag="a"))
+    found = short(tally.samples())
+    assert found["client_requests_total other other ok"] == 7.0
+    assert sum(value for name, value in found.items() if name.endswith(" ok")) == 10.0
+
+
+def test_a_model_s_name_is_no_address():
+    assert attributor().shown("model", "llama@2026.11") == "llama@2026.11"
+    assert attributor().shown("tenant", "someone@example.org") == "unknown"
+
+
 # Access logs.
 
 

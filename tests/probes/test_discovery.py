@@ -15,7 +15,7 @@ from probes.exposition import series
 from probes.finder import Finder
 from probes.roster import Roster
 from probes.sources import Source
-from tests.probes.servers import nobody, serving, text
+from tests.probes.servers import nobody, serving, serving_tls, text
 from tests.probes.test_agent import Memory, page
 
 SD = [
@@ -155,6 +155,23 @@ def test_the_api_server_is_asked_with_the_token_as_it_is_now(tmp_path: Path, mon
     with pytest.raises(ScrapeFailed) as problem:
         finder.find(Source("http_sd", nobody()))
     assert problem.value.reason == "connect"
+    finder.close()
+
+
+def test_the_kubelet_is_trusted_by_the_ca_that_the_config_names_and_by_no_other(tmp_path: Path):
+    finder = Finder(timeout_seconds=2.0)
+    with serving_tls(tmp_path, api__v1__pods=text(json.dumps(PODS)), pods=text(json.dumps(PODS))) as server:
+        at = f"https://{server.url.removeprefix('http://')}/pods"
+        known = Source("http_sd", at, ca_file=str(tmp_path / "server.pem"))
+        with pytest.raises(ScrapeFailed) as problem:
+            finder.find(known)
+        assert problem.value.reason == "malformed"  # it answered: pods are no http_sd
+        with pytest.raises(ScrapeFailed) as problem:
+            finder.find(Source("http_sd", at, number=1))
+        assert problem.value.reason == "tls"
+        with pytest.raises(ScrapeFailed) as problem:
+            finder.find(Source("http_sd", at, number=2, ca_file=str(tmp_path / "none.pem")))
+        assert problem.value.reason == "connect"
     finder.close()
 
 
