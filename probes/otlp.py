@@ -233,7 +233,12 @@ class _Handler(BaseHTTPRequestHandler):
             raise BadMessage(411, "Send a Content-Length.")
         if int(length) > LIMIT_BYTES:
             raise BadMessage(413, f"At most {LIMIT_BYTES} bytes.")
-        body = self.rfile.read(int(length))
+        try:
+            body = self.rfile.read(int(length))
+        except TimeoutError:
+            raise BadMessage(408, "The body did not come in time.") from None
+        if len(body) < int(length):
+            raise BadMessage(400, "The body is shorter than its Content-Length.")
         encoding = self.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("gzip", "identity"):
             raise BadMessage(415, "Send gzip or no encoding.")

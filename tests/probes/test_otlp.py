@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import socket
 import sys
 import time
 from pathlib import Path
@@ -202,6 +203,20 @@ def test_a_message_that_is_none_is_refused_and_changes_nothing(receivers, path, 
         assert post(f"{url(one)}{path}", body, **headers).status_code == status
     except httpx.WriteError:
         assert status == 413  # it hung up on what it would not read
+    assert one.samples() == {}
+
+
+def test_a_body_that_ends_early_or_never_comes_is_refused(receivers, monkeypatch):
+    monkeypatch.setattr("probes.otlp._Handler.timeout", 0.2)
+    one = receivers()
+    assert one.otlp is not None
+    head = b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: 10\r\n\r\nabc"
+    for ends, status in ((True, b" 400 "), (False, b" 408 ")):
+        with socket.create_connection(one.otlp.server_address[:2], timeout=5) as sender:
+            sender.sendall(head)
+            if ends:
+                sender.shutdown(socket.SHUT_WR)
+            assert status in sender.recv(100)
     assert one.samples() == {}
 
 
