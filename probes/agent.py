@@ -28,6 +28,7 @@ from probes.latency import RecentLatency
 from probes.replica import Translator
 from probes.roster import Roster, TargetFinder
 from probes.signals import PREFIX
+from probes.slices import TokenTimes
 from probes.tally import Tally
 from probes.watch import Ask, Watch
 
@@ -84,6 +85,7 @@ class Agent:
         self._canary_due = [started] * len(config.canaries)
         self._canary_busy: set[int] = set()
         self._latency = RecentLatency()
+        self._times = TokenTimes()
         self._slow: set[str] = set()
         self._urgent: set[int] = set()  # canaries whose references are all to be asked now
         self._cards = Cards(
@@ -151,20 +153,19 @@ class Agent:
             return out
 
     def page(self) -> Samples:
-        """`samples`, and each replica's latency over five minutes: for people, the platform takes it from the buckets."""
+        """`samples`, and for people each replica's latency over five minutes and where the time of a token goes."""
         with self._lock:
-            return self.samples() | {
-                one: value for watch in self._watches.values() for one, value in watch.recent.items()
-            }
+            out = self.samples()
+            recent = {one: value for watch in self._watches.values() for one, value in watch.recent.items()}
+            return {**out, **recent, **self._times.samples(now=self._now, page=out)}
 
     def inventory(self, of_machine: Callable[[Target], Facts]) -> list[tuple[Target, Facts]]:
-        """Every engine's fields with their sources; `of_machine` tells those of the machine it runs on."""
         with self._lock:
             watches = [watch for watch in self._watches.values() if watch.target.kind == "engine" and watch.told]
         return [(watch.target, inventory.merged(watch.told, of_machine(watch.target))) for watch in watches]
 
     def joined(self) -> Mapping[str, str]:
-        return self._roster.joined  # GPU to replica
+        return self._roster.joined
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -346,7 +347,7 @@ class Agent:
             gone = [watch.target for name, watch in self._watches.items() if name not in fresh]
             self._watches = fresh
             self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
-            labels = {watch.target.label for watch in fresh.values()}
+            labels = {target.label for target in targets}
             self._stalled = {label: seconds for label, seconds in self._stalled.items() if label in labels}
             self._latency.keep({(target.service, target.label) for target in targets})
             shown = {

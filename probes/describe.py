@@ -7,6 +7,8 @@ nothing by it; one that cannot be reached is asked again at the next scrape, thr
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from probes.config import Target
 from probes.inventory import Fact
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOK_SECONDS = 60.0
 #: The answer says that the page is not there, or not for us; nothing else to be learned by asking again.
 REFUSED = frozenset({"status", "redirect"})
 
@@ -36,6 +39,8 @@ class Describer:
         self._seconds, self._machine, self._joined, self._proc = timeout_seconds, machine, joined, proc
         self._client = httpx.Client(trust_env=False, headers={"user-agent": "tailwatch-probe"})
         self._node = socket.gethostname()
+        self._looking, self._looked_at = threading.Lock(), -2 * LOOK_SECONDS
+        self._ports: Mapping[int, int] = {}
 
     def close(self) -> None:
         self._client.close()
@@ -70,12 +75,19 @@ class Describer:
                 return b""
             raise
 
+    def _listening(self) -> Mapping[int, int]:
+        """Looking through every process costs a second on a busy machine: many targets that start together share one look."""
+        with self._looking:
+            if time.monotonic() - self._looked_at > LOOK_SECONDS:
+                self._ports, self._looked_at = procfs.listening(self._proc), time.monotonic()
+            return self._ports
+
     def _arguments(self, target: Target) -> list[str]:
         """The command line of the process that listens on the target's port, where that is on this machine."""
         parts = urlsplit(target.url)
         if (parts.hostname or "") not in LOCAL | {self._node} or parts.port is None:
             return []
-        pid = procfs.listening(self._proc).get(parts.port)
+        pid = self._listening().get(parts.port)
         if pid is None:
             return []
         try:

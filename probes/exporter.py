@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from probes.config import Auth, Tls
-from probes.exposition import Samples, render
+from probes.exposition import Renderer, Samples
 from probes.listener import Listener
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -41,7 +41,7 @@ class Exporter(Listener):
         tls: Tls | None = None,
         auth: Auth | None = None,
     ) -> None:
-        self.samples, self.inventory = samples, inventory
+        self.samples, self.inventory, self.renderer = samples, inventory, Renderer()
         self.expected = None if auth is None else f"{auth.user}:{_password(auth)}".encode()
         super().__init__((host, port), _Handler, key="listen", tls=None if tls is None else _context(tls))
 
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not self._allowed():
             self._answer(401, TEXT, "A user and a password, please.\n", challenge=True)
         elif path == "/metrics":
-            self._answer(200, CONTENT_TYPE, render(self.server.samples()))
+            self._answer(200, CONTENT_TYPE, self.server.renderer.render(self.server.samples()))
         elif path == "/inventory.json" and self.server.inventory is not None:
             self._answer(200, "application/json", self.server.inventory())
         else:

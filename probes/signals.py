@@ -113,6 +113,8 @@ _ALL = (
            "95th percentile of the same; NaN where it lies below the first bound, above the last, or in fewer than 20 requests"),
     Signal("latency_p95_low_seconds", "gauge", "seconds", (*REPLICA, "reason"), "lower bound of the bucket that it lies in"),
     Signal("latency_p95_high_seconds", "gauge", "seconds", (*REPLICA, "reason"), "upper bound of that bucket"),
+    Signal("token_time_seconds", "gauge", "seconds", ("service", "reason"),
+           "mean time of one token over five minutes by where it goes: network, host, kernel, compute; joint ones are joined by +"),
     Signal("config_info", "gauge", "always 1", (*REPLICA, "config_hash"), "the configuration a replica runs, by hash"),
     Signal("config_field_info", "gauge", "always 1", (*REPLICA, "field", "value"), "one field of that configuration"),
     Signal("config_source_info", "gauge", "always 1", (*REPLICA, "field", "value", "source"),

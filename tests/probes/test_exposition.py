@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from probes.exposition import MalformedExposition, Parser, Samples, Series, bound, render, series
-from tests.probes.fixtures import CAPTURES, captured
+from probes.exposition import MalformedExposition, Parser, Renderer, Samples, Series, bound, render, series
+from tests.probes.fixtures import CAPTURES, VLLM, captured
 
 
 def oracle(text: str) -> Samples:
@@ -187,3 +187,10 @@ def test_every_capture_is_one_of_those_that_this_suite_knows():
     if not folder.is_dir():
         pytest.skip("needs ../shared")
     assert {file.name for file in folder.iterdir()} - {"README.md"} <= set(CAPTURES)
+
+
+def test_a_page_rendered_again_and_again_is_the_page_rendered_once():
+    renderer = Renderer()
+    page = Parser().parse(captured(VLLM))
+    for samples in (page, {one: value + 1 for one, value in page.items()}, dict(list(page.items())[:50]), {}, page):
+        assert renderer.render(samples) == render(samples)
