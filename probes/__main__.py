@@ -13,13 +13,15 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from probes import config, report, run
+from probes import config, procfs, report, run
 from probes.config import ProbeConfig
 from probes.finder import Finder
+from probes.gpu import Machine
 from probes.http import HttpTransport
 from probes.listener import PortTaken
 from probes.otlp import OtlpMissing
@@ -54,16 +56,26 @@ def _check(loaded: ProbeConfig) -> int:
     finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds)
     try:
         text, good = report.check(
-            loaded,
-            transport,
-            machine=reader.read() if (reader := run.reader_of(loaded)) is not None else None,
-            finder=finder,
+            loaded, transport, machine=_looked(loaded), finder=finder, listeners=procfs.listening().values()
         )
     finally:
         transport.close()
         finder.close()
     sys.stdout.write(text)
     return 0 if good else 1
+
+
+def _looked(loaded: ProbeConfig) -> Machine | None:
+    """Two looks: activity is what happened between them, and events and processes are asked for by the watcher's thread."""
+    reader = run.reader_of(loaded, watch=True)
+    if reader is None:
+        return None
+    found = reader.read()
+    if found.gpus:
+        threading.Event().wait(1.0)
+        found = reader.read()
+    reader.close()
+    return found
 
 
 def _references(loaded: ProbeConfig, *, times: int) -> int:

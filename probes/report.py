@@ -9,7 +9,7 @@ from itertools import combinations
 
 import yaml
 
-from probes import dialects, embed, gpu
+from probes import dialects, embed, explain, gpu
 from probes.agent import ScrapeFailed, Transport
 from probes.attribution import Attributor
 from probes.config import Canary, ProbeConfig, Prompt, Target
@@ -62,7 +62,12 @@ def _matrix(givers: Mapping[str, Collection[str]], *, only: str) -> str:
 
 
 def check(
-    config: ProbeConfig, transport: Transport, *, machine: gpu.Machine | None, finder: TargetFinder | None = None
+    config: ProbeConfig,
+    transport: Transport,
+    *,
+    machine: gpu.Machine | None,
+    finder: TargetFinder | None = None,
+    listeners: Collection[int] = (),
 ) -> tuple[str, bool]:
     """Each target and canary tried once: the table, and whether all answered."""
     targets = config.targets
@@ -96,12 +101,9 @@ def check(
             + (f": {completion.detail}" if completion.detail else "")
         )
     if machine is not None:
-        notes.append(f"GPUs here: {len(machine.gpus)} ({machine.state})")
-        notes += [
-            f"  {reading.uuid}: {', '.join(reading.values) or 'nothing'} ({', '.join(reading.states)})"
-            for reading in machine.gpus
-        ]
+        notes += explain.machine(machine, listeners=listeners)
         good &= config.gpu != "on" or bool(machine.gpus)
+    notes += explain.page(host=config.host, tls=config.tls is not None, auth=config.auth is not None)
     return table(rows) + "".join(f"{note}\n" for note in notes), good
 
 

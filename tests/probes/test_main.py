@@ -149,7 +149,8 @@ def test_check_shows_targets_of_a_url_and_gpus():
     shown, good = report.check(ProbeConfig(targets_url="http://fleet"), memory, machine=machine)
     assert good
     assert "chat-0" in shown
-    assert "GPU-1: power_watts (ok, clock_hertz_denied)" in shown
+    assert "GPU-1: sees power_watts" in shown
+    assert "cannot see clock_hertz: this user may not ask for it" in shown
     assert not report.check(ProbeConfig(gpu="on"), memory, machine=Machine("no_driver"))[1]
 
 
