@@ -18,6 +18,7 @@ from probes.agent import Agent
 from probes.config import ProbeConfig
 from probes.describe import Describer
 from probes.exporter import Exporter
+from probes.exposition import Samples
 from probes.finder import Finder
 from probes.http import HttpTransport
 from probes.nvml import NvmlReader
@@ -93,6 +94,12 @@ class _Probe:
             describe=self.describer.engine,
         )
 
+    def page(self) -> Samples:
+        out = self.agent.page()
+        for target, facts in self.agent.inventory(self.describer.machine):
+            out |= inventory.shown(target, facts)
+        return out
+
     def inventory(self) -> str:
         return inventory.document(self.agent.inventory(self.describer.machine))
 
@@ -130,12 +137,12 @@ def now() -> float:
 
 def _exported(exporter: Exporter | None, loaded: ProbeConfig, probe: _Probe) -> Exporter:
     if exporter is not None:
-        exporter.samples, exporter.inventory = probe.agent.page, probe.inventory
+        exporter.samples, exporter.inventory = probe.page, probe.inventory
         return exporter
     exporter = Exporter(
         host=loaded.host,
         port=loaded.port,
-        samples=probe.agent.page,
+        samples=probe.page,
         inventory=probe.inventory,
         tls=loaded.tls,
         auth=loaded.auth,

@@ -34,6 +34,9 @@ def test_sighup_takes_a_right_configuration_and_refuses_a_wrong_one(tmp_path: Pa
         try:
             _until(shown, contains='replica="chat-0"')
             _until(shown, contains="tailwatch_gpu_power_watts")
+            _until(shown, contains='field="model_revision"')  # with the value "cannot tell"
+            (replica,) = httpx.get(url.replace("metrics", "inventory.json"), trust_env=False).json()["replicas"]
+            assert replica["fields"]["engine"] == {"value": "vllm", "source": "metrics page"}
             file.write_text("targets: 3\n")
             probe.send_signal(signal.SIGHUP)
             _until(shown, contains='replica="chat-0"')
