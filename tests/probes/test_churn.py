@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 import pytest
 
 from probes.agent import Agent
 from probes.config import ProbeConfig, Target
-from probes.exposition import Parser, Samples
+from probes.exposition import Parser, Samples, series
 from probes.gpu import GpuReading, Machine
-from tests.probes.test_agent import CANARY, CHAT, OWN, START, Memory, page, series
+from tests.probes.test_agent import CANARY, CHAT, OWN, START, Memory, page
 
 
 class Churning(Memory):
@@ -42,15 +44,16 @@ def test_memory_does_not_grow_with_the_targets_that_ever_were():
     sizes: list[int] = []
     for look in range(16):  # eight hours apart, so that what is forgotten after a day is
         one.tick(START + 28_800 * look)
-        kept = (
+        cards, tally = one._cards, one._tally
+        kept: list[Sized] = [
             one.page(),
-            one._tally._values,
-            one._cards._known,
-            one._cards._faults._gpus,
+            tally._values,
+            cards._known,
+            cards._faults._gpus,
             one._stalled,
             one._latency._last,
-        )
-        sizes.append(sum(map(len, kept)))
+        ]
+        sizes.append(sum(len(part) for part in kept))
     assert max(sizes[8:]) <= max(sizes[:8])
 
 

@@ -25,7 +25,8 @@ def test_sighup_takes_a_right_configuration_and_refuses_a_wrong_one(tmp_path: Pa
     def shown() -> str:
         return httpx.get(url, trust_env=False).text
 
-    with serving(metrics=text(page(tokens=41))) as server:
+    none = text("", status=404)
+    with serving(metrics=text(page(tokens=41)), v1__models=none, get_server_info=none, version=none) as server:
         base = f"listen: 127.0.0.1:{port}\ngpu: simulated\ntargets:\n"
         target = '  - {{name: {name}, url: "{url}/metrics", service: chat, model: m}}\n'
         file.write_text(base + target.format(name="chat-0", url=server.url))
