@@ -60,7 +60,9 @@ def measure(full: bool) -> Iterable[Measurement]:
         cpu, mebibytes, late, failures = _run(targets, seconds=seconds)
         name = f"{targets} target{'s' if targets > 1 else ''}"
         yield _one(f"CPU-seconds a minute, {name}", 60 * cpu / seconds, "s")
-        yield _one(f"share of a core a target, {name}", 100 * cpu / seconds / targets, "%", target=0.3 if targets > 1 else None)
+        yield _one(
+            f"share of a core a target, {name}", 100 * cpu / seconds / targets, "%", target=0.3 if targets > 1 else None
+        )
         yield _one(f"resident memory, {name}", mebibytes, "MiB", target=80.0 if targets <= 8 else None)
         yield _one(f"latest scrape after it was due, {name}", late, "s", target=INTERVAL / 2)
         yield _one(f"scrapes that failed, {name}", failures, "scrapes", target=0.0)
