@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from observability.core import permissions
 from observability.supervisor import postgres
-from sloengine.budgets.models import TallyBlock, TallyPlace
+from sloengine.budgets.models import EvaluationCursor, TallyBlock, TallyPlace
 from sloengine.budgets.services import evaluate_due
 from sloengine.budgets.tallies import queries as sums
 from sloengine.budgets.tallies import services as tallies
@@ -93,9 +93,9 @@ def test_sums_outlive_a_silence_longer_than_the_finest_tier():
     world = World()
     world.minutes(1, good=100)
     world.apply_library()
-    world.minutes(7.5, good=90, slow=10)
+    world.minutes(4.5, good=90, slow=10)
     before = counted("first-token-p95", world.now)
-    world.now += timedelta(hours=30)
+    world.now += timedelta(hours=8)
     thin_and_prune(now=world.now)
     ensure_partitions(now=world.now)
     tallies.forget()
@@ -155,6 +155,7 @@ def test_what_was_counted_before_the_upgrade_is_still_there():
                 good=9.5 * number, total=10.0 * number, covered_seconds=30.0 * number, readings=number,
             )  # fmt: skip
     MigrationExecutor(connection).migrate(latest)
+    EvaluationCursor.objects.create(organisation=organisation, tick=START + 19 * TICK)
     assert TallyPlace.objects.count() == 2
     edges = [START - timedelta(days=1), START + 3 * TICK, START + 7 * TICK, START + timedelta(days=1)]
     assert counted("one", *edges) == [(0, 0), (28.5, 30), (66.5, 70), (180.5, 190)]
