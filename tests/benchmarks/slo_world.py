@@ -214,7 +214,7 @@ def play(*, ticks: int, warm: int, postgres: int, prometheus: int, redis: str, r
             cpu_of(prometheus) if prometheus else 0.0,
         )
 
-    wall = []
+    wall: list[float] = []
     before = spent()
     with Connection(redis) as broker:
         queue = broker.SimpleQueue("ticks")

@@ -15,6 +15,7 @@ from sloengine.budgets.models import EvaluationCursor, TallyBlock, TallyPlace
 from sloengine.budgets.services import evaluate_due
 from sloengine.budgets.tallies import queries as sums
 from sloengine.budgets.tallies import services as tallies
+from sloengine.collect.services.ticks import zones_in_use
 from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
 from sloengine.objectives.openslo import Document
@@ -105,6 +106,15 @@ def test_sums_outlive_a_silence_longer_than_the_finest_tier():
     assert counted("first-token-p95", world.now)[0][1] >= before[0][1]
 
 
+def test_midnights_of_the_calendars_that_budgets_follow_are_kept():
+    service = factories.make_service(factories.make_organisation())
+    calendar = {"unit": "M", "count": 1, "start": "2026-01-01T00:00:00", "zone": "Asia/Kathmandu"}
+    objective = factories.make_objective(service, terms={"calendar": calendar})
+    assert "Asia/Kathmandu" in zones_in_use()
+    Objective.objects.filter(pk=objective.pk).update(enabled=False)
+    assert "Asia/Kathmandu" not in zones_in_use()
+
+
 def test_statements_of_a_tick_do_not_grow_with_objectives(django_assert_max_num_queries):
     world = World()
     world.minutes(1, good=100)
@@ -115,7 +125,7 @@ def test_statements_of_a_tick_do_not_grow_with_objectives(django_assert_max_num_
             world.apply_library()
             world.minutes(2, good=100)
         world.tick(good=100, evaluate=False)
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             assert evaluate_due(now=world.now) == 1
 
 
