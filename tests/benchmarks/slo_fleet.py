@@ -36,7 +36,9 @@ def measure(full: bool) -> Iterator[Measurement]:
     ensure_partitions(now=slo_world.NOW)
     pods = [_pod(number, f"pod-{number}") for number in range(targets)]
     samples: Samples = {one: 1.0 for pod in pods for one in pod}
-    quiet, births, database_cpu = [], [], 0.0
+    quiet: list[float] = []
+    births: list[float] = []
+    database_cpu = 0.0
     ticks = 3 * TICKS_A_BIRTH if full else TICKS_A_BIRTH
     for number in range(ticks + 4):
         if number == 1:

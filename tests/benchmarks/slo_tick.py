@@ -19,7 +19,7 @@ OURS, ALL, WALL, MEMORY = 0.30, 0.60, 1.5, 300.0
 
 def measure(full: bool) -> Iterator[Measurement]:
     """By default 300 and 1,000 objectives with a day behind them; with --full 1,000 to 30,000 with 30 days."""
-    days, sizes = (30, (1000, 3000, 10_000, 30_000)) if full else (1, (300, 1000))
+    days, sizes = (30, [1000, 3000, 10_000, 30_000]) if full else (1, [300, 1000])
     found = {}
     for objectives in sizes:
         found[objectives] = play(objectives, days=days)

@@ -116,14 +116,16 @@ def table(places: Places, edges: Sequence[datetime]) -> TallyTable:
     )
     for kept, members in zip(places.blocks, members_of, strict=True):
         positions, began = places.position[members], places.began[members]
+        read: dict[datetime, Sums] = {}  # many edges of a chart have one row
         for index, edge in enumerate(edges):
             row = rows.get((kept.pk, edge))
             values, ticks = places.base[:, members], began
             if row is not None:
-                instant, matrix = row[0].timestamp(), sums.read(row[1])
-                inside = (positions < matrix.shape[1]) & (began <= instant)
-                held = matrix[:, np.where(inside, positions, 0)]
-                values, ticks = np.where(inside, held, values), np.where(inside, instant, began)
+                instant = row[0].timestamp()
+                inside = (positions < sums.width(row[1])) & (began <= instant)
+                if row[0] not in read:
+                    read[row[0]] = sums.read_at(row[1], np.where(inside, positions, 0))
+                values, ticks = np.where(inside, read[row[0]], values), np.where(inside, instant, began)
             found.values[members, index] = values.T
             found.ticks[members, index] = ticks
     return found
