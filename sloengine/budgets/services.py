@@ -58,6 +58,7 @@ def _guarded(*, organisation_id: int, sources: Sequence[MetricSource], now: date
         return _evaluate(organisation_id=organisation_id, sources=sources, now=now)
     except Exception:
         log.exception("organisation %s could not be evaluated", organisation_id)
+        tallies.forget()  # what was read may have been rolled back
         return 0
 
 
@@ -98,6 +99,9 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
             extra=outage_services.wants(services),
         )
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
+        # Before evidence is gathered: sums are looked for up to the tick that the row says.
+        cursor.tick = tick
+        cursor.save(update_fields=["tick", "recent"])
         unread = slots.services_of({source.pk for source in sources if source.failing_since is not None})
         claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
         present = {one.pk: None if one.pk in unread else shows_anything(histories.get(one.pk, ())) for one in services}
@@ -110,8 +114,6 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
             present=present,
         )
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
-        cursor.tick = tick
-        cursor.save(update_fields=["tick", "recent"])
     else:
         known = {claim.fingerprint for claim in claims}
         settle(

@@ -29,7 +29,9 @@ CONNECT_SECONDS: Final = 3.0
 READ_SECONDS: Final = 12.0
 SERVER_SECONDS: Final = 10
 #: Shown on pages about one replica; the rollups never ask for it, and it has a series a field.
-NOT_NEEDED: Final = frozenset({"config_field_info", "config_source_info"} | {name for name in SIGNALS if name.startswith("latency_")})
+NOT_NEEDED: Final = frozenset(
+    {"config_field_info", "config_source_info"} | {name for name in SIGNALS if name.startswith("latency_")}
+)
 FAMILIES: Final = tuple(sorted(name for name in SIGNALS if name not in NOT_NEEDED))
 
 

@@ -19,12 +19,13 @@ def measure(full: bool) -> Iterator[Measurement]:
     from sloengine.objectives.models import Objective
     from sloengine.rollups.queries.rows import forget_rows
 
-    objectives = 10_000 if full else 1000
-    world = slo_world.build(objectives=objectives, days=400, label="read")
+    objectives = 10_000 if full else 128
+    days = 400
+    world = slo_world.build(objectives=objectives, days=days, past_days=days, label="read")
     rows = list(
         Objective.objects.filter(organisation=world.source.organisation).select_related("service").order_by("pk")
     )
-    start = slo_world.NOW - timedelta(days=399)
+    start = slo_world.NOW - timedelta(days=days - 1)
 
     def of(metric: str, read: Callable[[], object], target: float) -> Measurement:
         seconds = []
@@ -44,7 +45,7 @@ def measure(full: bool) -> Iterator[Measurement]:
         )
 
     yield of(
-        "chart of one objective over 400 days, 400 points",
+        f"chart of one objective over {days} days, 400 points",
         lambda: queries.burn_down(objective=rows[7], start=start, end=slo_world.NOW, points=400),
         CHART,
     )

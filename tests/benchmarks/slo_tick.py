@@ -18,28 +18,30 @@ OURS, ALL, WALL, MEMORY = 0.30, 0.60, 1.5, 300.0
 
 
 def measure(full: bool) -> Iterator[Measurement]:
+    """By default 300 and 1,000 objectives with a day behind them; with --full 1,000 to 30,000 with 30 days."""
+    days, sizes = (30, [1000, 3000, 10_000, 30_000]) if full else (1, [300, 1000])
     found = {}
-    for objectives in (1000, 3000, 10_000, 30_000) if full else (1000, 3000, 10_000):
-        found[objectives] = play(objectives, days=30)
+    for objectives in sizes:
+        found[objectives] = play(objectives, days=days)
         yield from _told(objectives, found[objectives])
-    small, large = found[1000], found[10_000]
+    few, many = sizes[0], sizes[2] if full else sizes[-1]
     yield Measurement(
         benchmark="slo_tick",
-        metric="CPU of a tick, 10,000 objectives against 1,000",
-        value=_ours(large) / _ours(small),
+        metric=f"CPU of a tick, {many:,} objectives against {few:,}",
+        value=_ours(found[many]) / _ours(found[few]),
         unit="times",
         better="lower",
-        target=12.0,
+        target=1.2 * many / few,
     )
-    long, short = large, play(10_000, days=1)
-    yield Measurement(
-        benchmark="slo_tick",
-        metric="CPU of a tick, 30 days behind it against 1 day",
-        value=_ours(long) / _ours(short),
-        unit="times",
-        better="lower",
-        target=1.5,
-    )
+    if full:
+        yield Measurement(
+            benchmark="slo_tick",
+            metric="CPU of a tick of 10,000, 30 days behind it against 1 day",
+            value=_ours(found[10_000]) / _ours(play(10_000, days=1)),
+            unit="times",
+            better="lower",
+            target=1.5,
+        )
 
 
 def play(objectives: int, *, days: int) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def _ours(one: dict[str, Any]) -> float:
 
 def _told(objectives: int, one: dict[str, Any]) -> Iterator[Measurement]:
     head = f"{objectives:,} objectives x 8 windows, {2 * objectives:,} series"
+    # Below the real size a tick has fixed costs; the targets are those of 10,000 there, and shown where they are meant.
     whole = objectives == REAL_FLEET
 
     def figure(what: str, value: float, unit: str, target: float | None) -> Measurement:

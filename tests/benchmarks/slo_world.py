@@ -69,8 +69,8 @@ def instants(days: int) -> list[datetime]:
     return ticks_between(start=NOW - timedelta(days=days), end=NOW, now=NOW)
 
 
-def build(*, objectives: int, days: int, url: str = "", label: str = "") -> World:
-    """Objectives with so many days behind them, all of it evaluated once."""
+def build(*, objectives: int, days: int, url: str = "", label: str = "", past_days: int = 30) -> World:
+    """Objectives of 30 days with so many days behind them, all of it evaluated once; `past_days` of it for each objective."""
     from sloengine.budgets.services import evaluate_due
     from sloengine.catalog.models import Service
     from sloengine.collect.models import MetricSource
@@ -108,7 +108,7 @@ def build(*, objectives: int, days: int, url: str = "", label: str = "") -> Worl
             "organisation": organisation,
             "service": services[f"s{number // TENANTS}"],
             "where": {"tenant": f"t{number % TENANTS}"},
-            "window": timedelta(days=30),
+            "window": timedelta(days=past_days),
             "created_at": NOW,
             "changed_at": NOW,
         }
@@ -131,6 +131,7 @@ def build(*, objectives: int, days: int, url: str = "", label: str = "") -> Worl
     Objective.objects.bulk_create(rows, batch_size=2000)
     began_first = time.perf_counter()
     assert evaluate_due(now=NOW) == 1, "the first evaluation failed; its log says why"
+    Objective.objects.filter(organisation=organisation).update(window=timedelta(days=30))
     return World(source, of, objectives, filled - began, time.perf_counter() - began_first)
 
 
@@ -214,7 +215,7 @@ def play(*, ticks: int, warm: int, postgres: int, prometheus: int, redis: str, r
             cpu_of(prometheus) if prometheus else 0.0,
         )
 
-    wall = []
+    wall: list[float] = []
     before = spent()
     with Connection(redis) as broker:
         queue = broker.SimpleQueue("ticks")

@@ -116,14 +116,16 @@ def table(places: Places, edges: Sequence[datetime]) -> TallyTable:
     )
     for kept, members in zip(places.blocks, members_of, strict=True):
         positions, began = places.position[members], places.began[members]
+        read: dict[datetime, Sums] = {}  # many edges of a chart have one row
         for index, edge in enumerate(edges):
             row = rows.get((kept.pk, edge))
             values, ticks = places.base[:, members], began
             if row is not None:
-                instant, matrix = row[0].timestamp(), sums.read(row[1])
-                inside = (positions < matrix.shape[1]) & (began <= instant)
-                held = matrix[:, np.where(inside, positions, 0)]
-                values, ticks = np.where(inside, held, values), np.where(inside, instant, began)
+                instant = row[0].timestamp()
+                inside = (positions < sums.width(row[1])) & (began <= instant)
+                if row[0] not in read:
+                    read[row[0]] = sums.read_at(row[1], np.where(inside, positions, 0))
+                values, ticks = np.where(inside, read[row[0]], values), np.where(inside, instant, began)
             found.values[members, index] = values.T
             found.ticks[members, index] = ticks
     return found
@@ -133,27 +135,28 @@ def rows_at(wanted: Mapping[Wanted, Kept]) -> dict[Wanted, tuple[datetime, bytes
     """The row of each block at or before each edge; none where it has none so early."""
     database = connection.settings_dict["NAME"]
     found: dict[Wanted, tuple[datetime, bytes]] = {}
-    left: dict[Wanted, Kept] = {}
+    left: dict[Wanted, tuple[Kept, list[Wanted]]] = {}  # by the edge that is looked for: none lies after the newest row
     for one, kept in wanted.items():
-        cached = _cache.get((database, kept.pk, kept.version, min(one[1], kept.newest or one[1]).timestamp()))
+        edge = min(one[1], kept.newest or one[1])
+        cached = _cache.get((database, kept.pk, kept.version, edge.timestamp()))
         if cached is not None:
             found[one] = cached
         else:
-            left[one] = kept
+            left.setdefault((kept.pk, edge), (kept, []))[1].append(one)
     # Nearly always each edge has its row where the finest tier is that still keeps it: one statement for all of them.
     likely = [
         Look(TALLY_TABLES[tier], some, NEAR[tier])
         for tier in TIERS
-        if (some := [one for one, kept in left.items() if _finest(kept, one[1]) is tier])
+        if (some := [(block, edge) for (block, edge), (kept, _) in left.items() if _finest(kept, edge) is tier])
     ]
     for these in (likely, *([Look(TALLY_TABLES[tier], left, near)] for tier, near in looks())):
         if not left:
             break
-        for one, row in nearest(*(look._replace(wanted=list(look.wanted)) for look in these), column="sums").items():
-            kept = left.pop(one)
-            found[one] = row
-            if kept.newest is not None and row[0] <= kept.newest:
-                _keep((database, kept.pk, kept.version, min(one[1], kept.newest).timestamp()), row)
+        for place, row in nearest(*(look._replace(wanted=list(look.wanted)) for look in these), column="sums").items():
+            kept, asked = left.pop(place)
+            found.update(dict.fromkeys(asked, row))
+            if kept.newest is not None:
+                _keep((database, kept.pk, kept.version, place[1].timestamp()), row)
     return found
 
 

@@ -109,14 +109,26 @@ def written(sums: Sums) -> bytes:
 
 def read(row: bytes) -> Sums:
     """What `written` wrote."""
+    return read_at(row, np.arange(width(row)))
+
+
+def width(row: bytes) -> int:
+    """How many objectives a row holds."""
     form, count = _HEAD.unpack_from(row)
     if form != _WRITTEN_AS:
         raise ValueError(f"the row of sums is written as {form}, expected {_WRITTEN_AS}: it is of a later version")
+    return int(count)
+
+
+def read_at(row: bytes, positions: Positions) -> Sums:
+    """The sums of some objectives of a row; a few cost half of all."""
+    count = width(row)
     plain = np.frombuffer(zlib.decompress(memoryview(row)[_HEAD.size :]), np.uint8)
     flags = (count + 7) // 8
-    same = np.unpackbits(plain[:flags], count=count).astype(np.bool_)
-    places = plain[flags:].reshape(COLUMNS, 8, count).transpose(0, 2, 1)
-    bits = places.copy().view(np.uint64).reshape(COLUMNS, count)
+    same = np.unpackbits(plain[:flags], count=count)[positions].astype(np.bool_)
+    places = plain[flags:].reshape(COLUMNS, 8, count)
+    few = places[:, :, positions]
+    bits = few.transpose(0, 2, 1).copy().view(np.uint64).reshape(COLUMNS, len(positions))
     bits[NUMERATOR] ^= bits[DENOMINATOR]
     bits[GOOD] = np.where(same, bits[NUMERATOR], bits[GOOD] ^ bits[TOTAL])
     bits[TOTAL] = np.where(same, bits[DENOMINATOR], bits[TOTAL])

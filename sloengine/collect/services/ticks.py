@@ -32,6 +32,7 @@ from sloengine.collect.services.state import (
 from sloengine.collect.slots import BLOCK_SIZE, Scope, SlotKey
 from sloengine.collect.totals import Plan, add, grown, missing
 from sloengine.collect.wiring import Wiring
+from sloengine.objectives.models import Objective
 from sloengine.rollups.queries.rows import keep_in_cache
 from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
 from sloengine.rollups.thinning import FINEST, MIDNIGHT_STEP_SECONDS, tiers_of, tiers_of_stand_in
@@ -119,8 +120,11 @@ def floor(at: datetime, seconds: int) -> datetime:
 
 
 def zones_in_use() -> set[str]:
-    """The time zones whose midnights the coarser tiers keep."""
-    return {"UTC", *(zone for zone in User.objects.values_list("time_zone", flat=True).distinct() if _is_zone(zone))}
+    """The time zones whose midnights the coarser tiers keep: those of people, and of calendars that budgets follow."""
+    of_people = User.objects.values_list("time_zone", flat=True).distinct()
+    calendars = Objective.objects.enabled().filter(terms__calendar__zone__isnull=False)
+    of_calendars = calendars.values_list("terms__calendar__zone", flat=True).distinct().order_by()
+    return {"UTC", *(zone for zone in (*of_people, *of_calendars) if _is_zone(zone))}
 
 
 def _collect(source: MetricSource, *, now: datetime) -> int:

@@ -11,13 +11,14 @@ from django.db.migrations.executor import MigrationExecutor
 
 from observability.core import permissions
 from observability.supervisor import postgres
-from sloengine.budgets.models import TallyBlock, TallyPlace
+from sloengine.budgets.models import EvaluationCursor, TallyBlock, TallyPlace
 from sloengine.budgets.services import evaluate_due
 from sloengine.budgets.tallies import queries as sums
 from sloengine.budgets.tallies import services as tallies
+from sloengine.collect.services.ticks import zones_in_use
 from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
-from sloengine.objectives.openslo import Document
+from sloengine.objectives.texts import Document
 from sloengine.rollups.services import ensure_partitions, thin_and_prune
 from tests import factories, servers
 from tests.sloengine.budgets.world import START, TICK, World
@@ -93,9 +94,9 @@ def test_sums_outlive_a_silence_longer_than_the_finest_tier():
     world = World()
     world.minutes(1, good=100)
     world.apply_library()
-    world.minutes(7.5, good=90, slow=10)
+    world.minutes(4.5, good=90, slow=10)
     before = counted("first-token-p95", world.now)
-    world.now += timedelta(hours=30)
+    world.now += timedelta(hours=8)
     thin_and_prune(now=world.now)
     ensure_partitions(now=world.now)
     tallies.forget()
@@ -103,6 +104,15 @@ def test_sums_outlive_a_silence_longer_than_the_finest_tier():
     world.tick(good=100)
     world.tick(good=100)
     assert counted("first-token-p95", world.now)[0][1] >= before[0][1]
+
+
+def test_midnights_of_the_calendars_that_budgets_follow_are_kept():
+    service = factories.make_service(factories.make_organisation())
+    calendar = {"unit": "M", "count": 1, "start": "2026-01-01T00:00:00", "zone": "Asia/Kathmandu"}
+    objective = factories.make_objective(service, terms={"calendar": calendar})
+    assert "Asia/Kathmandu" in zones_in_use()
+    Objective.objects.filter(pk=objective.pk).update(enabled=False)
+    assert "Asia/Kathmandu" not in zones_in_use()
 
 
 def test_statements_of_a_tick_do_not_grow_with_objectives(django_assert_max_num_queries):
@@ -115,7 +125,7 @@ def test_statements_of_a_tick_do_not_grow_with_objectives(django_assert_max_num_
             world.apply_library()
             world.minutes(2, good=100)
         world.tick(good=100, evaluate=False)
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             assert evaluate_due(now=world.now) == 1
 
 
@@ -155,6 +165,7 @@ def test_what_was_counted_before_the_upgrade_is_still_there():
                 good=9.5 * number, total=10.0 * number, covered_seconds=30.0 * number, readings=number,
             )  # fmt: skip
     MigrationExecutor(connection).migrate(latest)
+    EvaluationCursor.objects.create(organisation=organisation, tick=START + 19 * TICK)
     assert TallyPlace.objects.count() == 2
     edges = [START - timedelta(days=1), START + 3 * TICK, START + 7 * TICK, START + timedelta(days=1)]
     assert counted("one", *edges) == [(0, 0), (28.5, 30), (66.5, 70), (180.5, 190)]

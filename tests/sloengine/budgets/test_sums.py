@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sloengine.budgets.burnrate import Windows, verdicts
-from sloengine.budgets.burns.loud import may_burn, only
+from sloengine.budgets.burnrate import Windows, only, verdicts
+from sloengine.budgets.burns.loud import may_burn
 from sloengine.budgets.slices import Counters, Coverage, accumulate
 from sloengine.budgets.tallies import sums
 from sloengine.budgets.windows import tiers
@@ -34,7 +34,7 @@ def test_a_row_of_a_later_version_is_refused():
 def test_the_row_of_a_full_block_is_small():
     random = np.random.default_rng(1)
     matrix = np.zeros((sums.COLUMNS, sums.BLOCK_SIZE))
-    matrix[sums.DENOMINATOR] = random.integers(1e6, 1e7, sums.BLOCK_SIZE)
+    matrix[sums.DENOMINATOR] = random.integers(1_000_000, 10_000_000, sums.BLOCK_SIZE)
     matrix[sums.NUMERATOR] = matrix[sums.DENOMINATOR] - random.integers(0, 5000, sums.BLOCK_SIZE)
     matrix[sums.GOOD], matrix[sums.TOTAL] = matrix[sums.NUMERATOR], matrix[sums.DENOMINATOR]
     assert len(sums.written(matrix)) < 7 * sums.BLOCK_SIZE, "of 56 bytes an objective"

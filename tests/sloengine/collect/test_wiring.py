@@ -45,7 +45,7 @@ class Source:
         assert self.sightings.find(step.order.numbers) == find(keys)
         name_of = {number: key for key, number in self.slots.numbers.items()}
         amounts = len(plan.amounts)
-        fed = {
+        fed: set[tuple[str, str, object]] = {
             ("amount", repr(keys[step.order.counters[place]]), name_of[slot])
             for place, slot in zip(plan.amounts, plan.slots[:amounts], strict=True)
         }
@@ -53,7 +53,7 @@ class Source:
         for place, slot in zip(gauges, plan.slots[amounts : amounts + len(gauges)], strict=True):
             fed.add(("gauge", repr(keys[place]), name_of[slot]))
         fed |= {("tick", "", name_of[slot]) for slot in plan.slots[amounts + len(gauges) :]}
-        assert {name_of[slot] for slot in np.flatnonzero(plan.fed)} == {slot for _, _, slot in fed}
+        assert {name_of[slot] for slot in np.flatnonzero(plan.fed).tolist()} == {slot for _, _, slot in fed}
         return fed
 
 

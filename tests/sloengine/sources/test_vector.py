@@ -27,7 +27,9 @@ def body(rows, **more):
 def test_bytes_and_json_say_the_same(rows):
     vectors = Vectors(series_of)
     for _ in range(2):
-        found, values = vectors.read(body(rows))
+        read = vectors.read(body(rows))
+        assert read is not None
+        found, values = read
         assert found == [series_of({"__name__": "x", **labels}) for labels, _ in rows]
         assert values == [float(value) for _, value in rows]
 
@@ -45,5 +47,6 @@ def test_what_is_not_as_expected_is_left_to_json(odd):
 
 
 def test_numbers_that_are_none_are_told():
-    ((_,), (value,)) = Vectors(series_of).read(body([({}, "NaN")]))
-    assert math.isnan(value)
+    read = Vectors(series_of).read(body([({}, "NaN")]))
+    assert read is not None
+    assert math.isnan(read[1][0])
