@@ -17,7 +17,7 @@ from sloengine.budgets.tallies import queries as sums
 from sloengine.budgets.tallies import services as tallies
 from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
-from sloengine.objectives.openslo import Document
+from sloengine.objectives.texts import Document
 from sloengine.rollups.services import ensure_partitions, thin_and_prune
 from tests import factories, servers
 from tests.sloengine.budgets.world import START, TICK, World
