@@ -25,6 +25,7 @@ TAILWATCH_BASE_URL = env_url(
 ).rstrip("/")
 TAILWATCH_DEMO_FLEET_URL = env_url("TAILWATCH_DEMO_FLEET_URL", schemes=("http", "https"))
 TAILWATCH_PROBE_URLS = env_list("TAILWATCH_PROBE_URLS", default=())
+TAILWATCH_ALERT_WINDOWS = env_text("TAILWATCH_ALERT_WINDOWS").strip()
 TAILWATCH_REPLAY_SUITE = env_text("TAILWATCH_REPLAY_SUITE").strip()
 PROMETHEUS_URL = env_url("PROMETHEUS_URL", schemes=("http", "https"))
 # Outbound requests to private addresses are refused unless the operator says that the pager lives there.

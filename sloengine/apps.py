@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from sloengine.budgets import windows
 
 
 class SloengineConfig(AppConfig):
@@ -11,3 +17,12 @@ class SloengineConfig(AppConfig):
     name = "sloengine"
     verbose_name = "SLO engine"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Judge by the table of TAILWATCH_ALERT_WINDOWS where one is named; a mistake in it stops the start."""
+        path = settings.TAILWATCH_ALERT_WINDOWS
+        if path:
+            try:
+                windows.use(windows.parse(Path(path).read_text(encoding="utf-8")))
+            except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+                raise ImproperlyConfigured(f"TAILWATCH_ALERT_WINDOWS: {path}: {error!s}") from error

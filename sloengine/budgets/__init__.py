@@ -5,7 +5,10 @@ windows.py          that table, rescaled to a period (pure)
 burnrate.py         verdicts for all windows of all objectives at once, each with a reason (pure)
 slices.py           the minute-by-minute judgement of timeslices (pure)
 budget.py           spent, remaining, time to exhaustion (pure)
-policy.py           what a spent share means for changes (pure)
+policy.py           what a spent share means for changes, by budget_policy.yaml (pure)
+counting/           what of the sums counts: exclusions, missing slices, composites
+exclusions/         time that does not count, adjustments
+policies/           the policy at work: standings and findings
 models.py           Tally, EvaluationCursor, Finding
 tallies/            prefix sums per objective
 findings/           claims become rows that open, hold and clear

@@ -52,18 +52,6 @@ class Windows:
         return self.seconds.index(seconds)
 
 
-def only(windows: Windows, rows: npt.NDArray[np.intp]) -> Windows:
-    """The windows of some objectives."""
-    return Windows(
-        seconds=windows.seconds,
-        bad=windows.bad[rows],
-        total=windows.total[rows],
-        covered=windows.covered[rows],
-        answered=windows.answered[rows],
-        age_seconds=windows.age_seconds[rows],
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one tier says of one objective. Burn rates are None where there is nothing to divide."""

@@ -12,9 +12,10 @@ from django.db.models import Q
 
 from observability.core.models import Organisation
 from sloengine.budgets.budget import Budget, BudgetState, budget
-from sloengine.budgets.burnrate import Reason, only, unreachable_notice, verdicts
+from sloengine.budgets.burnrate import Reason, unreachable_notice, verdicts
 from sloengine.budgets.burns import queries as burns
 from sloengine.budgets.burns.evidence import span
+from sloengine.budgets.burns.loud import only
 from sloengine.budgets.counting.queries import EVER, Span, Spans, sums_over, with_parts
 from sloengine.budgets.exclusions.queries import adjustments
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity

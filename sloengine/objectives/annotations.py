@@ -2,7 +2,7 @@
 
 indicator         a signal in place of raw queries: ttft, availability, quality, composite, ...
 where             labels that narrow it: model=llama-8b,region=eu
-via               who is believed, in order of preference: traffic, http, canary
+via               who is believed, in order of preference: traffic, http, gateway, client, canary
 no-data           how slices without data count: ignore, good, bad; zero-traffic the same without requests
 absent-after      how long a signal may be absent before somebody is told: 15m; never
 alerts            off: budgets only

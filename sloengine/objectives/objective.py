@@ -9,11 +9,12 @@ denominator reaches `slice_target`. A composite has no counters: it is made of i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from probes.signals import SIGNALS
 from sloengine.objectives.calendars import Period, period_at
 from sloengine.objectives.terms import PLAIN, Combine, Terms, Via
 
@@ -142,33 +143,25 @@ MEASURES: Mapping[Indicator, Measure] = {
     Indicator.COMPOSITE: Measure(Reading.PARTS, "", noun="parts", budget="composite"),
 }
 
-#: The same promise judged by somebody else: the client side of our canaries, or the engine's own web server.
+#: The same promise judged by somebody else: the engine's web server, the gateway, clients, or our own canaries.
 ELSEWHERE: Mapping[tuple[Indicator, Via], Measure] = {
-    (Indicator.AVAILABILITY, Via.CANARY): Measure(
-        Reading.OUTCOMES,
-        "canary_requests_total",
-        good=frozenset({"ok"}),
-        counted=COUNTED_OUTCOMES,
-        noun="canary requests",
-        promise="answered",
-        budget="availability",
-    ),
-    (Indicator.LATENCY, Via.HTTP): Measure(Reading.WITHIN, "http_seconds", promise="end within", budget="latency"),
-    (Indicator.LATENCY, Via.CANARY): Measure(
-        Reading.WITHIN, "canary_e2e_seconds", noun="canary requests", promise="end within", budget="latency"
-    ),
-    (Indicator.TTFT, Via.CANARY): Measure(
-        Reading.WITHIN, "canary_ttft_seconds", noun="canary requests", promise="get their first token within",
-        budget="first-token",
-    ),
-    (Indicator.INTER_TOKEN, Via.CANARY): Measure(
-        Reading.WITHIN, "canary_inter_token_seconds", noun="canary tokens", promise="follow within", budget="next-token"
-    ),
-    (Indicator.PER_TOKEN, Via.CANARY): Measure(
-        Reading.WITHIN, "canary_per_token_seconds", noun="canary requests", promise="take per token at most",
-        budget="time-per-token",
-    ),
-}  # fmt: skip
+    (indicator, via): replace(MEASURES[indicator], family=family, noun=noun)
+    for indicator, via, family, noun in (
+        (Indicator.AVAILABILITY, Via.HTTP, "http_responses_total", "answers"),
+        (Indicator.AVAILABILITY, Via.CLIENT, "client_requests_total", "requests"),
+        (Indicator.AVAILABILITY, Via.CANARY, "canary_requests_total", "canary requests"),
+        (Indicator.LATENCY, Via.GATEWAY, "gateway_e2e_seconds", "requests"),
+        (Indicator.LATENCY, Via.CLIENT, "client_e2e_seconds", "requests"),
+        (Indicator.LATENCY, Via.CANARY, "canary_e2e_seconds", "canary requests"),
+        (Indicator.TTFT, Via.GATEWAY, "gateway_ttft_seconds", "requests"),
+        (Indicator.TTFT, Via.CLIENT, "client_ttft_seconds", "requests"),
+        (Indicator.TTFT, Via.CANARY, "canary_ttft_seconds", "canary requests"),
+        (Indicator.INTER_TOKEN, Via.CLIENT, "client_inter_token_seconds", "tokens"),
+        (Indicator.INTER_TOKEN, Via.CANARY, "canary_inter_token_seconds", "canary tokens"),
+        (Indicator.PER_TOKEN, Via.CLIENT, "client_per_token_seconds", "requests"),
+        (Indicator.PER_TOKEN, Via.CANARY, "canary_per_token_seconds", "canary requests"),
+    )
+}
 #: Counted per tenant by the gateway, in a family of its own.
 BY_TENANT = Measure(
     Reading.OUTCOMES, "tenant_requests_total", good=frozenset({"ok"}), counted=COUNTED_OUTCOMES, promise="answered",
@@ -236,17 +229,24 @@ class Objective:
         """What is counted, in order of preference: the first that its service has readings of."""
         queries = self.terms.queries
         if queries.present:
-            if queries.bad:
-                return (QUERY_BAD,)
-            counted = queries.pushed or (queries.counter and bool(queries.total))
-            return (MEASURES[self.indicator],) if counted else (QUERY_GAUGES,)
-        if self.indicator is Indicator.AVAILABILITY and "tenant" in dict(self.where):
-            return (BY_TENANT,)
-        found = [
-            MEASURES[self.indicator] if via is Via.TRAFFIC else ELSEWHERE[self.indicator, via]
-            for via in self.terms.via or (Via.TRAFFIC,)
-        ]
-        return tuple(found)
+            if not queries.pushed and not (queries.counter and queries.total):
+                return (QUERY_GAUGES,)
+            return (QUERY_BAD if queries.bad else MEASURES[self.indicator],)
+        if self.terms.via:
+            return tuple(
+                MEASURES[self.indicator] if via is Via.TRAFFIC else ELSEWHERE[self.indicator, via]
+                for via in self.terms.via
+            )
+        return (self._carrying(),)
+
+    def _carrying(self) -> Measure:
+        """Of those who measure it, the first whose series carry every label it is narrowed by: a tag is known to clients only."""
+        found = [MEASURES[self.indicator], *([BY_TENANT] if self.indicator is Indicator.AVAILABILITY else [])]
+        found += [measure for (indicator, _), measure in ELSEWHERE.items() if indicator is self.indicator]
+        wanted = {label for label, _ in self.where}
+        return next(
+            (one for one in found if one.family in SIGNALS and wanted <= {*SIGNALS[one.family].labels}), found[0]
+        )
 
     @property
     def narrowed(self) -> tuple[tuple[str, str], ...]:

@@ -33,7 +33,7 @@ from sloengine.objectives.documents import (
 )
 from sloengine.objectives.goals import check_goal
 from sloengine.objectives.indicators import resolved
-from sloengine.objectives.objective import TIMED, Indicator, Method, Objective, cost_floor
+from sloengine.objectives.objective import MEASURES, TIMED, Indicator, Method, Objective, cost_floor
 from sloengine.objectives.terms import Member, Queries, Terms
 from sloengine.objectives.texts import Document, Piece, path_of, pieces
 from sloengine.objectives.v1alpha import NotUpgradable, upgraded
@@ -306,6 +306,10 @@ class _Slo:
                 f"{objective.slug}: our probes write no {label} on {objective.measures[0].family}; unless another exporter"
                 " does, there will be no data."
             )
+        if not objective.terms.via and not objective.terms.queries.present and objective.where:
+            used, usual = objective.measures[0].family, MEASURES[objective.indicator].family
+            if used != usual:
+                self.reader.notes.append(f"{objective.slug}: measured by {used}, since {usual} carries no such label.")
         if goal.op == "lt" and objective.indicator in TIMED:
             self.reader.notes.append(
                 f"{objective.slug}: lt is judged as lte, since a bucket holds what is at its bound too."

@@ -23,10 +23,13 @@ class Treatment(StrEnum):
 
 
 class Via(StrEnum):
-    """Who is believed. `traffic` is the gateway where a service has one, else the engine; `http` the engine's web server."""
+    """Who is believed. `traffic` is the engine, and for outcomes the gateway where a service has one; `http` the engine's own
+    web server; `gateway` and `client` measure on the way."""
 
     TRAFFIC = "traffic"
     HTTP = "http"
+    GATEWAY = "gateway"
+    CLIENT = "client"
     CANARY = "canary"
 
 

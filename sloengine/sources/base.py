@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from probes.exposition import Series
+from probes.exposition import Labels, Series
 
 
 class SourceUnavailable(Exception):
@@ -36,6 +36,15 @@ class Source(Protocol):
 
     def read(self, at: datetime) -> Reading:
         """The reading at `at`; raises SourceUnavailable."""
+        ...
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """A source that answers queries of the user's own."""
+
+    def ask(self, query: str, *, at: datetime) -> list[tuple[Labels, float]]:
+        """(labels, value) of each series; raises SourceUnavailable with the reason."""
         ...
 
 

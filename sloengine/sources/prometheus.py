@@ -20,7 +20,7 @@ import requests
 from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
-from probes.exposition import Samples, Series, bound
+from probes.exposition import Labels, Samples, Series, bound
 from probes.signals import PREFIX, SIGNALS
 from sloengine.sources.base import Reading, SourceUnavailable, without_credentials
 from sloengine.sources.vector import Vectors
@@ -110,6 +110,16 @@ class PrometheusSource:
         if odd:
             warnings.append(f"{odd} series were left out, expected numbers")
         return Reading(at, samples, partial=bool(warnings), warnings=tuple(warnings))
+
+    def ask(self, query: str, *, at: datetime) -> list[tuple[Labels, float]]:
+        """The answer to a query of the user's own, as (labels, value); raises SourceUnavailable with the server's reason."""
+        data = self._connection.instant(query, at=at, **self._options).get("data") or {}
+        if data.get("resultType") == "scalar":
+            return [((), float(data["result"][1]))]
+        if data.get("resultType") != "vector":
+            raise SourceUnavailable(f"the query gives a {data.get('resultType')}, expected a vector or a scalar")
+        rows = (row for row in data["result"] if "value" in row)
+        return [(tuple(sorted(row["metric"].items())), float(row["value"][1])) for row in rows]
 
     def close(self) -> None:
         self._connection.close()

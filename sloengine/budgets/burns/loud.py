@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sloengine.budgets.burnrate import Vector, Windows, burn_rates
+from sloengine.budgets.tallies.sums import Positions
 from sloengine.budgets.windows import Tier
 
 Mask = npt.NDArray[np.bool_]
@@ -34,3 +35,15 @@ def all_bad(windows: Windows, *, slices: int, seconds: int) -> Mask:
     total = windows.total[:, column]
     found: Mask = (total >= slices) & (windows.bad[:, column] >= total)
     return found
+
+
+def only(windows: Windows, rows: Positions) -> Windows:
+    """The windows of some objectives."""
+    return Windows(
+        seconds=windows.seconds,
+        bad=windows.bad[rows],
+        total=windows.total[rows],
+        covered=windows.covered[rows],
+        answered=windows.answered[rows],
+        age_seconds=windows.age_seconds[rows],
+    )

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
-from sloengine.budgets.burnrate import Reason, Vector, Verdict, Windows, only, verdicts
+from sloengine.budgets.burnrate import Reason, Vector, Verdict, Windows, verdicts
 from sloengine.budgets.burns import evidence as words
 from sloengine.budgets.burns import queries
-from sloengine.budgets.burns.loud import all_bad, may_burn
+from sloengine.budgets.burns.loud import all_bad, may_burn, only
 from sloengine.budgets.counting.missing import Presence, absent
 from sloengine.budgets.counting.queries import counted_windows
 from sloengine.budgets.findings.services import Claim

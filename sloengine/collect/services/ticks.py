@@ -19,6 +19,7 @@ from sloengine.catalog.services import record
 from sloengine.collect.increments import Order, Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
+from sloengine.collect.services.asking import with_queries
 from sloengine.collect.services.state import (
     SourceState,
     committed,
@@ -135,7 +136,9 @@ def _collect(source: MetricSource, *, now: datetime) -> int:
         if ticks:
             ensure_partitions(now=now)
         for at in ticks:
-            counted += collect_reading(source=source, reading=source_for(source).read(at))
+            reader = source_for(source)
+            reading = with_queries(source=source, reader=reader, reading=reader.read(at))
+            counted += collect_reading(source=source, reading=reading)
     except SourceUnavailable as problem:
         _record_failure(source, problem.reason, now=now)
     except Exception as problem:

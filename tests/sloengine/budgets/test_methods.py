@@ -69,10 +69,11 @@ def test_excluded_time_allows_nothing():
 
 
 def one(bad, total, lengths=(300, 3600)):
-    row = [np.broadcast_to(np.array(value, dtype=float), (1, len(lengths))).copy() for value in (bad, total)]
+    shape = (1, len(lengths))
     return Windows(
-        tuple(lengths), *row, np.array([lengths], float), np.zeros((1, len(lengths))), np.array([30 * 86400.0])
-    )
+        tuple(lengths), np.full(shape, float(bad)), np.full(shape, float(total)), np.array([lengths], float), np.zeros(shape),
+        np.array([30 * 86400.0]),
+    )  # fmt: skip
 
 
 def reason(windows, tier, *, target=0.999, failures=1.0, events=0.0):
@@ -177,5 +178,5 @@ def test_no_month_is_thirty_days_of_a_calendar():
     figures = {"target": Decimal("0.999"), "bad": 100.0, "total": 40_000.0, "covered_seconds": 12 * 86400.0, "slice_seconds": 60,
                "burn_rate": None, "firing": False}  # fmt: skip
     long, short = (budget(window=timedelta(days=days), elapsed=timedelta(days=12), **figures) for days in (31, 28))  # type: ignore[arg-type]
-    assert (long.allowed, short.allowed) == (pytest.approx(44.64), pytest.approx(40.32))
+    assert [long.allowed, short.allowed] == pytest.approx([44.64, 40.32])
     assert not long.partial

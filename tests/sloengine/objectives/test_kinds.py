@@ -366,3 +366,36 @@ def test_composites_know_their_parts():
     assert found.terms.combine is Combine.WEIGHTED
     assert "expected an objective of these documents" in refused(part, whole)
     assert "composites do not nest" in refused(part, whole.replace("web-shop/other", "chat/all"), known=known)
+
+
+@pytest.mark.parametrize(
+    ("indicator", "where", "family"),
+    [
+        ("availability", "region=eu, version=2", "requests_total"),
+        ("availability", "tenant=acme", "tenant_requests_total"),
+        ("availability", "tag=live", "client_requests_total"),
+        ("availability", "slice=long", "canary_requests_total"),
+        ("ttft", "model=m", "ttft_seconds"),
+        ("ttft", "slice=long", "client_ttft_seconds"),
+        ("ttft", "tag=live", "ttft_seconds"),
+    ],
+)
+def test_a_label_is_measured_by_who_knows_it(indicator, where, family):
+    goal = "- target: 0.99" if indicator == "availability" else "- {op: lte, value: 0.3, target: 0.99}"
+    annotations = f"tailwatch/indicator: {indicator}\n    tailwatch/where: {where}"
+    found = read(with_window("{duration: 30d}", goal=goal, annotations=annotations))
+    assert found.objectives[0].measures[0].family == family
+    if (indicator, where) == ("ttft", "tag=live"):
+        assert "our probes write no tag on ttft_seconds" in found.notes[0]
+    elif family not in ("requests_total", "ttft_seconds"):
+        assert f"measured by {family}" in found.notes[0]
+
+
+def test_who_is_believed_is_a_preference():
+    annotations = "tailwatch/indicator: availability\n    tailwatch/via: http, canary"
+    (found,) = read(with_window("{duration: 30d}", annotations=annotations)).objectives
+    assert [measure.family for measure in found.measures] == ["http_responses_total", "canary_requests_total"]
+    wrong = annotations.replace("http, canary", "gateway")
+    assert "expected of traffic, http, client, canary, each once" in refused(
+        with_window("{duration: 30d}", annotations=wrong)
+    )
