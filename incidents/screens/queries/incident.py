@@ -87,7 +87,7 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
     pages = tuple(_pages(incident))
     similar = tuple(incident_row(row) for row in _similar(incident)) if side else ()
     may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
-    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
     return Sheet(
         incident=incident,
         standing=sheet.standing(severity=incident.severity, state=State(incident.state)),
