@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests import servers
 from tests.benchmarks import Measurement, database
@@ -64,7 +65,12 @@ def _behind() -> str:
     now = datetime.now(UTC)  # noqa: TID251 - the senders of a benchmark live in real time
     integration, key = factories.make_integration(organisation, now=now)
     with connection.cursor() as cursor:
-        given = {"organisation": organisation.pk, "integration": integration.pk, "now": now, "count": OPEN}
+        given: dict[str, Any] = {
+            "organisation": organisation.pk,
+            "integration": integration.pk,
+            "now": now,
+            "count": OPEN,
+        }
         cursor.execute(BEHIND, given)
     connection.close()
     return key

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from incidents.alerts import services
 from incidents.alerts.maintenance import Plan
 from incidents.alerts.models import Alert
+from incidents.diagnosis.queries import ServiceView
 from incidents.ingest import services as ingest
 from incidents.ingest.models import Integration
 from incidents.ingest.services import Envelope
@@ -162,6 +163,18 @@ def test_what_a_route_drops_opens_nothing(acme: Organisation, sender: Integratio
     routes(acme, "routes: [{name: noise, match: ['alertname=\"Watchdog\"'], drop: true}]")
     send(sender, alert("Watchdog", since=NOW))
     assert (Incident.objects.count(), Alert.objects.get().reason) == (0, "kept: its route drops it")
+
+
+def test_an_alert_whose_kind_a_route_names_answers_the_questions_of_the_tree(
+    acme: Organisation, sender: Integration
+) -> None:
+    chat = factories.make_service(acme, slug="chat")
+    routes(acme, "routes: [{name: down, match: ['alertname=\"ChatDown\"'], kind: outage}]")
+    send(sender, alert("ChatDown", since=NOW, service="chat"), alert("Other", since=NOW, service="chat"))
+    (found,) = ServiceView(chat, NOW, at(1)).findings()
+    assert (found.kind, found.severity, found.reason) == ("outage", "page", "ChatDown of somewhere")
+    incident = Incident.objects.get()
+    assert (incident.leaf != "", incident.alerts.count()) == (True, 2)
 
 
 # ---- inhibition ---------------------------------------------------------------------------------------------------
