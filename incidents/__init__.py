@@ -7,7 +7,9 @@
     runbooks    Markdown runbooks, one a leaf
     diagnosis   the first-response decision tree and its evidence
     actions     guarded first response
-    alerts      Findings become Alerts, alerts become incidents: the only noun that calls all others
+    ingest      what others post: stored, folded into Alerts by time, then answered; integrations and their keys
+    silences, maintenance, routing   what is quiet for a while, and what an alert becomes by its labels
+    alerts      Findings and reports become Alerts, alerts become incidents: the only noun that calls all others
 
 Module order, lowest first: models of all nouns; services of oncall, paging, learning; services of response;
 services of diagnosis; services of alerts. What an acknowledgement stops is therefore written by

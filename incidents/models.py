@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from incidents.alerts.models import Alert, AlertCursor
+from incidents.ingest.models import Event, Integration
 from incidents.learning.models import Postmortem
+from incidents.maintenance.models import Maintenance
 from incidents.oncall.models import EscalationPolicy, Responder
 from incidents.paging.models import (
     AckLink,
@@ -16,6 +18,8 @@ from incidents.paging.models import (
     SlackApp,
 )
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
+from incidents.routing.models import RouteDocument
+from incidents.silences.models import Notice, Silence
 
 __all__ = [
     "AckLink",
@@ -26,12 +30,18 @@ __all__ = [
     "DemoMessage",
     "EscalationPolicy",
     "EscalationStep",
+    "Event",
     "Incident",
     "IncidentCounter",
+    "Integration",
+    "Maintenance",
+    "Notice",
     "Page",
     "PagerEndpoint",
     "Postmortem",
     "Responder",
+    "RouteDocument",
+    "Silence",
     "SlackApp",
     "TimelineEntry",
 ]

@@ -9,7 +9,12 @@ from observability.api import api
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(module))
     for module in (
+        "incidents.ingest.urls",
         "observability.core.urls",
+        "incidents.alerts.urls",
+        "incidents.silences.urls",
+        "incidents.maintenance.urls",
+        "incidents.routing.urls",
         "incidents.response.urls",
         "incidents.paging.urls",
         "incidents.runbooks.urls",

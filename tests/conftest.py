@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,15 +132,15 @@ def prometheus_server(tmp_path: Path) -> Iterator[Callable[..., servers.Server]]
 
 
 @pytest.fixture
-def alertmanager_server(tmp_path: Path) -> Iterator[Callable[[str], servers.Server]]:
-    """`alertmanager_server(config)` starts Debian's Alertmanager for this test."""
+def alertmanager_server(tmp_path: Path) -> Iterator[Callable[..., servers.Server]]:
+    """`alertmanager_server(config, gossip=0, peers=())` starts Debian's Alertmanager for this test."""
     with contextlib.ExitStack() as stack:
         counter = iter(range(100))
 
-        def begin(config: str) -> servers.Server:
+        def begin(config: str, *, gossip: int = 0, peers: Sequence[int] = ()) -> servers.Server:
             folder = tmp_path / f"alertmanager-{next(counter)}"
             folder.mkdir()
-            return stack.enter_context(servers.alertmanager(config=config, folder=folder))
+            return stack.enter_context(servers.alertmanager(config=config, folder=folder, gossip=gossip, peers=peers))
 
         yield begin
 

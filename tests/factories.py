@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from incidents.ingest import services as ingest
+from incidents.ingest.models import Integration
 from incidents.oncall.models import EscalationPolicy
 from incidents.oncall.services import set_policy
 from incidents.paging import services as paging
@@ -186,4 +188,21 @@ def make_policy(
         service=service,
         team=team,
         **given,
+    )
+
+
+def make_integration(
+    organisation: Organisation, *, kind: str = "alertmanager", name: str = "", now: datetime = NOW, **options: Any
+) -> tuple[Integration, str]:
+    """An integration and its key; a heartbeat is expected every minute."""
+    if kind == "heartbeat":
+        options.setdefault("expect_seconds", 60)
+    return ingest.add_integration(
+        organisation=organisation,
+        kind=Integration.Kind(kind),
+        name=name or f"integration-{next(_numbers)}",
+        owner=None,
+        actor=permissions.system(organisation),
+        now=now,
+        **options,
     )

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -197,8 +197,8 @@ def prometheus(
 
 
 @contextlib.contextmanager
-def alertmanager(*, config: str, folder: Path) -> Iterator[Server]:
-    """An Alertmanager with this configuration (YAML text), alone (no gossip)."""
+def alertmanager(*, config: str, folder: Path, gossip: int = 0, peers: Sequence[int] = ()) -> Iterator[Server]:
+    """An Alertmanager with this configuration (YAML text): alone, or with a port to gossip on and those of its peers."""
     program = required_program("prometheus-alertmanager", "alertmanager")
     port = free_port()
     (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
@@ -207,7 +207,10 @@ def alertmanager(*, config: str, folder: Path) -> Iterator[Server]:
         f"--config.file={folder / 'alertmanager.yml'}",
         f"--storage.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
+        f"--cluster.listen-address={f'127.0.0.1:{gossip}' if gossip else ''}",
+        "--cluster.gossip-interval=20ms",
+        "--cluster.peer-timeout=300ms",
+        *(f"--cluster.peer=127.0.0.1:{peer}" for peer in peers),
         "--log.level=warn",
     ]
     url = f"http://127.0.0.1:{port}"

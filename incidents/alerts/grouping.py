@@ -2,13 +2,15 @@
 
 What a service suffers at one time is taken for one cause, whichever of its objectives say so: the alert of a service
 joins the incident that is open for it, and reopens one that was resolved a moment ago. A source that cannot be read is
-a cause of its own, and information opens nothing.
+a cause of its own, and information opens nothing. A route may group by labels of its choice, and an alert from outside that
+concerns no known service is grouped by its name: a storm of them is one incident.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -36,6 +38,11 @@ class Reason(StrEnum):
     SAME_SERVICE = "joined: same service, still open"
     SAME_SOURCE = "joined: same source, still unreadable"
     SAME_FINDING = "joined: same finding, still open"
+    SAME_GROUP = "joined: same group, still open"
+    FIRST_OF_GROUP = "opened: nothing else is open for its group"
+    STORM = "joined: they came together"
+    WAITS = "waits: others of its group may follow"
+    DROPPED = "kept: its route drops it"
     AGAIN = "reopened: same cause, resolved a moment ago"
     NOT_MITIGATED = "reopened: it fires again after it was mitigated"
     INFORMATION = "kept: information opens no incident"
@@ -51,6 +58,11 @@ class Signal:
     fingerprint: str
     service_id: int | None
     firing: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+    #: Labels of the route's choice; None: by service.
+    group_by: tuple[str, ...] | None = None
+    #: The sender's own group, where its integration takes groups whole.
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +87,30 @@ class Place:
 
 
 def group_key(signal: Signal) -> str:
-    """The cause that an alert speaks of: ("burn", service 12) → "service:12"; ("blind", f) → "blind:f"."""
+    """The cause that an alert speaks of: ("burn", service 12) → "service:12"; ("blind", f) → "blind:f".
+
+    Grouped by (region, node) → "labels:region=eu,node=n1"; of no service, from outside → "name:NodeDown".
+    """
     if signal.kind == "blind":
         return f"blind:{signal.fingerprint}"
-    return f"service:{signal.service_id}" if signal.service_id is not None else f"finding:{signal.fingerprint}"
+    if signal.group_by is not None:
+        return _short("labels:" + ",".join(f"{name}={signal.labels.get(name, '')}" for name in signal.group_by))
+    if signal.service_id is not None:
+        return f"service:{signal.service_id}"
+    if signal.group:
+        return _short(f"group:{signal.group}")
+    name = signal.labels.get("alertname", "")
+    return _short(f"name:{name}") if name else f"finding:{signal.fingerprint}"
 
 
-def place(*, signal: Signal, candidates: Sequence[Candidate], now: datetime) -> Place:
+def _short(key: str) -> str:
+    """A key that a column holds: a long one keeps its beginning, and a hash tells it from others."""
+    return key if len(key) <= 250 else f"{key[:200]}…{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"
+
+
+def place(
+    *, signal: Signal, candidates: Sequence[Candidate], now: datetime, reopen_within: timedelta = REOPEN_WITHIN
+) -> Place:
     """Where the alert goes, given the incidents of its cause (unresolved ones and those resolved lately).
 
     Open incident 4 of the service → join 4. Resolved 8 minutes ago → reopen it; 11 minutes ago → open a new one.
@@ -101,7 +130,7 @@ def place(*, signal: Signal, candidates: Sequence[Candidate], now: datetime) -> 
     recent = [
         (candidate.resolved_at, candidate.incident_id)
         for candidate in candidates
-        if candidate.resolved_at is not None and now - candidate.resolved_at <= REOPEN_WITHIN
+        if candidate.resolved_at is not None and now - candidate.resolved_at <= reopen_within
     ]
     if recent:
         return Place(Placement.REOPEN, Reason.AGAIN, max(recent)[1])
@@ -111,13 +140,21 @@ def place(*, signal: Signal, candidates: Sequence[Candidate], now: datetime) -> 
 def _joined(signal: Signal) -> Reason:
     if signal.kind == "blind":
         return Reason.SAME_SOURCE
+    if _by_group(signal):
+        return Reason.SAME_GROUP
     return Reason.SAME_SERVICE if signal.service_id is not None else Reason.SAME_FINDING
 
 
 def _first(signal: Signal) -> Reason:
     if signal.kind == "blind":
         return Reason.FIRST_BLIND
+    if _by_group(signal):
+        return Reason.FIRST_OF_GROUP
     return Reason.FIRST if signal.service_id is not None else Reason.FIRST_ALONE
+
+
+def _by_group(signal: Signal) -> bool:
+    return group_key(signal).startswith(("labels:", "group:", "name:"))
 
 
 @dataclass(frozen=True, slots=True)

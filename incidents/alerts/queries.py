@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import orjson
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Prefetch, Q, QuerySet, Value
 
-from incidents.alerts.grouping import REOPEN_WITHIN, RESOLVE_AFTER, Candidate, Signal, group_key
+from incidents.alerts.grouping import REOPEN_WITHIN, Candidate, Held, Signal, group_key
+from incidents.alerts.matchers import Matcher
 from incidents.alerts.models import Alert
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
@@ -68,6 +70,7 @@ class Work:
     """Whether a beat has anything to do."""
 
     findings: bool
+    alerts: bool
     incidents: bool
 
 
@@ -76,17 +79,18 @@ class Work:
 WORK = f"""
 SELECT
     EXISTS ({_CHANGED}) OR EXISTS ({_FIRING}) OR EXISTS ({_OVER}),
+    EXISTS (SELECT FROM incidents_alert WHERE place_at <= %(now)s),
     EXISTS (
         SELECT FROM incidents_incident
         WHERE NOT state = 'resolved'
-          AND (quiet_since <= %(quiet_before)s OR (state = 'open' AND escalation_run = 0))
+          AND (quiet_since + make_interval(secs => resolve_seconds) <= %(now)s OR (state = 'open' AND escalation_run = 0))
     )
 """  # noqa: S608 - put together from the constants above
 
 
 def questions(*, now: datetime) -> dict[str, datetime]:
     """The values that WORK asks with."""
-    return {"read_from": read_from(), "quiet_before": now - RESOLVE_AFTER}
+    return {"read_from": read_from(), "now": now}
 
 
 def work(*, now: datetime) -> Work:
@@ -94,19 +98,21 @@ def work(*, now: datetime) -> Work:
     given = questions(now=now)
     with connection.cursor() as cursor:
         cursor.execute(WORK, given)
-        findings, incidents = cursor.fetchone()
-    return Work(findings=findings, incidents=incidents)
+        findings, alerts, incidents = cursor.fetchone()
+    return Work(findings=findings, alerts=alerts, incidents=incidents)
 
 
-def candidates(*, organisation: Organisation, signal: Signal, now: datetime) -> list[Candidate]:
+def candidates(
+    *, organisation: Organisation, signal: Signal, now: datetime, reopen_within: timedelta = REOPEN_WITHIN
+) -> list[Candidate]:
     """The incidents of the alert's cause: unresolved ones, and those resolved lately. A declared one of the service counts.
 
     They are locked until the transaction ends: what an alert joins is not resolved in the same instant.
     """
     same_cause = Q(group_key=group_key(signal))
-    if signal.kind != "blind" and signal.service_id is not None:
+    if signal.kind != "blind" and signal.service_id is not None and signal.group_by is None:
         same_cause |= Q(service=signal.service_id, group_key__startswith="declared:")
-    lately = ~Q(state=State.RESOLVED) | Q(resolved_at__gte=now - REOPEN_WITHIN)
+    lately = ~Q(state=State.RESOLVED) | Q(resolved_at__gte=now - reopen_within)
     rows = Incident.objects.filter(same_cause, lately, organisation=organisation).order_by("pk")
     return [
         Candidate(incident_id=pk, resolved_at=at, calm=state == State.MITIGATED and quiet_since is not None)
@@ -118,13 +124,121 @@ def candidates(*, organisation: Organisation, signal: Signal, now: datetime) -> 
 
 def unsettled(*, now: datetime) -> QuerySet[Incident]:
     """Incidents that ask for something: quiet for long enough to resolve, or to be paged for and not yet begun."""
-    over = Q(quiet_since__lte=now - RESOLVE_AFTER)
+    quiet_for = ExpressionWrapper(F("resolve_seconds") * timedelta(seconds=1), output_field=DurationField())
+    over = Q(quiet_since__lte=ExpressionWrapper(Value(now) - quiet_for, output_field=DateTimeField()))
     worth_a_page = Q(severity__lte=Severity.SEV2) | Q(diagnosis__page=True)
     unpaged = worth_a_page & Q(state=State.OPEN, escalation_run=0)
     return Incident.objects.unresolved().filter(over | unpaged).select_related("organisation", "service")
 
 
+_HELD = """
+SELECT urgency, bool_or(ends_at IS NULL AND told <> 'muted'),
+       max(CASE WHEN told = 'muted' AND ends_at IS NULL THEN muted_since ELSE ends_at END)
+FROM incidents_alert WHERE incident_id = %s GROUP BY urgency
+"""
+
+
+def held(*, incident: Incident) -> list[Held]:
+    """The alerts of an incident as far as they hold it open: one line an urgency, however many there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, [incident.pk])
+        return [Held(urgency=urgency, ends_at=None if fires else at) for urgency, fires, at in cursor.fetchall()]
+
+
+def due(*, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """(organisation, alert) of what is to be placed, the longest due first."""
+    rows = Alert.objects.filter(place_at__lte=now).order_by("place_at", "pk")
+    return list(rows.values_list("organisation_id", "pk")[:limit])
+
+
+def locked(*, ids: Sequence[int], now: datetime) -> list[Alert]:
+    """Those that are still due, locked, with what placing asks of them."""
+    rows = Alert.objects.filter(pk__in=ids, place_at__lte=now).order_by("pk")
+    rows = rows.select_for_update(no_key=True, of=("self",)).select_related("organisation", "service", "integration")
+    return list(rows.prefetch_related(Prefetch("incident", Incident.objects.select_related("organisation", "service"))))
+
+
+def sources(*, organisation_id: int) -> QuerySet[Alert]:
+    """Alerts that fire and may quiet others."""
+    return Alert.objects.filter(organisation_id=organisation_id, quiets=True, state=Alert.State.FIRING)
+
+
+#: What placing has decided of many alerts, in one statement.
+_PLACED = """
+UPDATE incidents_alert AS alert
+SET service_id = given.service_id, incident_id = given.incident_id, kind = given.kind, urgency = given.urgency,
+    state = given.state, ends_at = given.ends_at, reason = given.reason, route = given.route, told = given.told,
+    muted_reason = given.muted_reason, muted_since = given.muted_since, muted_by_id = given.muted_by_id,
+    quiets = given.quiets, place_at = given.place_at
+FROM jsonb_to_recordset(%s::jsonb) AS given(
+    id bigint, service_id bigint, incident_id bigint, kind text, urgency text, state text, ends_at timestamptz,
+    reason text, route text, told text, muted_reason text, muted_since timestamptz, muted_by_id bigint, quiets boolean,
+    place_at timestamptz)
+WHERE alert.id = given.id
+"""
+_PLACED_FIELDS = (
+    "service_id", "incident_id", "kind", "urgency", "state", "ends_at", "reason", "route", "told", "muted_reason",
+    "muted_since", "muted_by_id", "quiets", "place_at",
+)  # fmt: skip
+
+
+def save_placed(*, alerts: Sequence[Alert]) -> None:
+    rows = [{"id": alert.pk, **{name: getattr(alert, name) for name in _PLACED_FIELDS}} for alert in alerts]
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACED, [orjson.dumps(rows).decode()])
+
+
+def requeue_muted_by(*, alerts: Sequence[int], now: datetime) -> None:
+    """What these quieted is judged anew: they are over."""
+    Alert.objects.filter(muted_by__in=alerts, state=Alert.State.FIRING).update(place_at=now)
+
+
 def alerts(*, organisation: Organisation) -> QuerySet[Alert]:
     """All alerts, newest first."""
-    found = Alert.objects.filter(organisation=organisation).select_related("service", "incident")
-    return found.defer("incident__diagnosis").order_by(F("starts_at").desc(), "-pk")
+    found = Alert.objects.filter(organisation=organisation)
+    found = found.select_related("service", "incident", "integration", "muted_by")
+    return found.defer("incident__diagnosis", "integration__secret").order_by(F("starts_at").desc(), "-pk")
+
+
+def narrowed(
+    *, organisation: Organisation, state: str = "all", text: str = "", incident: int | None = None
+) -> QuerySet[Alert]:
+    """Alerts that are firing, quiet (they fire and are muted), cleared or all; with words in the title, of one incident."""
+    found = alerts(organisation=organisation)
+    match state:
+        case "firing":
+            found = found.filter(state=Alert.State.FIRING).exclude(told=Alert.Told.MUTED)
+        case "quiet":
+            found = found.filter(state=Alert.State.FIRING, told=Alert.Told.MUTED)
+        case "cleared":
+            found = found.filter(state=Alert.State.CLEARED)
+    if incident is not None:
+        found = found.filter(incident__number=incident)
+    return found.filter(title__icontains=text) if text else found
+
+
+def counts(*, organisation: Organisation) -> dict[str, int]:
+    """How many fire, and how many of them are quiet."""
+    fires = Q(state=Alert.State.FIRING)
+    rows = Alert.objects.filter(fires, organisation=organisation)
+    return rows.aggregate(firing=Count("pk"), quiet=Count("pk", filter=Q(told=Alert.Told.MUTED)))
+
+
+#: Labels that matchers see and that are no labels of the sender.
+_OURS = {"kind", "urgency", "fingerprint", "integration", "service", "absence"}
+
+
+def requeue_waiting(*, alert: Alert, reason: str, now: datetime) -> None:
+    """Others that wait for their group are asked again: it has an incident now, which they join."""
+    waiting = Alert.objects.filter(organisation=alert.organisation_id, place_at__gt=now, told="", reason=reason)
+    waiting.update(place_at=now)
+
+
+def that_may_fit(*, rows: QuerySet[Alert], rules: Iterable[Matcher]) -> QuerySet[Alert]:
+    """Narrowed by what the database can tell of the rules; placing decides exactly."""
+    for rule in rules:
+        if rule.operator == "=" and rule.value and rule.name not in _OURS:
+            rows = rows.filter(**{f"labels__{rule.name}": rule.value})
+        elif rule.operator == "=" and rule.name == "fingerprint":
+            rows = rows.filter(fingerprint=rule.value)
+    return rows

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from incidents.alerts.models import Alert
 from incidents.diagnosis.replay import NOT_CONFIGURED, Replayed
 from incidents.diagnosis.settling import SETTLED_CONFIDENCE, UNEXPLAINED
 from incidents.diagnosis.view import ChangeSeen, Found, Period, When
 from incidents.response.models import Incident
-from sloengine.budgets.models import Finding, FindingState
+from sloengine.budgets.models import Finding, FindingKind, FindingState
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.rollups import queries as rollups
 from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
@@ -27,6 +28,7 @@ BEFORE_LENGTH = timedelta(hours=1)
 BEFORE_ENDS = timedelta(minutes=1)  # before the impact began: its first minute is rarely exact
 CHANGES_FROM = timedelta(hours=2)
 CHANGES_UNTIL = timedelta(minutes=10)
+MOST_FROM_OUTSIDE = 50
 LINGERS = timedelta(minutes=5)  # a Finding that cleared this recently is still what the incident is about
 
 SETTLES_IN = timedelta(minutes=5)
@@ -119,8 +121,23 @@ class ServiceView:
                 service=self.service_row,
                 since__lte=self.now,
             )
-            self._findings = [Found(row.kind, row.severity, row.reason, row.evidence) for row in rows.order_by("since")]
+            found = [Found(row.kind, row.severity, row.reason, row.evidence) for row in rows.order_by("since")]
+            self._findings = found + self._told_by_others()
         return self._findings
+
+    def _told_by_others(self) -> list[Found]:
+        """Alerts from outside whose kind a route names: they answer the tree's questions as our own Findings do."""
+        rows = Alert.objects.filter(
+            Q(state=Alert.State.FIRING) | Q(ends_at__gte=self.now - LINGERS),
+            service=self.service_row,
+            integration__isnull=False,
+            kind__in=FindingKind.values,
+            starts_at__lte=self.now,
+        ).exclude(told=Alert.Told.MUTED)
+        return [
+            Found(row.kind, row.urgency, row.title, {**row.annotations, **row.labels})
+            for row in rows.order_by("starts_at")[:MOST_FROM_OUTSIDE]
+        ]
 
     def changes(self) -> Sequence[ChangeSeen]:
         if self._changes is None:

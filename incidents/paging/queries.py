@@ -132,7 +132,7 @@ def reachable_now(*, incident: Incident) -> bool:
     tried = incident.pages.filter(step__run=incident.escalation_run)
     if tried.exclude(state=Page.State.FAILED).exists():
         return False
-    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
     theirs = pagers(incident=incident, users=[person.user_id for person in policy.people])
     return theirs.exclude(pk__in=tried.values("endpoint")).exists()
 

@@ -65,7 +65,7 @@ class AuditReport:
 def begin(*, incident: Incident, now: datetime) -> None:
     """Start telling people: snapshot the policy into the incident and take the first step. Needs the incident locked."""
     outside = queries.escalates_outside(incident=incident)
-    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
     incident.escalation = {"outside": outside.name} if outside is not None else escalation.snapshot(policy)
     incident.escalation_run += 1
     incident.save(update_fields=["escalation", "escalation_run"])

@@ -87,6 +87,11 @@ class Incident(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
+    #: The escalation policy that its route chose; empty: the most specific one of its service.
+    policy_slug = models.SlugField(max_length=80, blank=True, db_default="", db_index=False)
+    #: It is over when its alerts have been quiet for so long.
+    resolve_seconds = models.PositiveIntegerField(default=300, db_default=300)
+
     leaf = models.SlugField(max_length=64, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     runbook = models.SlugField(max_length=64, blank=True)

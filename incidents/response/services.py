@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -27,6 +27,9 @@ from observability.core.refusals import Refused
 from sloengine.catalog.models import Service
 
 log = logging.getLogger(__name__)
+
+#: An incident whose alerts have all been quiet for this long is over, where no route says otherwise.
+RESOLVE_AFTER = timedelta(minutes=5)
 
 
 class MoveRefused(Refused):
@@ -49,8 +52,13 @@ def open_incident(
     detected_at: datetime | None = None,
     reason: str = "",
     drill: bool = False,
+    policy_slug: str = "",
+    resolve_after: timedelta = RESOLVE_AFTER,
 ) -> Incident:
-    """A new incident with the organisation's next number. Without a group key it groups with nothing."""
+    """A new incident with the organisation's next number. Without a group key it groups with nothing.
+
+    `policy_slug`: the escalation policy that a route chose; it resolves when its alerts were quiet for `resolve_after`.
+    """
     with transaction.atomic():
         number = _next_number(organisation)
         incident = Incident.objects.create(
@@ -67,6 +75,8 @@ def open_incident(
             declared_by_id=actor.user_id,
             simulated=service.simulated if service is not None else False,
             drill=drill,
+            policy_slug=policy_slug,
+            resolve_seconds=int(resolve_after.total_seconds()),
         )
         write_timeline(
             incident=incident,

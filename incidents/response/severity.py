@@ -38,8 +38,10 @@ def worse(first: Severity, second: Severity) -> bool:
 def opening(*, kind: str, urgency: str) -> Severity:
     """The severity an alert opens with: page → SEV2; ticket → SEV3, but SEV4 for cost, shift, contract, policy, kpi.
 
+    An alert from outside whose kind no route names is taken as seriously as a burn.
+
     A source that cannot be read and asks for a page is SEV2 too: while it lasts nobody is watching.
     """
     if urgency == "page":
         return Severity.SEV2
-    return Severity.SEV3 if kind in {"burn", "outage"} else Severity.SEV4
+    return Severity.SEV3 if kind in {"burn", "outage", "external"} else Severity.SEV4

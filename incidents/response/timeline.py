@@ -65,6 +65,9 @@ def _severity_changed(payload: Payload) -> str:
 
 def _alert_joined(payload: Payload) -> str:
     verb = "cleared" if payload.get("state") == "cleared" else "joined"
+    count = payload.get("count")
+    if isinstance(count, int) and count > 1:
+        return f"{count:,} alerts {verb}, such as: {_text(payload, 'title')}{_bracket(payload, 'reason')}"
     return f"Alert {verb}: {_text(payload, 'title', _text(payload, 'fingerprint'))}{_bracket(payload, 'reason')}"
 
 

@@ -15,6 +15,7 @@ from incidents.response.models import Incident
 from incidents.screens.queries import incident as incident_queries
 from incidents.screens.queries import lists
 from incidents.screens.queries import now as now_queries
+from incidents.silences import queries as silences
 from observability.core import etag
 from observability.core.access import Request, viewed
 
@@ -100,7 +101,11 @@ def _load(request: Request, number: int) -> Incident:
 
 
 def _now(request: Request) -> dict[str, Any]:
-    return {"here": "now", "board": now_queries.board(organisation=request.organisation, now=request.moment)}
+    return {
+        "here": "now",
+        "board": now_queries.board(organisation=request.organisation, now=request.moment),
+        "notices": silences.notices(organisation=request.organisation, now=request.moment)[:10],
+    }
 
 
 def _sheet(request: Request, number: int, part: str = "") -> dict[str, Any]:

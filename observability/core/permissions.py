@@ -35,6 +35,8 @@ class Verb(StrEnum):
     MANAGE_PAGERS = "manage_pagers"
     MANAGE_USERS = "manage_users"
     MANAGE_SOURCES = "manage_sources"
+    MANAGE_ROUTES = "manage_routes"
+    SILENCE = "silence"
     RUN_GATE = "run_gate"
     VIEW_AUDIT = "view_audit"
 
@@ -43,7 +45,7 @@ class Verb(StrEnum):
 _EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE})
 _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
-    Verb.EDIT_POSTMORTEM, Verb.START_FAULT,
+    Verb.EDIT_POSTMORTEM, Verb.START_FAULT, Verb.SILENCE,
 }  # fmt: skip
 _COMMANDER = _RESPONDER | {Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME}
 ALLOWED: dict[str, frozenset[Verb]] = {

@@ -151,6 +151,11 @@ PAGES = [
     "/runbooks/traffic-spike/",
     "/postmortems/1/",
     "/pages/",
+    "/alerts/?state=all",
+    "/silences/",
+    "/maintenance/",
+    "/routes/",
+    "/integrations/",
     "/demo/pager/",
     "/preferences/",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from incidents.learning.models import Postmortem
@@ -77,6 +77,9 @@ class Sheet:
     similar: tuple[IncidentRow, ...]
     similar_said: str
     postmortem: Postmortem | None
+    #: How many alerts it holds, and how many of them fire.
+    alerts: int
+    firing: int
 
 
 def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> Sheet:
@@ -87,7 +90,8 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
     pages = tuple(_pages(incident))
     similar = tuple(incident_row(row) for row in _similar(incident)) if side else ()
     may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
-    policy = policy_for(organisation=incident.organisation, service=incident.service)
+    policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
+    alerts = incident.alerts.aggregate(all=Count("pk"), firing=Count("pk", filter=Q(state="firing"))) if side else {}
     return Sheet(
         incident=incident,
         standing=sheet.standing(severity=incident.severity, state=State(incident.state)),
@@ -118,6 +122,8 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
         similar=similar,
         similar_said=_similar_said(similar),
         postmortem=Postmortem.objects.filter(incident=incident).first(),
+        alerts=alerts.get("all", 0),
+        firing=alerts.get("firing", 0),
     )
 
 

@@ -45,4 +45,4 @@ def test_the_questions_of_a_beat_are_answered_from_indexes(database_server) -> N
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Seq Scan on sloengine_finding" not in plan
     assert "Seq Scan on incidents_incident" not in plan
-    assert queries.work(now=NOW) == queries.Work(findings=True, incidents=False)
+    assert queries.work(now=NOW) == queries.Work(findings=True, alerts=False, incidents=False)

@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from incidents.alerts import queries, services
 from incidents.alerts.models import Alert
+from incidents.alerts.services import findings
 from incidents.paging.models import Page
 from incidents.response import services as response
 from incidents.response.lifecycle import State
@@ -131,7 +132,7 @@ def test_each_page_is_committed_before_the_next_finding_is_read(
             raise SystemExit
         return take(**given)
 
-    monkeypatch.setattr(services, "take", dies_at_the_second)
+    monkeypatch.setattr(findings, "take", dies_at_the_second)
     with pytest.raises(SystemExit):
         services.pull_findings(now=at(1))
     assert (Incident.objects.count(), pending()) == (1, 1)
@@ -173,6 +174,6 @@ def test_what_fires_again_while_it_is_being_resolved_stays_open(chat: Service, m
     services.pull_findings(now=at(1))
     (stale,) = queries.unsettled(now=at(6))
     factories.make_finding(chat, now=at(6))
-    services._read(at(6))  # the other worker is faster
+    findings._read(at(6))  # the other worker is faster
     services.settle(incident=stale, now=at(6))
     assert Incident.objects.get().state != State.RESOLVED
