@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sloengine.budgets.burnrate import Windows, only, verdicts
-from sloengine.budgets.burns.loud import may_burn
+from sloengine.budgets.burnrate import Windows, verdicts
+from sloengine.budgets.burns.loud import may_burn, only
 from sloengine.budgets.slices import Counters, Coverage, accumulate
 from sloengine.budgets.tallies import sums
 from sloengine.budgets.windows import tiers

@@ -85,7 +85,8 @@ def test_pods_beyond_the_room_get_slots_once_others_are_gone(
 ) -> None:
     collect(source, timedelta(0), Replica("first"))
     mine = Slot.objects.filter(scope="replica").count()
-    monkeypatch.setattr(ticks, "MAX_SLOTS", {**ticks.MAX_SLOTS, "replica": mine})
+    room: dict[str, int] = {**ticks.MAX_SLOTS, "replica": mine}
+    monkeypatch.setattr(ticks, "MAX_SLOTS", room)
     second = Replica("second")
     for hour in range(1, int(GONE / HOUR) + 4):
         collect(source, hour * HOUR, second)
