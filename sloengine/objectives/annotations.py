@@ -10,7 +10,6 @@ tiers             of the shipped table only these: fast, slow
 minimum-failures  fewer in the long window wake nobody; minimum-events the same of all events
 members           parts of a composite with weights: availability=3, first-token-p95=1; combine: weighted, worst
 usd-per-gpu-hour  for cost
-push              true: the counts of a kpi are sent to us
 tags, policy      words of yours; the error-budget policy
 """
 
