@@ -28,7 +28,6 @@ class Verb(StrEnum):
     EXCLUDE_TIME = "exclude_time"
     ADJUST_BUDGET = "adjust_budget"
     ENFORCE_POLICY = "enforce_policy"
-    PUSH_COUNTS = "push_counts"
     EDIT_POSTMORTEM = "edit_postmortem"
     PUBLISH_POSTMORTEM = "publish_postmortem"
     START_FAULT = "start_fault"
@@ -52,8 +51,7 @@ ALLOWED: dict[str, frozenset[Verb]] = {
     Role.VIEWER: _EVERYONE,
     Role.LEADERSHIP: _EVERYONE,
     Role.AUDITOR: _EVERYONE | {Verb.VIEW_AUDIT},
-    Role.RELEASE_ENGINEER: _EVERYONE
-    | {Verb.NOTE, Verb.RUN_GATE, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME, Verb.PUSH_COUNTS},
+    Role.RELEASE_ENGINEER: _EVERYONE | {Verb.NOTE, Verb.RUN_GATE, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME},
     Role.RESPONDER: _RESPONDER,
     Role.COMMANDER: _COMMANDER,
     Role.ADMIN: frozenset(Verb),

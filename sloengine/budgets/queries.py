@@ -175,7 +175,7 @@ class _Reckoned:
         if self.spans.overfull[row, -1]:
             said.append("More was counted as good than there was at all: it counts as 100 %.")
         if self.spans.excluded[row, -1] > 0:
-            said.append(f"{span(max(round(self.spans.excluded[row, -1] / 60), 1) * 60)} of the window do not count.")
+            said.append(f"{span(max(round(self.spans.excluded[row, -1] / 60), 1) * 60)} of the window left out.")
         if self.adjusted[row]:
             said.append(f"{self.adjusted[row] * 100:+g} % of the budget by adjustment.")
         return " ".join(said)

@@ -10,14 +10,12 @@ tiers             of the shipped table only these: fast, slow
 minimum-failures  fewer in the long window wake nobody; minimum-events the same of all events
 members           parts of a composite with weights: availability=3, first-token-p95=1; combine: weighted, worst
 usd-per-gpu-hour  for cost
-push              true: the counts of a kpi are sent to us
 tags, policy      words of yours; the error-budget policy
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -31,7 +29,7 @@ NEVER = "never"
 LABELS = frozenset({"model", "version", "replica", "region", "tenant", "tag", "slice"})
 NAMES = (
     "indicator", "where", "via", "no-data", "zero-traffic", "absent-after", "alerts", "tiers", "minimum-failures",
-    "minimum-events", "members", "combine", "usd-per-gpu-hour", "push", "tags", "policy",
+    "minimum-events", "members", "combine", "usd-per-gpu-hour", "tags", "policy",
 )  # fmt: skip
 Problem = Callable[[str, object, str], None]  # name of the annotation, found, expected
 Word = TypeVar("Word", bound=StrEnum)
@@ -88,10 +86,6 @@ def terms(
     )
     if signal is Indicator.COST and found.usd_per_gpu_hour is None and "usd-per-gpu-hour" not in given:
         problem("usd-per-gpu-hour", "nothing", "the price of a GPU-hour in USD, which a cost is reckoned from")
-    if "push" in given:
-        if signal is not Indicator.KPI or given["push"] != "true":
-            problem("push", given["push"], '"true", of an objective with indicator kpi')
-        found = replace(found, queries=replace(found.queries, pushed=True))
     return found
 
 
@@ -120,7 +114,6 @@ def written(terms: Terms, *, signal: Indicator, where: tuple[tuple[str, str], ..
         "members": ", ".join(f"{member.key}={member.weight:g}" for member in terms.members),
         "combine": _unless(terms.combine, plain.combine),
         "usd-per-gpu-hour": terms.usd_per_gpu_hour,
-        "push": "true" if terms.queries.pushed else "",
         "tags": ", ".join(terms.tags),
         "policy": terms.policy,
     }

@@ -43,7 +43,7 @@ def asked(objectives: Iterable[Objective], *, source: str, first: bool) -> tuple
     found = []
     for one in objectives:
         queries = one.terms.queries
-        if queries.pushed or not queries.present or not (queries.source == source or (first and not queries.source)):
+        if not queries.present or not (queries.source == source or (first and not queries.source)):
             continue
         parts = {name: getattr(queries, name) for name in ("good", "bad", "total", "raw", "threshold")}
         texts = tuple((name, text) for name, text in parts.items() if text)

@@ -31,7 +31,7 @@ class Indicator(StrEnum):
     SCHEMA = "schema"
     COST = "cost"
     QUERY = "query"  # PromQL of good and total, a ratio, or a threshold
-    KPI = "kpi"  # the same, of the business: a query, or pushed to us
+    KPI = "kpi"  # the same, of the business
     COMPOSITE = "composite"
 
 
@@ -229,7 +229,7 @@ class Objective:
         """What is counted, in order of preference: the first that its service has readings of."""
         queries = self.terms.queries
         if queries.present:
-            if not queries.pushed and not (queries.counter and queries.total):
+            if not (queries.counter and queries.total):
                 return (QUERY_GAUGES,)
             return (QUERY_BAD if queries.bad else MEASURES[self.indicator],)
         if self.terms.via:

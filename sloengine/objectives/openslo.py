@@ -265,9 +265,9 @@ class _Slo:
         )
         goal = self.slo.spec.objectives[0]
         if signal in (Indicator.QUERY, Indicator.KPI):
-            queries = replace(queries, pushed=found.queries.pushed, op=goal.op or "" if queries.threshold else "")
+            queries = replace(queries, op=goal.op or "" if queries.threshold else "")
             if not queries.present:
-                self.problem("spec.indicator", "no query", f'a query, or {PREFIX}push: "true" of a kpi')
+                self.problem("spec.indicator", "no query", "a query of good and total, of a ratio, or of a threshold")
             found = replace(found, queries=queries)
         elif queries.present:
             self.reader.notes.append(

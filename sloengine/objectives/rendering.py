@@ -30,7 +30,7 @@ def dump(objective: Objective) -> dict[str, Any]:
         "budgetingMethod": METHOD_NAMES[objective.method],
         "objectives": [_goal(objective)],
     }
-    if objective.terms.queries.present and not objective.terms.queries.pushed:
+    if objective.terms.queries.present:
         spec = {"indicator": _indicator(objective.slug, objective.terms.queries), **spec}
     if objective.description:
         spec = {"description": objective.description, **spec}

@@ -86,11 +86,10 @@ class Queries:
     threshold: str = ""
     op: str = ""
     counter: bool = True
-    pushed: bool = False  # no query: the counts are sent to us
 
     @property
     def present(self) -> bool:
-        return self.pushed or bool(self.total or self.raw or self.threshold)
+        return bool(self.total or self.raw or self.threshold)
 
 
 @dataclass(frozen=True, slots=True)

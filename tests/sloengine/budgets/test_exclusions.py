@@ -133,7 +133,7 @@ def test_an_exclusion_counts_backwards(world):
     after = statuses(objectives=[objective], now=world.now)[0]
     assert (after.bad, after.remaining_ratio) == (0, 1)
     assert after.total == 600 - 220
-    assert "6 min of the window do not count" in after.notice
+    assert "6 min of the window left out" in after.notice
     assert all(window.burn_long == 0 for window in burn_windows(objective=objective, now=world.now))
     left = burn_down(objective=objective, start=world.now - timedelta(minutes=10), end=world.now, points=3)
     assert [point.remaining_ratio for point in left] == [1, 1, 1]

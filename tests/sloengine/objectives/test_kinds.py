@@ -1,4 +1,4 @@
-"""OpenSLO v1 whole: every kind, references, several objectives, calendars, raw queries, alert policies; and v1alpha."""
+"""OpenSLO v1 whole: every kind, references, several objectives, calendars, raw queries, alert policies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from sloengine.objectives.rendering import difference, dump, render
 from sloengine.objectives.terms import (
     Alerting,
     BurnAlert,
-    Combine,
     Member,
     Missing,
     Queries,
@@ -220,14 +219,14 @@ def test_a_calendar_month_with_a_zone():
         (CALENDAR.replace("2026-01-01 00", "soon"), "startTime: found 'soon:00:00', expected a local date and time"),
         (CALENDAR.replace("1M", "12h"), "expected days, weeks, months, quarters or years"),
         (CALENDAR.replace("1M,", "1M, isRolling: true,"), "isRolling: found True, expected true without a calendar"),
-        ("{duration: 30d}", "(none)"),
     ],
 )
 def test_windows_that_cannot_be(window, words):
-    if words == "(none)":
-        assert read(with_window(window)).objectives[0].window == timedelta(days=30)
-    else:
-        assert words in refused(with_window(window))
+    assert words in refused(with_window(window))
+
+
+def test_a_window_rolls_unless_it_has_a_calendar():
+    assert read(with_window("{duration: 30d}")).objectives[0].window == timedelta(days=30)
 
 
 def test_ratio_timeslices_of_the_specifications_example():
@@ -300,8 +299,8 @@ def test_metrics_that_cannot_be_asked(spec, goal, words):
 
 
 def test_a_sum_of_counters_is_warned_of():
-    notes = read(inline(f"{{ratioMetric: {{good: {metric('sum(a_total)')}, total: {metric('b_total')}}}}}")).notes
-    assert "looks like a restart" in notes[0]
+    spec = f"{{ratioMetric: {{good: {metric('sum(a_total)')}, total: {metric('b_total')}}}}}"
+    assert "looks like a restart" in read(inline(spec)).notes[0]
 
 
 def test_an_inline_alert_policy_without_breaching_alerts_nobody():
@@ -363,7 +362,6 @@ def test_composites_know_their_parts():
     known = Known(services=("chat", "web-shop"), objectives={"web-shop/other": False})
     found = read(part, whole, known=known).objectives[1]
     assert found.terms.members == (Member("chat/answers", 3.0), Member("web-shop/other", 1.0))
-    assert found.terms.combine is Combine.WEIGHTED
     assert "expected an objective of these documents" in refused(part, whole)
     assert "composites do not nest" in refused(part, whole.replace("web-shop/other", "chat/all"), known=known)
 
