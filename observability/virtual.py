@@ -23,8 +23,9 @@ from observability.core import clock
 from observability.core.models import Organisation
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
-from probes.config import Canary, ProbeConfig, Prompt, Target, load
+from probes.config import Canary, ProbeConfig, Target, load
 from probes.exposition import Page
+from probes.prompts import Prompt
 from probes.simfleet import answers, probing
 from probes.simfleet.fleet import Fleet, FleetConfig, SimTarget, TargetDown, UnknownName, default_config
 from sloengine.collect.models import MetricSource
@@ -50,7 +51,7 @@ class FleetTransport:
             raise ScrapeFailed("connect", str(down)) from down
 
     def complete(self, canary: Canary, prompt: Prompt) -> Completion:
-        answer = self._fleet.complete(canary.service, prompt.text, canary.max_tokens)
+        answer = self._fleet.complete(canary.service, prompt.text, canary.max_tokens, replica=canary.replica or None)
         return Completion(outcome=answer.outcome, text=answer.text, token_seconds=answer.token_seconds)
 
     def discover(self, url: str) -> Sequence[Target]:

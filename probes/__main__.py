@@ -3,7 +3,7 @@
 python -m probes --config probes.yaml               scrape, ask, export on http://127.0.0.1:9840/metrics
 python -m probes check --config probes.yaml         try each target once: dialect, signals found, signals missing
 python -m probes signals                            the canonical signals, and which dialect gives what
-python -m probes references --config probes.yaml    ask every canary prompt and print a references file
+python -m probes references record --into DIR       ask every prompt, write a reference set; also compare, sign, declare
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from probes import config, procfs, report, run
+from probes import config, procfs, references_command, report, run
 from probes.config import ProbeConfig
 from probes.finder import Finder
 from probes.gpu import Machine
@@ -36,14 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(report.signals())
         return 0
     try:
+        if options.command == "references" and options.action != "record" and not Path(options.config).exists():
+            return references_command.main(options, None, None, now=run.now())
         loaded = _load(Path(options.config))
+        if options.command == "references":
+            return _references(loaded, options)
     except (ShapeError, OSError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     if options.command == "check":
         return _check(loaded)
-    if options.command == "references":
-        return _references(loaded, times=options.times)
     try:
         return run.run(loaded, signals=_signals(), load=partial(_again, Path(options.config)))
     except (PortTaken, OtlpMissing, OSError) as problem:
@@ -78,15 +80,12 @@ def _looked(loaded: ProbeConfig) -> Machine | None:
     return found
 
 
-def _references(loaded: ProbeConfig, *, times: int) -> int:
+def _references(loaded: ProbeConfig, options: argparse.Namespace) -> int:
     transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
     try:
-        text, problems = report.references(loaded, transport, times=times)
+        return references_command.main(options, loaded, transport, now=run.now())
     finally:
         transport.close()
-    sys.stdout.write(text)
-    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
-    return 1 if problems else 0
 
 
 def _load(path: Path) -> ProbeConfig:
@@ -117,11 +116,31 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m probes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", default="run", choices=("run", "check", "signals", "references"))
-    parser.add_argument("--config", default="probes.yaml", help="the configuration (default: probes.yaml)")
-    parser.add_argument(
-        "--times", type=int, default=3, help="references: answers to record for each prompt (default: 3)"
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", default=argparse.SUPPRESS, help="the configuration (default: probes.yaml)", metavar="FILE"
     )
+    parser.add_argument("--config", default="probes.yaml", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", metavar="run|check|signals|references")
+    parser.set_defaults(command="run")
+    for name in ("run", "check", "signals"):
+        commands.add_parser(name, parents=[common])
+    actions = commands.add_parser(
+        "references", description=references_command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).add_subparsers(dest="action", required=True)
+    record = actions.add_parser("record", parents=[common])
+    record.add_argument("--into", default="references", help="folder of the sets (default: references)")
+    record.add_argument("--times", type=int, default=5, help="answers to record for each prompt (default: 5)")
+    compare = actions.add_parser("compare", parents=[common])
+    compare.add_argument("old")
+    compare.add_argument("new")
+    sign = actions.add_parser("sign", parents=[common])
+    declare = actions.add_parser("declare", parents=[common])
+    for one in (sign, declare):
+        one.add_argument("file")
+        one.add_argument("--by", required=True, help="who: a name")
+    declare.add_argument("--model-version", required=True, help="the version that is going to answer")
+    declare.add_argument("--because", required=True, help="why answers will differ")
     return parser.parse_args(arguments)
 
 

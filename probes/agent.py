@@ -16,15 +16,18 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol
 
-from probes import canary as canaries
 from probes import gpu, inventory, latency, naming
 from probes.attribution import Attributor
-from probes.canary import CanaryTally, Completion
+from probes.bursts import READ_SECONDS, Bursts
+from probes.canary import Completion
 from probes.cards import Cards
-from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes.config import Canary, ProbeConfig, Target
 from probes.exposition import MalformedExposition, Samples, Series
 from probes.inventory import Facts
+from probes.judging import Judge
 from probes.latency import RecentLatency
+from probes.prober import Prober
+from probes.prompts import Prompt
 from probes.replica import Translator
 from probes.roster import Roster, TargetFinder
 from probes.signals import PREFIX
@@ -38,8 +41,7 @@ REASONS = (
     "connect", "tls", "redirect", "status", "timeout", "truncated", "too_large", "encoding", "malformed",
 )  # fmt: skip
 _RUNNING = f"{PREFIX}requests_running"
-#: A similarity is shown until its prompt would have been answered this often again, and this long at least.
-STALE_ROUNDS, STALE_SECONDS = 3, 120.0
+_TOKENS = (f"{PREFIX}prompt_tokens_total", f"{PREFIX}generated_tokens_total")
 
 
 class ScrapeFailed(Exception):
@@ -68,6 +70,7 @@ class Agent:
         started: float,
         executor: Executor | None = None,
         gpus: gpu.Reader | None = None,
+        judge: Judge | None = None,
         finder: TargetFinder | None = None,
         more: Sequence[Callable[[], Samples]] = (),
         describe: Ask | None = None,
@@ -80,14 +83,18 @@ class Agent:
         self._watches: dict[str, Watch] = {}
         self._tally = Tally()
         self._tally.set("probe_start_seconds", (), started)
-        self._canaries = CanaryTally()
-        self._asked = [0] * len(config.canaries)
-        self._canary_due = [started] * len(config.canaries)
-        self._canary_busy: set[int] = set()
+        self._prober = Prober(
+            config,
+            started=started,
+            judge=judge or Judge(),
+            complete=transport.complete,
+            run=self._run,
+            lock=self._lock,
+        )
+        self._bursts = {service: Bursts() for service in config.bursts}
         self._latency = RecentLatency()
         self._times = TokenTimes()
         self._slow: set[str] = set()
-        self._urgent: set[int] = set()  # canaries whose references are all to be asked now
         self._cards = Cards(
             service=config.gpu_service,
             region=config.gpu_region,
@@ -120,19 +127,17 @@ class Agent:
             self._run(partial(self._read_gpus, now))
         for watch in list(self._watches.values()):
             if watch.due <= now and not watch.busy:
-                watch.busy, watch.due = True, self._next(now)
+                watch.busy, watch.due = True, self._next(now, watch)
                 self._run(partial(self._scrape, watch, now))
             elif watch.due <= now:
-                watch.due = self._next(now)
+                watch.due = self._next(now, watch)
                 self._failed(watch, "timeout", "the previous scrape has not ended yet")
-        for at, canary in enumerate(self.config.canaries):
-            if at not in self._canary_busy:
-                self._ask_what_is_due(at, canary, now)
+        self._prober.tick(now, self.targets, self._answered)
 
     def next_due(self) -> float:
         """When `tick` has something to do again, in unix seconds."""
         with self._lock:
-            dues = [watch.due for watch in self._watches.values()] + self._canary_due
+            dues = [watch.due for watch in self._watches.values()] + [self._prober.next_due()]
             idle = {"gpu"} if self._gpus is None else set()
             idle |= {"targets_url"} if self.config.targets_url is None else set()
             return min(dues + [due for what, due in self._due.items() if what not in idle], default=float("inf"))
@@ -146,8 +151,10 @@ class Agent:
                 if watch.up is not None:
                     out[naming.up(watch.target)] = 1.0 if watch.up else 0.0
             out.update(self._cards.samples(now=self._now))
-            out.update(self._canaries.tally.samples())
+            out.update(self._prober.samples())
             out.update(self._tally.samples())
+            for service, bursts in self._bursts.items():
+                out.update(bursts.samples(service))
             for samples in self._more:
                 out.update(samples())
             return out
@@ -233,52 +240,14 @@ class Agent:
             p95 = self._latency.p95(service, now=now)
             slow = p95 is not None and p95 > latency.SLOW_TOKEN_SECONDS
             if slow and service not in self._slow:  # R1: the similarity probe runs at once
-                self._urgent |= {at for at, canary in enumerate(self.config.canaries) if canary.service == service}
+                self._prober.hurry(service)
             (self._slow.add if slow else self._slow.discard)(service)
+            if any(family in made for family in _TOKENS):
+                tokens = sum(samples[one] for family in _TOKENS for one in made.get(family, ()))
+                self._prober.traffic(now, service=service, replica=watch.target.label, tokens=tokens)
+        if service in self._bursts:
+            self._bursts[service].page(now, replica=watch.target.label, samples=samples, made=made)
         self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service), stalled=self._stalled)
-
-    def _ask_what_is_due(self, at: int, canary: Canary, now: float) -> None:
-        prompts: tuple[Prompt, ...] = ()
-        if at in self._urgent:
-            self._urgent.discard(at)
-            prompts = tuple(prompt for prompt in canary.prompts if prompt.references)
-        if self._canary_due[at] <= now:
-            due = self._canary_due[at] + canary.interval_seconds
-            self._canary_due[at] = due if due > now else now + canary.interval_seconds
-            prompts += (canary.prompts[self._asked[at] % len(canary.prompts)],)
-            self._asked[at] += 1
-            stale = max(STALE_SECONDS, STALE_ROUNDS * canary.interval_seconds * len(canary.prompts))
-            with self._lock:
-                self._canaries.forget(service=canary.service, before=now - stale)
-        if prompts:
-            self._ask(at, prompts, now)
-
-    def _ask(self, at: int, prompts: tuple[Prompt, ...], now: float) -> None:
-        self._canary_busy.add(at)
-        canary = self.config.canaries[at]
-
-        def work() -> None:
-            try:
-                for prompt in prompts:
-                    completion = self._complete(canary, prompt)
-                    with self._lock:
-                        self._canaries.add(
-                            now=now,
-                            labels=canaries.labels(canary, prompt, self.targets),
-                            prompt=prompt,
-                            completion=completion,
-                        )
-            finally:
-                self._canary_busy.discard(at)
-
-        self._run(work)
-
-    def _complete(self, canary: Canary, prompt: Prompt) -> Completion:
-        try:
-            return self._transport.complete(canary, prompt)
-        except Exception as problem:
-            log.exception("canary %s of %s", prompt.name, canary.service)
-            return Completion(outcome="error", detail=repr(problem))
 
     def _discover(self, name: str, ask: Callable[[], Sequence[Target]]) -> None:
         try:
@@ -367,7 +336,7 @@ class Agent:
         """The clock was set back: what was due later than now was meant for another time."""
         for watch in self._watches.values():
             watch.due = min(watch.due, now)
-        self._canary_due = [min(due, now) for due in self._canary_due]
+        self._prober.set_back(now)
         self._due = {what: min(due, now) for what, due in self._due.items()}
 
     def _take(self, what: str, now: float) -> bool:
@@ -377,9 +346,15 @@ class Agent:
         self._due[what] = self._next(now)
         return True
 
-    def _next(self, now: float) -> float:
-        """The next multiple of the interval: scrapes are aligned to the clock."""
+    def _answered(self, target: Target) -> bool:
+        watch = self._watches.get(target.name)
+        return watch is not None and watch.up is True
+
+    def _next(self, now: float, watch: Watch | None = None) -> float:
+        """The next multiple of the interval: scrapes are aligned to the clock. Engines of a service marked for bursts each second."""
         interval = self.config.scrape_interval_seconds
+        if watch is not None and watch.target.kind == "engine" and watch.target.service in self._bursts:
+            interval = READ_SECONDS
         return (now // interval + 1) * interval
 
     def _run(self, work: Callable[[], None]) -> None:

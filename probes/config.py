@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from probes import assertions, attribution, clientside, shape, sources
-from probes.assertions import Assertion
+from probes import assertions, attribution, clientside, prompts, references, shape, sources
 from probes.attribution import Attribution
 from probes.clientside import AccessLog, Otlp
 from probes.dialects import KINDS
+from probes.prompts import Prompt
+from probes.references import ReferenceSet
 from probes.sources import Source
 
 UNKNOWN = "unknown"
 APIS = ("completions", "chat")
+EMBEDDERS = ("hashed-ngrams", "endpoint", "sentence-transformers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    name: str
-    text: str
-    slice: str = "all"
-    references: tuple[str, ...] = ()
-    assertions: tuple[Assertion, ...] = ()
+class EmbedderConfig:
+    """Where cosines come from; hashed n-grams need nothing."""
+
+    kind: str = "hashed-ngrams"  # hashed-ngrams | endpoint | sentence-transformers
+    model: str = ""
+    url: str = ""  # of an endpoint, without /v1/embeddings
+    api_key_file: str | None = None
+    timeout_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,14 @@ class Canary:
     api_key_file: str | None = None
     version: str | None = None  # None: the version that all engines of the service share, else "mixed"
     region: str | None = None
+    replica: str = ""  # of a canary that is sent to a pod; empty: through whatever stands at `url`
+    per_replica: bool = False  # each prompt also to one pod, another each time
+    scale_to_zero: bool = False  # it may be: then it is asked only while an engine of it is up
+    jitter_ratio: float = 0.0  # of the interval: how much later than planned a canary may go
+    stall_seconds: float = 1.0  # a gap between tokens of so much or more is a stall
+    headers: tuple[tuple[str, str], ...] = ()
+    passages_path: str = ""  # where in a chunk retrieved passages are, as $.choices[0].delta.context.citations
+    reference_set: ReferenceSet = field(default_factory=ReferenceSet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,14 @@ class ProbeConfig:
     auth: Auth | None = None
     host: str = "127.0.0.1"
     port: int = 9840
+    embedder: EmbedderConfig = EmbedderConfig()
+    false_alarm_days: float = 30.0  # of one drift test of one slice, at least so many in the mean
+    requests_per_minute: float = 60.0  # of all canaries of this probe
+    canaries_at_once: int = 4
+    traffic_share: float = 0.01  # of a service's tokens
+    floor_per_minute: float = 1.0  # canaries of a service that traffic_share does not stop
+    bursts: tuple[str, ...] = ()  # services whose engines are read each second
+    run_code: bool = False  # whether code in answers is run, to see if it passes its test
 
 
 _TOP = (
@@ -124,6 +144,14 @@ _TOP = (
     "gpu_service",
     "gpu_region",
     "listen",
+    "embedder",
+    "false_alarm_days",
+    "run_code",
+    "requests_per_minute",
+    "canaries_at_once",
+    "traffic_share",
+    "floor_per_minute",
+    "bursts",
     "listen_tls",
     "listen_auth",
 )
@@ -144,12 +172,13 @@ _TARGET = (
 )
 _CANARY = (
     "service", "url", "model", "api", "interval_seconds", "timeout_seconds", "max_tokens", "api_key_file", "prompts",
-    "references_file", "version", "region",
+    "prompts_file", "references_file", "version", "region",
+    "per_replica", "scale_to_zero", "jitter_ratio", "stall_seconds", "headers", "passages_path",
 )  # fmt: skip
 
 
 def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None) -> ProbeConfig:
-    """The whole configuration; `read_file` gives the text of a references file named in it."""
+    """The whole configuration; `read_file` gives the text of a file named in it."""
     top = shape.read(text, file=file).only(*_TOP)
     host, port = _listen(top["listen"])
     config = ProbeConfig(
@@ -169,6 +198,14 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
         auth=_auth(top["listen_auth"]),
         host=host,
         port=port,
+        embedder=_embedder(top["embedder"]),
+        false_alarm_days=_number(top["false_alarm_days"], 30.0, low=1, high=3650),
+        run_code=_flag(top["run_code"], False),
+        requests_per_minute=_number(top["requests_per_minute"], 60.0, low=1, high=6000),
+        canaries_at_once=int(_number(top["canaries_at_once"], 4, low=1, high=64)),
+        traffic_share=_number(top["traffic_share"], 0.01, low=0, high=1),
+        floor_per_minute=_number(top["floor_per_minute"], 1.0, low=0, high=60),
+        bursts=top["bursts"].texts() if top["bursts"].given else (),
     )
     _once(file, "targets", (target.name for target in config.targets))
     for kind in ("engine", "gateway"):  # two that are labelled alike would overwrite each other's series
@@ -239,16 +276,19 @@ def _target(node: shape.Node) -> Target:
 
 def _canary(node: shape.Node, read_file: Callable[[str], str] | None) -> Canary:
     node.only(*_CANARY)
-    stored = _references(node["references_file"], read_file)
-    prompts = tuple(_prompt(one, stored) for one in node["prompts"].each()) or node["prompts"].wrong(
-        "at least one prompt"
-    )
-    _once(node.file, node["prompts"].path, (prompt.name for prompt in prompts))
+    text = _file(node["references_file"], read_file)
+    stored = references.load(text, file=node["references_file"].text()) if text is not None else ReferenceSet()
+    asked: tuple[Prompt, ...] = ()
+    if (text := _file(node["prompts_file"], read_file)) is not None:
+        asked = prompts.load(text, file=node["prompts_file"].text(), stored=stored.references)
+    if node["prompts"].given or not asked:
+        asked += prompts.read(node["prompts"], stored.references)
+    prompts.check(asked, node["prompts"])
     return Canary(
         service=node["service"].text(),
         url=_url(node["url"]).rstrip("/"),
         model=node["model"].text(),
-        prompts=prompts,
+        prompts=asked,
         api=node["api"].one_of(APIS) if node["api"].given else "completions",
         interval_seconds=_number(node["interval_seconds"], 30.0, low=1, high=86_400),
         timeout_seconds=_number(node["timeout_seconds"], 30.0, low=0.1, high=600),
@@ -256,36 +296,47 @@ def _canary(node: shape.Node, read_file: Callable[[str], str] | None) -> Canary:
         api_key_file=node["api_key_file"].text() if node["api_key_file"].given else None,
         version=node["version"].text() if node["version"].given else None,
         region=node["region"].text() if node["region"].given else None,
+        per_replica=_flag(node["per_replica"], False),
+        scale_to_zero=_flag(node["scale_to_zero"], False),
+        jitter_ratio=_number(node["jitter_ratio"], 0.1, low=0, high=1),
+        stall_seconds=_number(node["stall_seconds"], 1.0, low=0.01, high=60),
+        headers=tuple((name, one.text()) for name, one in node["headers"].items()) if node["headers"].given else (),
+        passages_path=assertions.path(node["passages_path"]) if node["passages_path"].given else "",
+        reference_set=stored,
     )
 
 
-def _prompt(node: shape.Node, stored: dict[str, tuple[str, ...]]) -> Prompt:
-    node.only("name", "text", "slice", "references", "assertions")
-    name = node["name"].text()
-    inline = node["references"].texts() if node["references"].given else ()
-    checks = node["assertions"]
-    return Prompt(
-        name=name,
-        text=node["text"].text(),
-        slice=_text(node["slice"], "all"),
-        references=inline + stored.get(name, ()),
-        assertions=tuple(assertions.load(one) for one in checks.each()) if checks.given else (),
-    )
-
-
-def _references(node: shape.Node, read_file: Callable[[str], str] | None) -> dict[str, tuple[str, ...]]:
-    """A references file: YAML or JSON, `references: {prompt name: [answer, ...]}` as `references` writes it."""
+def _file(node: shape.Node, read_file: Callable[[str], str] | None) -> str | None:
+    """The text of a file that the configuration names."""
     if not node.given:
-        return {}
+        return None
     name = node.text()
     if read_file is None:
-        node.wrong("no references file here")
+        node.wrong("no file named here")
     try:
-        text = read_file(name)
+        return read_file(name)
     except (OSError, UnicodeDecodeError) as problem:
         node.wrong(f"a readable file ({problem})")
-    kept = shape.read(text, file=name)["references"]
-    return {prompt: one.texts() for prompt, one in kept.items()}
+
+
+def _embedder(node: shape.Node) -> EmbedderConfig:
+    if not node.given:
+        return EmbedderConfig()
+    node.only("kind", "model", "url", "api_key_file", "timeout_seconds")
+    kind = node["kind"].one_of(EMBEDDERS)
+    return EmbedderConfig(
+        kind=kind,
+        model=_text(node["model"], "") if kind == "hashed-ngrams" else node["model"].text(),
+        url=_url(node["url"]).rstrip("/") if kind == "endpoint" else "",
+        api_key_file=node["api_key_file"].text() if node["api_key_file"].given else None,
+        timeout_seconds=_number(node["timeout_seconds"], 10.0, low=0.1, high=60),
+    )
+
+
+def _flag(node: shape.Node, default: bool) -> bool:
+    if not node.given:
+        return default
+    return node.value if isinstance(node.value, bool) else node.wrong("true or false")
 
 
 def _gpu(node: shape.Node) -> str:

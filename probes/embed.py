@@ -1,8 +1,10 @@
-"""Hashed n-grams: a text as a sparse unit vector, with the standard library only. Pure, the same in every process.
+"""The embedder port, and hashed n-grams: a text as a sparse unit vector, with the standard library only. Pure, the same in every process.
 
 Features are words, pairs of neighbouring words and character 4-grams within words, each hashed by crc32 into 2**20 slots and
 weighted 1 + log(count). It measures wording, not meaning: a right paraphrase gives 0.4 to 0.6, "$1,200" for "$12,000" 0.9 and
 more. So a threshold is calibrated on the references, and assertions stand beside it. About 0.2 ms an answer of 60 words.
+
+    EmbedderFailed      no cosine could be had; the answer stays uncompared, nothing is made up
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Protocol
 from zlib import crc32
 
 NAME = "hashed-ngrams-1"  # stored beside a baseline: another embedder, another baseline
@@ -20,6 +23,30 @@ SLOTS = 2**20
 Vector = dict[int, float]  # slot to weight, of length 1; empty for a text without words
 
 _WORD = re.compile(r"\w+(?:[.,']\w+)*|[^\w\s]")
+
+
+class EmbedderFailed(RuntimeError):
+    pass
+
+
+class Embedder(Protocol):
+    @property
+    def name(self) -> str:
+        """Stored beside a baseline: another embedder, another baseline."""
+
+    @property
+    def lexical(self) -> bool:
+        """It compares wording, not meaning: it may raise a suspicion, never a finding (probes.drift)."""
+
+    def similarities(self, answer: str, references: Sequence[str]) -> list[float]:
+        """The cosine to each; raises EmbedderFailed."""
+
+
+class HashedNgrams:
+    name, lexical = NAME, True
+
+    def similarities(self, answer: str, references: Sequence[str]) -> list[float]:
+        return [similarity(answer, reference) for reference in references]
 
 
 def embed(text: str) -> Vector:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,8 +15,9 @@ import httpx
 from probes import config, fetch, openai
 from probes.agent import ScrapeFailed
 from probes.canary import Completion
-from probes.config import Canary, Prompt, Target
+from probes.config import Canary, Target
 from probes.exposition import Parser, Samples
+from probes.prompts import Prompt
 from probes.shape import ShapeError
 from probes.sse import BrokenStream
 
@@ -52,28 +57,42 @@ class HttpTransport:
             raise ScrapeFailed("malformed", str(problem)) from None
 
     def complete(self, canary: Canary, prompt: Prompt) -> Completion:
-        url, body = openai.request(canary, prompt)
-        reader = openai.Reader()
+        url, body = openai.request(canary, prompt, nonce=secrets.token_hex(4))
+        reader = openai.Reader(passages_path=canary.passages_path)
+        phases = _Phases()
         begun = time.perf_counter()
+
+        def failed(outcome: str, reason: str, detail: str) -> Completion:
+            completion = reader.completion(outcome=outcome, reason=reason, detail=detail)
+            return replace(completion, phases=phases.told())
+
+        try:
+            headers = {**dict(canary.headers), **_key(canary), "x-tailwatch-canary": prompt.slice}
+        except (OSError, UnicodeDecodeError) as problem:
+            return failed("error", "key_file", f"api_key_file: {problem}")
         try:
             with self._client.stream(
-                "POST", url, json=body, headers=_key(canary), timeout=canary.timeout_seconds
+                "POST", url, json=body, headers=headers, timeout=canary.timeout_seconds, extensions={"trace": phases}
             ) as answer:
                 if answer.status_code != 200:
-                    return Completion(
-                        outcome=openai.outcome_of_status(answer.status_code), detail=f"HTTP status {answer.status_code}"
-                    )
+                    outcome, reason = openai.of_status(answer.status_code)
+                    whither = f" to {answer.headers.get('location', 'nowhere')}" if reason == "redirect" else ""
+                    return failed(outcome, reason, f"HTTP status {answer.status_code}{whither}")
                 for chunk in _within(answer, seconds=canary.timeout_seconds, begun=begun):
                     reader.feed(chunk, at=time.perf_counter() - begun)
                     if reader.done:
                         break
-            return reader.completion()
-        except (httpx.TimeoutException, _Late):
-            return reader.completion(
-                outcome="timeout", detail=f"no complete answer within {canary.timeout_seconds:g} s"
-            )
-        except (httpx.HTTPError, BrokenStream, OSError) as problem:
-            return reader.completion(outcome="error", detail=str(problem) or type(problem).__name__)
+            return replace(reader.completion(), phases=phases.told())
+        except (httpx.TimeoutException, _Late) as problem:
+            late = f"no complete answer within {canary.timeout_seconds:g} s"
+            connecting = isinstance(problem, httpx.ConnectTimeout | httpx.PoolTimeout)
+            part = "connect" if connecting else "stream" if reader.begun else "first_byte"
+            return failed("timeout", f"timeout_{part}", late)
+        except BrokenStream as problem:
+            return failed("error", "broken_frame", str(problem))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
+            reason = "stream_ended" if phases.answered else _why(problem)
+            return failed("error", reason, str(problem) or type(problem).__name__)
 
     def models(self, canary: Canary) -> frozenset[str]:
         """The names under which the canary's endpoint offers models, as GET /v1/models lists them."""
@@ -92,6 +111,44 @@ class HttpTransport:
 
 class _Late(Exception):
     pass
+
+
+class _Phases:
+    """httpx's trace: when each part of a request began and ended."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, float] = {}
+
+    def __call__(self, event: str, _info: Mapping[str, object]) -> None:
+        self._at.setdefault(event.partition(".")[2], time.perf_counter())
+
+    @property
+    def answered(self) -> bool:
+        return "receive_response_headers.complete" in self._at
+
+    def told(self) -> tuple[tuple[str, float], ...]:
+        parts = {
+            "connect": ("connect_tcp.started", "connect_tcp.complete"),
+            "tls": ("start_tls.started", "start_tls.complete"),
+            "first_byte": ("send_request_headers.started", "receive_response_headers.complete"),
+        }
+        return tuple(
+            (phase, self._at[end] - self._at[start])
+            for phase, (start, end) in parts.items()
+            if start in self._at and end in self._at
+        )
+
+
+def _why(problem: BaseException) -> str:
+    """Which part of connecting failed: the causes beneath httpx's own error say it."""
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "dns"
+        if isinstance(cause, ssl.SSLError):
+            return "tls"
+        cause = cause.__cause__ or cause.__context__
+    return "connect"
 
 
 def _within(answer: httpx.Response, *, seconds: float, begun: float) -> Iterator[bytes]:

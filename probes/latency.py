@@ -79,10 +79,12 @@ def quantile(cumulative: Mapping[float, float], q: float) -> float | None:
     return low
 
 
-def buckets(samples: Mapping[Series, float], made: Mapping[str, Sequence[Series]]) -> dict[float, float]:
+def buckets(
+    samples: Mapping[Series, float], made: Mapping[str, Sequence[Series]], *, families: Sequence[str] = FAMILIES
+) -> dict[float, float]:
     """Those of the first family that the page has; empty where it has none. `made`: its series by name."""
     found: dict[float, float] = {}
-    for one in next((made[family] for family in FAMILIES if family in made), ()):
+    for one in next((made[family] for family in families if family in made), ()):
         upper = float(one.label("le") or "inf")
         found[upper] = found.get(upper, 0.0) + samples[one]
     return found

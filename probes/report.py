@@ -1,18 +1,14 @@
-"""What `check`, `signals` and `references` print. Pure but for the transport they are given."""
+"""What `check` and `signals` print. Pure but for the transport they are given."""
 
 from __future__ import annotations
 
-import statistics
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations
 
-import yaml
-
-from probes import dialects, embed, explain, gpu
+from probes import dialects, explain, gpu
 from probes.agent import ScrapeFailed, Transport
 from probes.attribution import Attributor
-from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes.config import Canary, ProbeConfig, Target
 from probes.exposition import MalformedExposition, Samples
 from probes.replica import Translator
 from probes.requests import BY_LOGS, BY_SPANS
@@ -100,6 +96,7 @@ def check(
             f"canary {canary.service} ({canary.url}): {completion.outcome}, {len(completion.token_seconds)} tokens{first}"
             + (f": {completion.detail}" if completion.detail else "")
         )
+        notes.append(f"  references: {_references(canary)}")
     if machine is not None:
         notes += explain.machine(machine, listeners=listeners)
         good &= config.gpu != "on" or bool(machine.gpus)
@@ -107,38 +104,15 @@ def check(
     return table(rows) + "".join(f"{note}\n" for note in notes), good
 
 
-def references(config: ProbeConfig, transport: Transport, *, times: int) -> tuple[str, list[str]]:
-    """Answers of every canary prompt as a references file, with the baseline that they set; and what went wrong."""
-    kept: dict[str, list[str]] = {}
-    baselines: dict[str, dict[str, float]] = {}
-    problems: list[str] = []
-    for canary, prompt in ((one, prompt) for one in config.canaries for prompt in one.prompts):
-        answers = _answers(canary, prompt, transport, times=times, problems=problems)
-        kept[prompt.name] = list(dict.fromkeys(answers))
-        if len(answers) > 1:
-            near = [embed.similarity(one, other) for one, other in combinations(answers, 2)]
-            baselines[prompt.name] = {"mean": round(statistics.fmean(near), 4), "lowest": round(min(near), 4)}
-    document = {
-        "embedder": embed.NAME,
-        "models": sorted({canary.model for canary in config.canaries}),
-        "answers_each": times,
-        "baseline": baselines,
-        "references": {name: answers for name, answers in kept.items() if answers},
-    }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120), problems
-
-
-def _answers(canary: Canary, prompt: Prompt, transport: Transport, *, times: int, problems: list[str]) -> list[str]:
-    answers: list[str] = []
-    for _ in range(times):
-        completion = transport.complete(canary, prompt)
-        if completion.outcome == "ok" and completion.text.strip():
-            answers.append(completion.text)
-        else:
-            problems.append(
-                f"{canary.service}, prompt {prompt.name}: {completion.outcome} {completion.detail or 'an empty answer'}"
-            )
-    return answers
+def _references(canary: Canary) -> str:
+    """What answers of this canary are compared with, and whether that judges."""
+    found = canary.reference_set
+    if not found.baselines:
+        return "no calibrated set: answers are shown, nothing is judged (python -m probes references record)"
+    serving = canary.version or found.model_version
+    state = found.state(embedder=found.embedder, serving=serving)
+    signed = f"signed by {found.signed.by}" if found.signed else "not signed"
+    return f"version {found.version} by {found.embedder}, {signed}, {state}"
 
 
 def _target(target: Target, transport: Transport, attributor: Attributor) -> tuple[tuple[str, ...], bool]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from probes import inventory
+from probes import inventory, references_command
 from probes.agent import Agent
 from probes.config import ProbeConfig
 from probes.describe import Describer
@@ -89,6 +89,7 @@ class _Probe:
             started=now(),
             executor=self.pool,
             gpus=self.reader,
+            judge=references_command.judge(loaded),
             finder=self.finder,
             more=(self.receivers.samples,),
             describe=self.describer.engine,

@@ -1,8 +1,9 @@
 """A serving fleet without GPUs, in virtual time or over HTTP. Marked as simulated wherever it shows. Standard library and PyYAML.
 
 Pure: `config` (what a fleet is made of) and `loader` (fleet.yaml), `traffic` (arrivals: generator or trace), `engine` (continuous
-batching), `pool` (router, replicas and releases of a service), `gpu`, `prompts` and `answers` (references, quality),
-`faults` (six mechanisms), `openai` (the API's documents), `probing` (how a probe looks at the fleet).
+batching), `pool` (router and clients of a service) and `replica` (its processes and releases), `gpu` and `mig`, `prompts` and
+`answers` (references, quality by slice), `mechanisms` (single causes) and `faults` (six that drills play), `openai` (the API's
+documents), `probing` (how a probe looks at the fleet).
 Pages: `vllm` (engine), `gateway` (LiteLLM's names), `gpu` (DCGM exporter's names).
 `fleet` is the facade; `load` is the past without events; `server` and `__main__` are the edges (HTTP, wall time).
 """

@@ -17,6 +17,7 @@ from probes.simfleet import prompts
 #: Words changed of a hundred: one in 45 healthy, eight in 45 after quantisation.
 HEALTHY_SHARE, DEGRADED_SHARE = 0.024, 0.18
 WRONG_NUMBER, BROKEN_JSON = 0.6, 0.5
+LONG_CHARACTERS = 2_000  # of a prompt that nobody stored
 
 
 class Reference(NamedTuple):
@@ -59,6 +60,12 @@ def references(service: str) -> Mapping[str, Reference]:
 @cache
 def _by_prompt() -> Mapping[str, prompts.Stored]:
     return {one.prompt.strip(): one for one in prompts.stored()}
+
+
+def slice_of(prompt: str) -> str:
+    """That of a stored prompt; of others by what they look like: long ones are "long", the rest "short"."""
+    known = _by_prompt().get(prompt.strip())
+    return known.slice if known else "long" if len(prompt) > LONG_CHARACTERS else "short"
 
 
 def pieces(text: str) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ class ServiceConfig:
     tenants: tuple[Tenant, ...]
     engine: EngineProfile = field(default_factory=EngineProfile)
     region: str = "eu-west"
+    regions: tuple[str, ...] = ()  # replicas take turns in them; empty: all in `region`
     trace: str | None = None
     daily_swing: float = 0.28
     weekend_share: float = 0.85
@@ -84,6 +85,9 @@ class ServiceConfig:
     error_share: float = 0.00002
     timeout_seconds: float = 60.0
     speaks: str = "vllm"  # vllm | sglang: whose metrics page the replicas show
+
+    def region_of(self, index: int) -> str:
+        return self.regions[index % len(self.regions)] if self.regions else self.region
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Request:
 
     __slots__ = (
         "arrived",
+        "attempt",
         "cached",
         "crowd",
         "emitted",
@@ -66,6 +67,7 @@ class Request:
         self.emitted = 0
         self.preemptions = 0
         self.length_stop = False
+        self.attempt = 1  # of its client
 
 
 class Engine:
@@ -89,6 +91,9 @@ class Engine:
         # What faults and versions change: a decode step takes decode_factor times as long, a prefill prefill_factor.
         self.decode_factor = 1.0
         self.prefill_factor = 1.0
+        self.hung_at: float | None = None  # no step ends any more; its workers spin
+        self.stall_seconds, self.stall_every, self.next_stall = 0.0, NEVER, NEVER
+        self.cold_requests = 0  # so many more find nothing in the prefix cache
         self.waiting: deque[Request] = deque()
         self.outstanding = 0
         self.next_at = NEVER
@@ -141,11 +146,15 @@ class Engine:
             self.counters.rejections += 1
             return False
         at = request.arrived
+        if self.cold_requests:
+            self.cold_requests -= 1
+            request.cached = 0
         self.waiting.append(request)
         self.outstanding += 1
         if not self._group:
             if self.next_at == NEVER:
-                self._plan(at)
+                if self.hung_at is None:
+                    self._plan(at)
             elif len(self._heap) < self.profile.max_num_seqs:
                 steps = math.ceil((at - self._phase_start) / self._dt)
                 if steps < self._phase_steps:
@@ -159,6 +168,9 @@ class Engine:
 
     def sync(self, at: float) -> None:
         if self.next_at == NEVER:
+            if self.hung_at is not None:
+                self.busy_seconds += max(0.0, at - self.hung_at)
+                self.hung_at = max(at, self.hung_at)
             return
         done = min(self._phase_steps, int((at - self._phase_start) / self._dt))
         if done > self._phase_done:
@@ -174,6 +186,51 @@ class Engine:
             self._phase_steps = steps
             self.next_at = self._phase_start + steps * self._dt
 
+    def hang(self, at: float) -> None:
+        """A collective waits for ever: the step in progress never ends, nothing is scheduled, the GPU is busy."""
+        self.sync(at)
+        self.hung_at, self.next_at = at, NEVER
+
+    def resume(self, at: float) -> None:
+        """The step that hung ends now."""
+        if self.hung_at is None:
+            return
+        self.sync(at)
+        self.hung_at = None
+        if self.outstanding:
+            self._plan(at)
+
+    def abandoned(self, *, since: float, before: float) -> list[Request]:
+        """Requests that came in that time and are still here. An engine that hangs does not notice that their clients left."""
+        here = [*self.waiting, *(entry[2] for entry in self._heap), *self._group]
+        return [request for request in here if since <= request.arrived < before]
+
+    def cancel(self, at: float, *, before: float) -> list[Request]:
+        """Clients of all that came before then are gone, and the engine hears of it: their blocks are free at once."""
+        self.sync(at)
+        self._steps += self._phase_done
+        self._prefill_left -= self._phase_done
+        self._phase_steps = self._phase_done = 0
+        gone = self.abandoned(since=-NEVER, before=before)
+        for end, _, request in self._heap:
+            if request.arrived < before:
+                self.kv_used -= request.prompt + request.generated - (end - self._steps)
+        self.kv_used -= sum(one.prompt + one.emitted for one in self._group if one.arrived < before)
+        self._heap = [entry for entry in self._heap if entry[2].arrived >= before]
+        heapify(self._heap)
+        self._group = [request for request in self._group if request.arrived >= before]
+        self.waiting = deque(request for request in self.waiting if request.arrived >= before)
+        self.outstanding -= len(gone)
+        self.counters.aborts += len(gone)
+        if self.hung_at is None:
+            self._plan(at)
+        return gone
+
+    def stall(self, *, every: float, seconds: float, at: float) -> None:
+        """Each so many seconds one step takes `seconds`; every=NEVER ends it."""
+        self.stall_every, self.stall_seconds = every, seconds
+        self.next_stall = at + every
+
     def drop_all(self) -> list[Request]:
         """The process dies: whatever was running or waiting is lost and returned."""
         lost = [entry[2] for entry in self._heap]
@@ -188,6 +245,7 @@ class Engine:
         self.waiting.clear()
         self.outstanding = 0
         self.next_at = NEVER
+        self.hung_at = None
         self.kv_used = 0.0
         self._heap = []
         self._group = []
@@ -331,6 +389,9 @@ class Engine:
             self._chunk = 0
         if batch and room < batch * steps:
             steps = max(1, int(room / batch))
+        if at >= self.next_stall:
+            self.next_stall = at + self.stall_every
+            steps, dt = 1, dt + self.stall_seconds
         self._phase_steps = steps
         self._dt = dt
         self.next_at = at + steps * dt

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from probes.simfleet.gpu import PowerCap
-from probes.simfleet.pool import Pool, Release, quantised
+from probes.simfleet.pool import Pool
+from probes.simfleet.replica import Release, quantised
 
 Parameters = Mapping[str, float]
 

@@ -15,11 +15,14 @@ from probes.exposition import Page, render
 from probes.simfleet import answers, gateway, gpu
 from probes.simfleet.config import FleetConfig, default_config
 from probes.simfleet.faults import FAULTS
-from probes.simfleet.pool import Pool, Replica
+from probes.simfleet.mechanisms import MECHANISMS, Mechanism
+from probes.simfleet.pool import Pool
+from probes.simfleet.replica import Replica
 from probes.simfleet.traffic import read_trace
 
 __all__ = [
     "FAULTS",
+    "MECHANISMS",
     "Fleet",
     "FleetConfig",
     "SimCompletion",
@@ -86,14 +89,20 @@ class Fleet:
         self._handles: dict[str, _Handle] = {}
         self._active: dict[str, Callable[[], None]] = {}
         self._asked = 0
+        self._mechanisms: dict[tuple[str, str], Callable[[], None]] = {}
         for service in self.config.services:
             trace = read_trace(Path(service.trace)) if service.trace else None
-            pool = Pool(service, seed=seed, start=start, trace=trace)
-            self._pools[service.name] = pool
+            self._pools[service.name] = Pool(service, seed=seed, start=start, trace=trace)
+        self._name()
+
+    def _name(self) -> None:
+        """Every page by its name; anew where replicas came or went."""
+        self._handles = {}
+        for service, pool in self._pools.items():
             for replica in pool.replicas:
                 self._handles[replica.name] = _Handle("engine", pool, replica)
                 self._handles[f"gpu-{replica.name}"] = _Handle("gpu", pool, replica)
-            self._handles[f"gateway-{service.name}"] = _Handle("gateway", pool)
+            self._handles[f"gateway-{service}"] = _Handle("gateway", pool)
 
     @property
     def now(self) -> float:
@@ -168,7 +177,9 @@ class Fleet:
             if model_version not in pool.releases:
                 raise UnknownName("version", model_version, pool.releases)
             release = pool.releases[model_version]
-        text = answers.answer(prompt, quality=release.quality, rng=rng)
+        text = answers.answer(prompt, quality=release.quality_of(answers.slice_of(prompt)), rng=rng)
+        if chosen.engine.hung_at is not None:
+            return SimCompletion("timeout", "", None, (), prompt_tokens, release.version, chosen.name)
         engine, profile = chosen.engine, chosen.config.engine
         step = engine.step_seconds * release.step_ratio / chosen.release.step_ratio
         wait = engine.expected_wait() + step * rng.random()
@@ -181,7 +192,10 @@ class Fleet:
         at = first
         times = [first]
         for _ in pieces[1:]:
-            at += step * rng.uniform(0.94, 1.06)
+            after = at + step * rng.uniform(0.94, 1.06)
+            if self._now + at < engine.next_stall <= self._now + after:
+                after += engine.stall_seconds
+            at = after
             times.append(at)
         reason = "stop" if len(pieces) == len(whole) else "length"
         return SimCompletion(
@@ -209,6 +223,34 @@ class Fleet:
         if end is not None:
             end()
 
+    def start_mechanism(self, name: str, *, service: str | None = None, **parameters: float) -> None:
+        """One cause alone, in any service, with any of its parameters; starting what is active changes nothing."""
+        mechanism, chosen = self._mechanism(name), service or next(iter(self._pools))
+        pool = self.pool(chosen)
+        if unknown := sorted(parameters.keys() - mechanism.parameters.keys()):
+            raise UnknownName(f"parameter of {name}", unknown[0], mechanism.parameters)
+        if (name, chosen) not in self._mechanisms:
+            self._mechanisms[name, chosen] = mechanism.begin(pool, {**mechanism.parameters, **parameters})
+            self._name()
+
+    def stop_mechanism(self, name: str, *, service: str | None = None) -> None:
+        """Stopping what is not active changes nothing."""
+        self._mechanism(name)
+        end = self._mechanisms.pop((name, service or next(iter(self._pools))), None)
+        if end is not None:
+            end()
+            self._name()
+
+    def _mechanism(self, name: str) -> Mechanism:
+        if name not in MECHANISMS:
+            raise UnknownName("mechanism", name, MECHANISMS)
+        return MECHANISMS[name]
+
+    @property
+    def active_mechanisms(self) -> tuple[tuple[str, str], ...]:
+        """Name and service."""
+        return tuple(self._mechanisms)
+
     @property
     def active_faults(self) -> tuple[str, ...]:
         return tuple(self._active)
@@ -223,4 +265,10 @@ class Fleet:
         target = SimTarget(name, config.name, config.region, config.model, handle.pool.release.version, handle.kind)
         if replica is None:
             return target
-        return replace(target, version=replica.release.version, replica=replica.name, gpus=(replica.gpu.uuid,))
+        return replace(
+            target,
+            region=replica.region,
+            version=replica.release.version,
+            replica=replica.name,
+            gpus=(replica.gpu.uuid,),
+        )

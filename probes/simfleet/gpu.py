@@ -63,6 +63,7 @@ class Gpu:
         self.host, self.model, self.memory_mib = host, model, float(memory_mib)
         self.uuid = f"GPU-{uuid.UUID(int=random.Random(f'gpu {host}').getrandbits(128), version=4)}"
         self.cap: PowerCap | None = None
+        self.xid = 0  # the latest error; a driver keeps it until it is loaded anew
         self.throttled_seconds = 0.0
         self.energy_joules = 0.0
         self._settled_at = seen_from
@@ -100,7 +101,7 @@ class Gpu:
         temperature = round(31.0 + 0.058 * watts)
         values = (
             sm, round(memory), temperature + 6.0, float(temperature), round(watts, 3), float(round(100 * busy)),
-            float(round(62 * busy)), 0.0, 0.0, 0.0, self.memory_mib - RESERVED_MIB - used, used, RESERVED_MIB, 0.0,
+            float(round(62 * busy)), 0.0, 0.0, float(self.xid), self.memory_mib - RESERVED_MIB - used, used, RESERVED_MIB, 0.0,
             round(busy, 6), round(busy * (0.08 + 0.6 * self._prefill_share), 6), round(busy * (0.7 - 0.4 * self._prefill_share), 6),
             round(1000.0 * self.energy_joules), round(1e9 * self.throttled_seconds), 0.0, 0.0, 0.0,
         )  # fmt: skip

@@ -6,6 +6,7 @@ services:                       # without it: chat, code and batch
   - name: chat                  # a known name: what is not given stays as in the default fleet; another: as chat
     replicas: 2
     speaks: sglang              # whose metrics page the replicas show: vllm (the default) or sglang
+    regions: [eu-west, us-east]   # replicas take turns; left out: all in `region`
     requests_per_second: 2.5
     trace: AzureLLMInferenceTrace_conv.csv      # relative to this file
     context: {median: 700, sigma: 0.8, low: 24, high: 4096}
@@ -41,7 +42,18 @@ _SERVICE_NUMBERS = {
     "error_share": (0.0, 1.0),
     "timeout_seconds": (1.0, 3_600.0),
 }
-_NESTED = ("name", "replicas", "trace", "context", "generated", "prefix_cache", "tenants", "engine", "speaks")
+_NESTED = (
+    "name",
+    "regions",
+    "replicas",
+    "trace",
+    "context",
+    "generated",
+    "prefix_cache",
+    "tenants",
+    "engine",
+    "speaks",
+)
 _ENGINE_TEXTS = ("gpu_model",)
 _WHOLE = ("chunk_tokens", "max_num_seqs", "kv_tokens", "block_size", "max_model_len", "max_queued", "gpu_memory_mib")
 
@@ -82,6 +94,8 @@ def _service(node: shape.Node, defaults: FleetConfig) -> ServiceConfig:
         changes["replicas"] = _whole(node["replicas"], low=1, high=1_000)
     if node["speaks"].given:
         changes["speaks"] = node["speaks"].one_of(("vllm", "sglang"))
+    if node["regions"].given:
+        changes["regions"] = node["regions"].texts()
     if node["trace"].given:
         changes["trace"] = str(PurePath(node.file).parent / node["trace"].text())
     for key in ("context", "generated"):

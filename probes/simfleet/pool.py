@@ -8,111 +8,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
-from probes.exposition import Page
-from probes.simfleet import sglang, vllm
 from probes.simfleet.config import ServiceConfig
 from probes.simfleet.engine import Engine, Request
 from probes.simfleet.gateway import Gateway
-from probes.simfleet.gpu import Gpu, PowerCap
+from probes.simfleet.gpu import PowerCap
+from probes.simfleet.replica import Release, Replica
 from probes.simfleet.traffic import BLOCK_SECONDS, Trace, Traffic
 
-PAGES = {"vllm": vllm.Page, "sglang": sglang.Page}
 DEAD_SHARE = 0.10
 CROWD_SLICE = 0.5
 _DRAIN_CHECK_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """What runs on a replica. quality 1.0 is the reference; speed 0.85 means steps take 0.85 of the time."""
-
-    version: str
-    quality: float = 1.0
-    step_ratio: float = 1.0
-    cache_dtype: str = "auto"
-
-
-class Replica:
-    def __init__(
-        self,
-        *,
-        name: str,
-        config: ServiceConfig,
-        release: Release,
-        started: float,
-        seen_from: float,
-        index: int,
-        pool: Pool,
-    ) -> None:
-        self.name, self.config, self.index = name, config, index
-        self.up = True
-        self.outages = 0
-        self.release = release
-        profile = config.engine
-        self.engine = Engine(
-            profile=profile,
-            started=started,
-            noise_at=(index * 331 + len(config.name) * 37) % 1024,
-            on_finish=pool.finished,
-            itl_bounds=PAGES[config.speaks].INTER_TOKEN,
-        )
-        self.engine.timeout_seconds = config.timeout_seconds
-        self.gpu = Gpu(
-            host=f"node-{name}", model=profile.gpu_model, memory_mib=profile.gpu_memory_mib, seen_from=seen_from
-        )
-        self.begin(release, at=started, loading_seconds=profile.restart_seconds / 2)
-
-    def begin(self, release: Release, *, at: float, loading_seconds: float = 0.0) -> None:
-        """A new process: counters at zero, process_start_time_seconds and every _created moved."""
-        profile = self.config.engine
-        self.up = True
-        self.release = release
-        self.started, self.created = at, at + loading_seconds
-        self.engine.reset()
-        self.clock()
-        self.page = PAGES[self.config.speaks](
-            model=self.config.model,
-            max_model_len=profile.max_model_len,
-            kv_blocks=profile.kv_tokens // profile.block_size,
-            block_size=profile.block_size,
-            cache_dtype=release.cache_dtype,
-        )
-        self._cpu_at_start = self.engine.busy_seconds
-
-    def clock(self) -> None:
-        """Speed as release and clocks have it."""
-        cap = self.gpu.cap
-        self.engine.decode_factor = self.release.step_ratio / (cap.memory_clock_ratio if cap else 1.0)
-        self.engine.prefill_factor = 1.0 / (cap.sm_clock_ratio if cap else 1.0)
-
-    def state(self) -> vllm.State:
-        engine = self.engine
-        return vllm.State(
-            running=engine.running,
-            waiting=len(engine.waiting),
-            kv_ratio=engine.kv_ratio,
-            started=self.started,
-            created=self.created,
-            cpu_seconds=15.0 + 1.3 * (engine.busy_seconds - self._cpu_at_start),
-            cache_dtype=self.release.cache_dtype,
-        )
-
-    def samples(self, at: float) -> Page:
-        self.engine.sync(at)
-        return self.page.samples(self.engine.counters, self.state())
-
-    def text(self, at: float) -> str:
-        self.engine.sync(at)
-        return self.page.text(self.engine.counters, self.state())
-
-    def gpu_samples(self, at: float) -> Page:
-        self.engine.sync(at)
-        return self.gpu.samples(
-            at=at, busy_seconds=self.engine.busy_seconds, prefill_seconds=self.engine.prefill_seconds, up=self.up
-        )
 
 
 class Pool:
@@ -147,6 +54,9 @@ class Pool:
         self._crowd_size = 0
         self._think_seconds = 1.0
         self._crowd: list[float] = []
+        self.retries, self.backoff_seconds = 0, 1.0  # how often a client asks again after a failure
+        self._again: list[tuple[float, int, Request]] = []
+        self._hung: dict[int, float] = {}  # replica to the arrival up to which its clients have left
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._agenda_order = 0
         block = start // BLOCK_SECONDS * BLOCK_SECONDS
@@ -159,7 +69,7 @@ class Pool:
     def advance(self, to: float) -> None:
         while self.now < to:
             end = min(to, self._block_end)
-            if self._crowd or self._crowd_size:
+            if self._crowd or self._crowd_size or self._again or self._hung:
                 end = min(end, self.now + CROWD_SLICE)
             if self._agenda:
                 end = max(self.now, min(end, self._agenda[0][0]))
@@ -179,6 +89,8 @@ class Pool:
                 replica.engine.run(end)
             if replica.engine.timed_out:
                 self._time_out(replica)
+        if self._hung:
+            self._abandon(end)
         self.now = end
 
     def _arrivals(self, end: float) -> list[Request]:
@@ -192,6 +104,10 @@ class Pool:
         if self._crowd and self._crowd[0] <= end:
             while self._crowd and self._crowd[0] <= end:
                 arrivals.append(self.traffic.one(self._rng, heappop(self._crowd)))
+            arrivals.sort(key=lambda request: request.arrived)
+        if self._again and self._again[0][0] <= end:
+            while self._again and self._again[0][0] <= end:
+                arrivals.append(heappop(self._again)[2])
             arrivals.sort(key=lambda request: request.arrived)
         return arrivals
 
@@ -226,9 +142,23 @@ class Pool:
         if request.crowd:
             self._return_to_crowd(request, request.finished)
 
-    def _leave(self, request: Request) -> None:
+    def _leave(self, request: Request, at: float | None = None) -> None:
+        """A request failed; its client may ask again, twice as late each time."""
         if request.crowd:
             self._return_to_crowd(request, request.arrived)
+        elif request.attempt <= self.retries:
+            wait = self.backoff_seconds * 2.0 ** (request.attempt - 1)
+            again = Request(
+                (request.arrived if at is None else at) + wait,
+                request.prompt,
+                request.cached,
+                request.generated,
+                request.tenant,
+                False,
+            )
+            again.attempt, again.length_stop = request.attempt + 1, request.length_stop
+            self._agenda_order += 1
+            heappush(self._again, (again.arrived, self._agenda_order, again))
 
     def _return_to_crowd(self, request: Request, at: float) -> None:
         """The client thinks 0.75 to 1.25 times `think_seconds`, never less than a slice, and asks again."""
@@ -240,8 +170,17 @@ class Pool:
         for request in replica.engine.timed_out:
             self.gateway.fail("408", request.tenant)
             replica.engine.counters.aborts += 1
-            self._leave(request)
+            self._leave(request, self.now)
         replica.engine.timed_out = []
+
+    def _abandon(self, end: float) -> None:
+        """Clients of a replica that hangs wait for their timeout, then leave."""
+        before = end - self.config.timeout_seconds
+        for index, since in self._hung.items():
+            for request in self.replicas[index].engine.abandoned(since=since, before=before):
+                self.gateway.fail("408", request.tenant)
+                self._leave(request, end)
+            self._hung[index] = max(since, before)
 
     # --- figures
 
@@ -279,19 +218,82 @@ class Pool:
         self._crowd_size = 0
         self._crowd = []
 
-    def throttle(self, cap: PowerCap | None) -> None:
-        for replica in self.replicas:
+    def throttle(self, cap: PowerCap | None, *, only: int | None = None) -> None:
+        for replica in self.replicas if only is None else [self.replicas[only]]:
             replica.engine.sync(self.now)
             replica.gpu.set_cap(cap, at=self.now)
-            replica.clock()
-            replica.engine.retime(self.now)
+            self.reclock(replica)
+
+    def reclock(self, replica: Replica) -> None:
+        """What makes it slow has changed."""
+        replica.engine.sync(self.now)
+        replica.clock()
+        replica.engine.retime(self.now)
+
+    def hang(self, index: int) -> None:
+        self.replicas[index].engine.hang(self.now)
+        self._hung[index] = float("-inf")
+
+    def resume(self, index: int) -> None:
+        """It goes on; whose client left is cancelled at once."""
+        left = self._hung.pop(index, None)
+        engine = self.replicas[index].engine
+        if left is None or engine.hung_at is None:
+            return
+        engine.cancel(self.now, before=left)
+        engine.resume(self.now)
+
+    def scale_out(self, count: int, *, warm_seconds: float, cold_requests: int, slow: float) -> list[Replica]:
+        """New replicas load, then serve cold: an empty prefix cache, and steps that take longer until all is compiled."""
+        added = [self._grow(slow) for _ in range(count)]
+        load = self.config.engine.restart_seconds
+
+        def ready(at: float) -> None:
+            for replica in added:
+                replica.begin(self.release, at=at, loading_seconds=0.0)
+                replica.engine.cold_requests = cold_requests
+            self._reroute()
+
+        def warm(at: float) -> None:
+            for replica in added:
+                replica.handicap = 1.0
+                self.reclock(replica)
+
+        self._later(self.now + load, ready)
+        self._later(self.now + load + warm_seconds, warm)
+        return added
+
+    def _grow(self, slow: float) -> Replica:
+        index = len(self.replicas)
+        replica = Replica(
+            name=f"{self.config.name}-{index}",
+            config=self.config,
+            release=self.release,
+            started=self.now,
+            seen_from=self.now,
+            index=index,
+            pool=self,
+        )
+        replica.up, replica.handicap = False, slow
+        self.replicas.append(replica)
+        return replica
+
+    def scale_in(self, count: int) -> None:
+        """The last replicas go; what they had is lost to its clients, who may ask again."""
+        for replica in self.replicas[-count:]:
+            for request in replica.engine.drop_all():
+                self.gateway.fail("500", request.tenant)
+                self._leave(request, self.now)
+        del self.replicas[-count:]
+        self._reroute()
 
     def take_down(self, index: int) -> None:
         """The process dies: what it had is lost, connections are refused until it is brought back."""
         replica = self.replicas[index]
         for request in replica.engine.drop_all():
             self.gateway.fail("500", request.tenant)
-            self._leave(request)
+            self._leave(request, self.now)
+        self._hung.pop(index, None)
         replica.up = False
         replica.outages += 1
         self._reroute()
@@ -313,6 +315,12 @@ class Pool:
         self.release = release
         self.releases[release.version] = release
         self._roll(0, release)
+
+    def reconfigure(self, index: int, release: Release) -> None:
+        """One replica's process is replaced at once by one that runs another configuration."""
+        self.take_down(index)
+        self.replicas[index].begin(release, at=self.now)
+        self._reroute()
 
     def _roll(self, index: int, release: Release) -> None:
         if release is not self.release or index >= len(self.replicas):
@@ -341,13 +349,8 @@ class Pool:
 
     def _reroute(self) -> None:
         live = [replica for replica in self.replicas if replica.up]
-        self._dead = len(live) < len(self.replicas)
+        self._dead = any(not replica.up and replica.outages for replica in self.replicas)
         usable = [replica.engine for replica in live if replica.index not in self._draining] or [
             replica.engine for replica in live
         ]
         self._orders = [usable[i:] + usable[:i] for i in range(len(usable))]
-
-
-def quantised(release: Release) -> Release:
-    """The same model in 8-bit weights and KV: steps 12 % shorter, answers worse."""
-    return replace(release, version=f"{release.version}-int8", quality=0.0, step_ratio=0.88, cache_dtype="fp8")

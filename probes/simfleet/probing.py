@@ -30,6 +30,7 @@ def _canary(service: ServiceConfig, base_url: str) -> dict[str, Any]:
         "url": f"{base_url}/services/{service.name}",
         "model": service.model,
         "interval_seconds": CANARY_INTERVAL_SECONDS,
+        "jitter_ratio": 0,  # a drill is the same at each playing
         "max_tokens": 64,
         "region": service.region,
         "prompts": [_prompt(one) for one in answers.references(service.name).values()],

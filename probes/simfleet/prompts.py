@@ -6,6 +6,8 @@ Answers are 20 to 58 words, so that a canary's 64 tokens hold the whole of one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
 from typing import NamedTuple
 
 SLICES = ("short", "long", "code", "language", "exact-number")
@@ -116,16 +118,19 @@ _BATCH = {
     ),
 }
 _TOPICS = {"chat": _CHAT, "code": _CODE, "batch": _BATCH}
-_SHORT = {
-    "chat": "In one or two sentences: what is {}?",
-    "code": "Explain briefly: {}.",
-    "batch": "Summarise briefly: {}.",
-}
+#: Two of a topic's three sentences answer each of these.
+_SHORT = (
+    ("In one or two sentences: what is {}?", 0, 1),
+    ("Briefly: how does {} work, and what should one watch for?", 1, 2),
+    ("In short, for a beginner: what is {}, and one piece of advice.", 0, 2),
+    ("Two sentences of practical advice on {}, please.", 2, 1),
+)
 _LONG = {
     "chat": "Explain {} to an adult who has never met it, and add some practical advice.",
     "code": "Explain {} to a new colleague, with its cost and when to use it.",
     "batch": "Summarise {} for the management in three sentences.",
 }
+_BOTH = "Write three sentences on {} and {}: what each of them is, and one thing to watch for."
 
 _SOURCE = {
     "median": (
@@ -143,56 +148,76 @@ _SOURCE = {
         "The generator yields slices of equal length, and only the last slice may be shorter when the length is no multiple."
     ),
 }
+_NAMES = ("values", "orders", "visits", "scores", "prices", "lengths")
 _JSON = (
-    '{"status": "open", "priority": 2, "note": "the customer waits for a second call and asks that the technician brings '
+    '{"status": "open", "priority": 2, "note": "the customer waits for a second call and asks that the %s brings '
     'the spare part with the written report about the earlier visits and the measured values of the line"}'
 )
+_BRINGERS = ("technician", "driver", "engineer", "courier")
 _LANGUAGE = (
     (
         "Antworte auf Deutsch: Wie lagert man {} richtig?",
-        ("Kaffee", "Brot", "Honig"),
+        ("Kaffee", "Brot", "Honig", "Tee", "Reis", "Mehl", "Zucker", "Kakao", "Salz", "Müsli"),
         "{} gehört in ein dicht verschlossenes Gefäß an einem kühlen, trockenen und dunklen Ort, nicht in die Nähe des Herdes. "
         "Kaufe lieber kleine Mengen und verbrauche sie zügig, denn Luft, Licht und Wärme nehmen mit der Zeit den Geschmack.",
     ),
     (
         "Réponds en français : comment conserver {} ?",
-        ("le fromage", "le chocolat"),
+        (
+            "le fromage", "le chocolat", "le beurre", "le pain", "le jambon", "le saumon", "le miel", "le raisin", "le pâté",
+            "le gâteau",
+        ),
         "Il faut garder {} au frais, à l'abri de la lumière et des odeurs fortes, dans un papier qui laisse passer un peu d'air. "
         "Sortez la quantité voulue une demi-heure avant le repas, afin que les arômes puissent se développer.",
     ),
-)
-_NUMBERS = ((17, 23), (48, 12), (125, 16), (37, 41), (64, 99))
+)  # fmt: skip
+_NUMBERS = (
+    (17, 23), (48, 12), (125, 16), (37, 41), (64, 99), (18, 27), (53, 14), (72, 36), (11, 95), (28, 63), (45, 22), (81, 19),
+    (33, 57), (26, 74), (90, 13), (15, 68), (39, 42), (77, 31), (24, 86), (58, 29),
+)  # fmt: skip
 _UNITS = {"chat": ("boxes", "apples"), "code": ("tables", "rows"), "batch": ("pallets", "parcels")}
 
 
+@cache
 def stored() -> tuple[Stored, ...]:
-    """25 prompts a service: 12 short and long, 4 code, 4 or 5 language, 5 exact numbers."""
+    """107 prompts a service: 24 short, 21 long, 22 code, 20 language, 20 exact numbers; a slice of the replay suite has 20 (R33)."""
     return tuple(_all())
 
 
 def _all() -> Iterator[Stored]:
     for service, topics in _TOPICS.items():
-        for topic, (what, how, watch) in topics.items():
-            yield Stored(service, "short", _SHORT[service].format(topic), f"{what} {how}")
-            yield Stored(service, "long", _LONG[service].format(topic), f"{what} {how} {watch}")
-        for name, source in _SOURCE.items():
-            yield Stored(
-                service, "code", f"Write a Python function {name} for {service} data and say how it works.", source
-            )
+        for topic, sentences in topics.items():
+            for question, one, other in _SHORT:
+                yield Stored(service, "short", question.format(topic), f"{sentences[one]} {sentences[other]}")
+            yield Stored(service, "long", _LONG[service].format(topic), " ".join(sentences))
+        for (first, about), (second, beside) in combinations(topics.items(), 2):
+            yield Stored(service, "long", _BOTH.format(first, second), f"{about[0]} {beside[0]} {about[2]}")
+        yield from _code(service)
+        yield from _others(service)
+
+
+def _code(service: str) -> Iterator[Stored]:
+    for name, source in _SOURCE.items():
+        for values in _NAMES:
+            asked = f"Write a Python function {name} of {values} for {service} data and say how it works."
+            yield Stored(service, "code", asked, source.replace("values", values))
+    for bringer in _BRINGERS:
+        asked = f"Give the state of the {service} ticket for the {bringer} as JSON with status, priority and note."
+        yield Stored(service, "code", asked, _JSON % bringer)
+
+
+def _others(service: str) -> Iterator[Stored]:
+    for question, things, reply in _LANGUAGE:
+        for thing in things:
+            asked = question.format(thing) if service == "chat" else f"[{service}] {question.format(thing)}"
+            yield Stored(service, "language", asked, reply.format(thing))
+    box, piece = _UNITS[service]
+    for one, other in _NUMBERS:
         yield Stored(
-            service, "code", f"Give the state of the {service} ticket as JSON with status, priority and note.", _JSON
+            service,
+            "exact-number",
+            f"There are {one} {box} with {other} {piece} each. How many {piece} are there? End with the number.",
+            f"Every one of the {box} holds the same count, so the two figures are multiplied with each other and nothing is "
+            f"left over or has to be rounded. Taken together, the whole delivery of all {box} therefore contains this many "
+            f"{piece}: {one * other}",
         )
-        for question, things, reply in _LANGUAGE:
-            for thing in things:
-                asked = question.format(thing) if service == "chat" else f"[{service}] {question.format(thing)}"
-                yield Stored(service, "language", asked, reply.format(thing))
-        box, piece = _UNITS[service]
-        for one, other in _NUMBERS:
-            yield Stored(
-                service,
-                "exact-number",
-                f"There are {one} {box} with {other} {piece} each. How many {piece} are there? End with the number.",
-                f"Every one of the {box} holds the same count, so the two figures are multiplied with each other and nothing is "
-                f"left over or has to be rounded. Taken together, the whole delivery of all {box} therefore contains this many "
-                f"{piece}: {one * other}",
-            )

@@ -8,6 +8,8 @@
     GET  /faults                                    what can be broken, and what is
     POST /faults {"fault": name, "action": "start"|"stop", "seconds": 1200}    seconds is optional: it ends by itself
     DELETE /faults                                  end all
+    GET  /mechanisms                                single causes, their parameters, and which are active
+    POST /mechanisms {"mechanism": name, "service": name, "action": "start"|"stop", "parameters": {name: number}}
     GET  /health
 
 A replica that is down closes the connection without an answer. A thread plays the fleet up to the wall clock.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import socket
 import sys
 import threading
@@ -27,7 +30,7 @@ from typing import Any
 from probes.exposition import Samples, render
 from probes.simfleet import gpu, openai
 from probes.simfleet.config import FleetConfig
-from probes.simfleet.fleet import FAULTS, Fleet, SimCompletion, TargetDown, UnknownName
+from probes.simfleet.fleet import FAULTS, MECHANISMS, Fleet, SimCompletion, TargetDown, UnknownName
 from probes.simfleet.openai import BadRequest
 
 TICK_SECONDS = 0.25
@@ -151,6 +154,20 @@ class FleetServer:
         ]
         return {"faults": catalogue, "active": list(active)}
 
+    def mechanisms(self) -> dict[str, Any]:
+        with self.lock:
+            active = self.fleet.active_mechanisms
+        known = [{"name": one.name, "what": one.what, "parameters": {**one.parameters}} for one in MECHANISMS.values()]
+        return {"mechanisms": known, "active": [{"mechanism": name, "service": service} for name, service in active]}
+
+    def set_mechanism(self, name: str, *, start: bool, service: str, parameters: dict[str, float]) -> None:
+        with self.lock:
+            self.catch_up()
+            if start:
+                self.fleet.start_mechanism(name, service=service, **parameters)
+            else:
+                self.fleet.stop_mechanism(name, service=service)
+
     def complete(self, service: str, ask: openai.Ask, *, replica: str | None) -> SimCompletion:
         with self.lock:
             self.catch_up()
@@ -187,6 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json(200, owner.targets())
             case ["faults"]:
                 self._json(200, owner.faults())
+            case ["mechanisms"]:
+                self._json(200, owner.mechanisms())
             case ["gpus", "metrics"]:
                 self._send(200, owner.gpu_page().encode(), METRICS_TYPE)
             case [("replicas" | "gateways" | "gpus") as folder, name, "metrics"]:
@@ -207,6 +226,8 @@ class _Handler(BaseHTTPRequestHandler):
         match self._parts():
             case ["faults"]:
                 self._fault(body)
+            case ["mechanisms"]:
+                self._mechanism(body)
             case ["replicas", name, "v1", "completions"]:
                 self._complete(body, chat=False, replica=name)
             case ["replicas", name, "v1", "chat", "completions"]:
@@ -258,7 +279,6 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _offers(self, service: str) -> None:
-        """As a router lists them: what serves under its plain name, and each release that ran under name@version."""
         fleet = self.server.owner.fleet
         try:
             pool = fleet.pool(service)
@@ -294,6 +314,23 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.owner.set_fault(name, start=action == "start", seconds=seconds)
             self._json(200, self.server.owner.faults())
+
+    def _mechanism(self, body: bytes) -> None:
+        try:
+            asked = json.loads(body)
+            name, service, action = asked["mechanism"], asked["service"], asked["action"]
+            parameters = {str(key): float(value) for key, value in asked.get("parameters", {}).items()}
+            if action not in ("start", "stop") or not all(map(math.isfinite, parameters.values())):
+                raise ValueError(action)
+            self.server.owner.set_mechanism(name, start=action == "start", service=service, parameters=parameters)
+        except UnknownName as problem:
+            self._json(404, openai.error(404, str(problem)))
+        except (ValueError, KeyError, AttributeError, TypeError):
+            self._json(
+                400, openai.error(400, "expected mechanism, service, action and numbers as GET /mechanisms lists")
+            )
+        else:
+            self._json(200, self.server.owner.mechanisms())
 
     def _complete(self, body: bytes, *, chat: bool, service: str = "", replica: str | None = None) -> None:
         owner = self.server.owner

@@ -132,6 +132,7 @@ class Demand:
     tenant_rate: dict[int, float] = field(default_factory=dict)  # this tenant asks so many times as often
     tenant_generated: dict[int, float] = field(default_factory=dict)  # and gets answers so many times as long
     generated_limit: int = 0  # longest answer under tenant_generated
+    cached_ratio: float = 1.0  # of what a prompt usually finds in the prefix cache
 
 
 class Traffic:
@@ -211,6 +212,8 @@ class Traffic:
         answer = self._generated[int(draw() * _TABLE)] if generated is None else min(generated, config.generated.high)
         tenant = min(bisect_right(shares, draw()), len(shares) - 1)
         cached = _cached(config.prefix, prompt, draw)
+        if demand.cached_ratio != 1.0:
+            cached = int(cached * demand.cached_ratio) // 16 * 16
         if demand.long_share and draw() < demand.long_share:
             low, high = demand.long_prompt
             prompt = low + int(draw() * (high - low))

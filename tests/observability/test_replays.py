@@ -19,7 +19,8 @@ from incidents.response.models import Incident
 from observability import replays
 from observability.env import SettingError
 from observability.replays import HttpReplayer
-from probes.config import Canary, ProbeConfig, Prompt, load
+from probes.config import Canary, ProbeConfig, load
+from probes.prompts import Prompt
 from probes.simfleet import probing
 from probes.simfleet.config import FleetConfig, default_config
 from probes.simfleet.server import FleetServer
@@ -89,8 +90,10 @@ def offering(*names: str) -> Page:
 def test_two_healthy_releases_answer_alike(server: FleetServer) -> None:
     version = release(server)
     found = replay.run(replayer=replayer_of(server), service="chat", version=version, previous=version)
-    [together] = found.judged
-    assert (together.slice, together.verdict, together.pairs) == (EVERY_SLICE, Verdict.SAME, 26)
+    assert {one.slice: one.pairs for one in found.judged} == {
+        "short": 24, "long": 21, "code": 22, "language": 20, "exact-number": 20, EVERY_SLICE: 107,
+    }  # fmt: skip
+    assert {one.verdict for one in found.judged} == {Verdict.SAME}
     assert found.note == f"{version} against {version}, both asked"
 
 
@@ -99,7 +102,8 @@ def test_a_quantised_release_is_worse_than_the_one_before(server: FleetServer) -
     server.set_fault("quality-regression", start=True, seconds=None)
     after = release(server)
     found = replay.run(replayer=replayer_of(server), service="chat", version=after, previous=before)
-    [together] = found.worse
+    assert len(found.worse) == 6  # each slice, and all together
+    together = found.worse[-1]
     assert together.slice == EVERY_SLICE
     assert together.mean_before == pytest.approx(0.98, abs=0.02)
     assert together.mean_now == pytest.approx(0.84, abs=0.04)
@@ -109,7 +113,7 @@ def test_a_quantised_release_is_worse_than_the_one_before(server: FleetServer) -
 
 def test_where_the_endpoint_does_not_offer_the_previous_version_references_stand_for_it(server: FleetServer) -> None:
     found = replay.run(replayer=replayer_of(server), service="chat", version=release(server), previous="2020.1")
-    assert [one.verdict for one in found.judged] == [Verdict.SAME]
+    assert {one.verdict for one in found.judged} == {Verdict.SAME}
     assert found.note.endswith("against the stored references: the endpoint does not offer llama-8b-instruct@2020.1")
 
 

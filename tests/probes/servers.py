@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -140,6 +141,13 @@ def stream(*tokens: str, end: str = "data: [DONE]\n\n") -> Page:
         request.wfile.write(end.encode())
 
     return page
+
+
+def broken_off(request: BaseHTTPRequestHandler) -> None:
+    """Begins to stream and is gone in the middle, as an engine that restarts."""
+    stream("Par", end="data: {")(request)
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()
 
 
 def nobody() -> str:

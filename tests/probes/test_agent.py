@@ -10,8 +10,9 @@ import pytest
 from probes import gpu
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
-from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes.config import Canary, ProbeConfig, Target
 from probes.exposition import MalformedExposition, Parser, Samples, series
+from probes.prompts import Prompt
 from tests.probes.fixtures import LITELLM
 
 START = 1_000_000.0
@@ -52,6 +53,7 @@ class Memory:
 
 def agent(memory: Memory, *targets: Target, **more) -> Agent:
     gpus = more.pop("gpus", None)
+    more.setdefault("traffic_share", 1.0)
     return Agent(ProbeConfig(targets=targets, gpu="off", **more), memory, started=START, gpus=gpus)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from probes import config
+from probes import config, prompts
 from probes.assertions import Assertion
 from probes.config import Target
 from probes.shape import ShapeError
@@ -113,6 +113,53 @@ def test_targets_from_a_url_may_carry_more_than_we_know():
 def test_a_targets_page_that_is_none_is_refused(text):
     with pytest.raises(ShapeError, match="http://fleet/targets"):
         config.targets(text, file="http://fleet/targets")
+
+
+def test_the_shipped_prompt_set_is_valid_and_has_every_slice():
+    example = Path(__file__).parents[2] / "deploy" / "prompts.example.yaml"
+    text = GOOD.replace("    prompts:", "    prompts_file: prompts.yaml\n    prompts:").replace("capital", "town")
+    loaded = config.load(
+        text,
+        file="probes.yaml",
+        read_file={"references.yaml": "references: {}", "prompts.yaml": example.read_text()}.__getitem__,
+    )
+    slices = {prompt.slice for prompt in loaded.canaries[0].prompts}
+    assert slices >= {
+        "latency",
+        "short",
+        "long",
+        "language",
+        "code",
+        "tool-call",
+        "retrieval",
+        "safety",
+        "exact-number",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("nonce: true", "nonce: perhaps", "prompts[0].nonce"),
+        ("name: capital", "name: count", "prompts"),
+        ("const: 2", "constant: 2", "prompts[6].assertions[0].schema.properties.count"),
+        ("safety: moderation", "safety: manners", "prompts[8].assertions[0].safety"),
+        ("type: function", "type: tool", "prompts[6].tools[0].type"),
+        ("slice: latency", "slice: short", "prompts[1].slice"),
+        ('code: "assert', 'code: "assert assert', "prompts[5].assertions[0].code"),
+        ("prompts:", "prompt:", "(whole file)"),
+    ],
+)
+def test_a_wrong_prompt_set_names_its_own_file_and_path(old, new, path):
+    example = (Path(__file__).parents[2] / "deploy" / "prompts.example.yaml").read_text()
+    with pytest.raises(ShapeError) as problem:
+        prompts.load(example.replace(old, new, 1), file="prompts.yaml", stored={})
+    assert (problem.value.file, problem.value.path) == ("prompts.yaml", path)
+
+
+def test_every_key_of_a_canary_is_in_the_shipped_example():
+    example = (Path(__file__).parents[2] / "deploy" / "probes.example.yaml").read_text("utf-8")
+    assert [key for key in config._CANARY if f"{key}:" not in example] == []
 
 
 def test_the_shipped_example_is_valid():

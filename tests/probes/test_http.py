@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from probes.agent import Agent, ScrapeFailed
-from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes.config import Canary, ProbeConfig, Target
 from probes.exposition import MalformedExposition, series
 from probes.http import HttpTransport
-from tests.probes.servers import cut_short, dripping, nobody, serving, serving_tls, silent, stream, text
+from probes.prompts import Prompt
+from tests.probes.servers import broken_off, cut_short, dripping, nobody, serving, serving_tls, silent, stream, text
 
 #: 17 KB that unpack to 17 MB.
 BOMB = gzip.compress(bytes(17 * 1024 * 1024))
@@ -130,6 +132,65 @@ def test_a_chat_canary_brings_its_key_from_a_file(transport, tmp_path: Path):
 def test_a_canary_that_fails_is_an_outcome(transport, page, outcome):
     with serving(v1__completions=page) as server:
         assert transport.complete(canary(server.url), PROMPT).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        (text("", status=503), "status"),
+        (text("", status=307, Location="http://elsewhere/v1/completions"), "redirect"),
+        (silent, "timeout_first_byte"),
+        (dripping, "timeout_stream"),
+        (stream("Par", end=""), "stream_ended"),
+        (broken_off, "stream_ended"),
+        (stream("Par", end="data: {\n\n"), "broken_frame"),
+        (stream("Par", end='data: {"error": {"message": "engine died"}}\n\n'), "stream_error"),
+    ],
+)
+def test_what_broke_is_named(transport, page, reason):
+    with serving(v1__completions=page) as server:
+        completion = transport.complete(canary(server.url), PROMPT)
+    assert (completion.reason, completion.outcome == "ok") == (reason, False)
+    assert completion.detail
+
+
+def test_what_broke_before_anyone_answered_is_named(transport, tmp_path: Path):
+    key = str(tmp_path / "none")
+    assert transport.complete(canary(nobody()), PROMPT).reason == "connect"
+    assert transport.complete(canary("http://name.invalid"), PROMPT).reason == "dns"
+    assert transport.complete(canary(nobody(), api_key_file=key), PROMPT).reason == "key_file"
+    with serving(v1__completions=stream("a")) as server:
+        assert transport.complete(canary(server.url.replace("http:", "https:")), PROMPT).reason == "tls"
+
+
+def test_a_redirect_is_not_followed_and_the_key_stays_here(transport, tmp_path: Path):
+    (tmp_path / "key").write_text("secret")
+    with serving(v1__completions=stream("a")) as other:
+        away = text("", status=307, Location=f"{other.url}/v1/completions")
+        with serving(v1__completions=away) as server:
+            completion = transport.complete(canary(server.url, api_key_file=str(tmp_path / "key")), PROMPT)
+    assert other.bodies == []
+    assert other.url in completion.detail
+
+
+def test_phases_are_told_and_a_connection_that_was_kept_has_only_the_last(transport):
+    with serving(v1__completions=stream("Par", "is")) as server:
+        first = dict(transport.complete(canary(server.url), PROMPT).phases)
+    assert set(first) == {"connect", "first_byte"}
+    assert all(0 < seconds < 0.2 for seconds in first.values())
+
+
+def test_a_latency_prompt_begins_anew_each_time_and_a_quality_prompt_never_changes(transport):
+    fresh = replace(PROMPT, nonce=True)
+    with serving(v1__completions=stream("a")) as server:
+        for prompt in (fresh, fresh, PROMPT, PROMPT):
+            transport.complete(canary(server.url, headers=(("x-tags", "canary"),)), prompt)
+    first, second, third, fourth = (body["prompt"] for body in server.bodies)
+    assert first != second
+    assert first.endswith("] Where?")
+    assert third == fourth == "Where?"
+    assert {body["user"] for body in server.bodies} == {"tailwatch-canary"}
+    assert (server.headers[0]["x-tailwatch-canary"], server.headers[0]["x-tags"]) == ("all", "canary")
 
 
 def test_a_canary_to_nobody_and_one_without_its_key_file_are_errors(transport, tmp_path: Path):

@@ -16,12 +16,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from probes import __main__ as cli
-from probes import config, report
-from probes.canary import Completion
-from probes.config import Canary, ProbeConfig, Prompt, Target
+from probes import report
+from probes.config import ProbeConfig, Target
 from probes.exporter import Exporter
 from probes.exposition import Parser, series
 from probes.gpu import GpuReading, Machine
@@ -152,35 +150,6 @@ def test_check_shows_targets_of_a_url_and_gpus():
     assert "GPU-1: sees power_watts" in shown
     assert "cannot see clock_hertz: this user may not ask for it" in shown
     assert not report.check(ProbeConfig(gpu="on"), memory, machine=Machine("no_driver"))[1]
-
-
-def test_references_are_recorded_with_their_baseline_and_read_back():
-    memory = Memory()
-    memory.answer = Completion("ok", "It is A.", (0.1,), 0.2)
-    prompts = (Prompt("a", "A?"), Prompt("b", "B?"))
-    shown, problems = report.references(
-        ProbeConfig(canaries=(Canary("chat", "http://x", "m", prompts),)), memory, times=3
-    )
-    assert problems == []
-    assert memory.asked == ["a", "a", "a", "b", "b", "b"]
-    document = yaml.safe_load(shown)
-    assert document["references"] == {"a": ["It is A."], "b": ["It is A."]}
-    assert document["baseline"]["a"] == {"mean": 1.0, "lowest": 1.0}
-    text = (
-        'canaries: [{service: chat, url: "http://x", model: m, references_file: r, prompts: [{name: a, text: "A?"}]}]'
-    )
-    loaded = config.load(text, file="probes.yaml", read_file=lambda _name: shown)
-    assert loaded.canaries[0].prompts[0].references == ("It is A.",)
-
-
-def test_an_answer_that_fails_is_no_reference():
-    memory = Memory()
-    memory.answer = Completion("timeout", detail="30 s")
-    shown, problems = report.references(
-        ProbeConfig(canaries=(Canary("chat", "http://x", "m", (Prompt("a", "A?"),)),)), memory, times=2
-    )
-    assert yaml.safe_load(shown)["references"] == {}
-    assert problems == ["chat, prompt a: timeout 30 s"] * 2
 
 
 def test_a_running_probe_exports_and_stops_within_two_seconds_of_a_signal(tmp_path: Path):

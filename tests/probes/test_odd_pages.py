@@ -18,10 +18,10 @@ from probes.agent import REASONS, Agent, ScrapeFailed
 from probes.assertions import Assertion
 from probes.canary import Completion
 from probes.cards import STALE_SECONDS
-from probes.config import Prompt
 from probes.exporter import Exporter
 from probes.exposition import Samples, series
 from probes.latency import RecentLatency
+from probes.prompts import Prompt
 from probes.sse import BrokenStream
 from tests.probes.fixtures import LITELLM
 from tests.probes.test_agent import CANARY, CARD, CHAT, GATEWAY, START, Memory, agent, page

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes import openai
-from probes.config import Canary, Prompt
+from probes.config import Canary
 from probes.openai import Reader
+from probes.prompts import Prompt
 from probes.sse import LIMIT_BYTES, BrokenStream, Decoder
 
 PROMPT = Prompt("p", "Where?")
@@ -149,6 +150,60 @@ def test_any_bytes_are_read_or_broken(pieces):
         assert fed(pieces).completion().outcome in ("ok", "error", "aborted")
 
 
+_FRAMES = st.one_of(
+    st.sampled_from([STREAM[:40], STREAM, b"data: [DONE]\n\n", b"data:", b"\r", b"\n\n", b": ping\n\n", b"event: x\ndata: {}\n\n"]),
+    st.builds(lambda piece: b"data: " + json.dumps(piece).encode() + b"\n\n", st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["choices", "delta", "text", "content", "usage", "completion_tokens", "error",
+                                           "tool_calls", "function", "arguments", "index", "finish_reason"]), inner, max_size=4),
+        max_leaves=8,
+    )),
+    st.binary(max_size=30),
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(st.lists(_FRAMES, max_size=6), st.sampled_from(["", "$.choices[0].delta.context"]))
+def test_any_frames_are_an_outcome_with_a_reason_or_a_broken_stream(frames, path):
+    reader = Reader(passages_path=path)
+    try:
+        for at, frame in enumerate(frames):
+            reader.feed(frame, at=float(at))
+    except BrokenStream:
+        assert reader.completion(outcome="error", reason="broken_frame").outcome == "error"
+        return
+    completion = reader.completion()
+    assert (completion.outcome == "ok") == (completion.reason == "")
+    assert completion.outcome in ("ok", "error", "aborted")
+
+
+def test_a_tool_call_s_arguments_are_the_answer_and_each_piece_is_a_token():
+    def call(**function: str) -> dict:
+        return delta(tool_calls=[{"index": 0, "function": function}])
+
+    completion = fed(
+        [
+            chunks(
+                delta(role="assistant", content=None),
+                call(name="order", arguments=""),
+                call(arguments='{"count"'),
+                call(arguments=": 2}"),
+            )
+        ]
+    ).completion()
+    assert completion.text == '{"count": 2}'
+    assert len(completion.token_seconds) == 3
+
+
+def test_passages_are_taken_from_where_the_configuration_says():
+    reader = Reader(passages_path="$.choices[0].delta.context.citations")
+    cited = delta(role="assistant", context={"citations": [{"content": "Tides."}, "Moon.", {"title": "none"}]})
+    reader.feed(chunks(cited, delta(content="Yes")), at=0.1)
+    assert reader.completion().retrieved == ("Tides.", "Moon.")
+    assert fed([chunks(cited)]).completion().retrieved is None
+
+
 def test_requests_are_repeatable_and_stream():
     url, body = openai.request(CANARY, PROMPT)
     assert url == "http://chat/v1/completions"
@@ -160,6 +215,7 @@ def test_requests_are_repeatable_and_stream():
         "seed": 0,
         "stream": True,
         "stream_options": {"include_usage": True},
+        "user": "tailwatch-canary",
     }
     url, body = openai.request(Canary("chat", "http://chat", "m", (PROMPT,), api="chat"), PROMPT)
     assert url == "http://chat/v1/chat/completions"
@@ -170,4 +226,4 @@ def test_requests_are_repeatable_and_stream():
     ("status", "outcome"), [(200, "ok"), (429, "rejected"), (504, "timeout"), (503, "error"), (404, "error")]
 )
 def test_a_status_is_an_outcome(status, outcome):
-    assert openai.outcome_of_status(status) == outcome
+    assert openai.of_status(status)[0] == outcome
