@@ -1,6 +1,6 @@
 """Incidents: from a Finding to a page that a person answers, and to what was learned.
 
-    oncall      who is told, in which order (EscalationPolicy, Responder)
+    oncall      who is on call (Schedule and its versions) and who is told (EscalationPolicy); watch/ looks ahead
     response    Incident and its timeline: lifecycle, severities, times (R26)
     paging      the outbox: Page, Delivery, EscalationStep, AckLink; one file a pager in pagers/
     learning    postmortems drafted from timeline and figures
@@ -12,6 +12,6 @@
     alerts      Findings and reports become Alerts, alerts become incidents: the only noun that calls all others
 
 Module order, lowest first: models of all nouns; services of oncall, paging, learning; services of response;
-services of diagnosis; services of alerts. What an acknowledgement stops is therefore written by
+services of diagnosis, of oncall.watch; services of alerts. What an acknowledgement stops is therefore written by
 `response.services` calling `paging.services`, never the other way; the acknowledge link's view (an edge) calls response.
 """

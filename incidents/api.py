@@ -7,9 +7,14 @@ from ninja import Router
 from incidents.alerts.api import router as alerts
 from incidents.ingest.api import router as ingest
 from incidents.maintenance.api import router as maintenance
+from incidents.oncall.api.policies import router as policies
+from incidents.oncall.api.schedules import router as schedules
 from incidents.paging.api import router as paging
+from incidents.paging.rules.api import router as rules
 from incidents.response.api import router as response
 from incidents.routing.api import router as routing
 from incidents.silences.api import router as silences
 
-ROUTERS: tuple[Router, ...] = (response, paging, alerts, silences, maintenance, routing, ingest)
+ROUTERS: tuple[Router, ...] = (
+    response, schedules, policies, paging, rules, alerts, silences, maintenance, routing, ingest,
+)  # fmt: skip

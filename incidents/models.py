@@ -6,9 +6,24 @@ from incidents.alerts.models import Alert, AlertCursor
 from incidents.ingest.models import Event, Integration
 from incidents.learning.models import Postmortem
 from incidents.maintenance.models import Maintenance
-from incidents.oncall.models import EscalationPolicy, Responder
+from incidents.oncall.models import (
+    CalendarFeed,
+    EscalationPolicy,
+    HandoverNote,
+    PolicyStep,
+    Schedule,
+    ScheduleGap,
+    ScheduleOverride,
+    ScheduleVersion,
+    ScheduleWatch,
+    ShiftNotice,
+    StepTarget,
+    Swap,
+    TeamMember,
+)
 from incidents.paging.models import (
     AckLink,
+    Acknowledgement,
     Carrier,
     Delivery,
     DemoMessage,
@@ -17,31 +32,46 @@ from incidents.paging.models import (
     PagerEndpoint,
     SlackApp,
 )
+from incidents.paging.rules.models import NotificationRule, QuietHours
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
 from incidents.routing.models import RouteDocument
 from incidents.silences.models import Notice, Silence
 
 __all__ = [
     "AckLink",
+    "Acknowledgement",
     "Alert",
     "AlertCursor",
+    "CalendarFeed",
     "Carrier",
     "Delivery",
     "DemoMessage",
     "EscalationPolicy",
     "EscalationStep",
     "Event",
+    "HandoverNote",
     "Incident",
     "IncidentCounter",
     "Integration",
     "Maintenance",
     "Notice",
+    "NotificationRule",
     "Page",
     "PagerEndpoint",
+    "PolicyStep",
     "Postmortem",
-    "Responder",
+    "QuietHours",
     "RouteDocument",
+    "Schedule",
+    "ScheduleGap",
+    "ScheduleOverride",
+    "ScheduleVersion",
+    "ScheduleWatch",
+    "ShiftNotice",
     "Silence",
     "SlackApp",
+    "StepTarget",
+    "Swap",
+    "TeamMember",
     "TimelineEntry",
 ]

@@ -23,6 +23,7 @@ TAILWATCH_PORT = env_int("PORT", default=8000, low=1, high=65535)
 TAILWATCH_BASE_URL = env_url(
     "TAILWATCH_BASE_URL", default=f"http://127.0.0.1:{TAILWATCH_PORT}", schemes=("http", "https")
 ).rstrip("/")
+TAILWATCH_HEARTBEAT_URL = env_url("TAILWATCH_HEARTBEAT_URL", schemes=("http", "https"))
 TAILWATCH_DEMO_FLEET_URL = env_url("TAILWATCH_DEMO_FLEET_URL", schemes=("http", "https"))
 TAILWATCH_PROBE_URLS = env_list("TAILWATCH_PROBE_URLS", default=())
 TAILWATCH_ALERT_WINDOWS = env_text("TAILWATCH_ALERT_WINDOWS").strip()

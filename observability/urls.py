@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.routing.urls",
         "incidents.response.urls",
         "incidents.paging.urls",
+        "incidents.oncall.urls",
         "incidents.runbooks.urls",
         "incidents.learning.urls",
         "incidents.demo.urls",

@@ -14,8 +14,9 @@ import numpy as np
 
 from incidents.ingest import services as ingest
 from incidents.ingest.models import Integration
-from incidents.oncall.models import EscalationPolicy
-from incidents.oncall.services import set_policy
+from incidents.oncall.document import parse
+from incidents.oncall.models import EscalationPolicy, Schedule
+from incidents.oncall.services import save_schedule, set_policy
 from incidents.paging import services as paging
 from incidents.paging.models import PagerEndpoint
 from incidents.response import services as response
@@ -205,4 +206,21 @@ def make_integration(
         actor=permissions.system(organisation),
         now=now,
         **options,
+    )
+
+
+def make_schedule(
+    organisation: Organisation, *people: User, name: str = "Primary", now: datetime = NOW, **given: Any
+) -> Schedule:
+    """These people by the week from Monday 09:00 UTC on, around the clock; `layers` replaces that, see docs/oncall.md."""
+    members = [{"people": [person.username]} for person in people]
+    weekly = {"name": "weekly", "unit": "weekly", "starts": "2026-11-02T09:00", "members": members}
+    document = {"zone": given.pop("zone", "UTC"), "layers": given.pop("layers", None) or [weekly]}
+    return save_schedule(
+        organisation=organisation,
+        name=name,
+        document=parse(document),
+        actor=permissions.system(organisation),
+        now=now,
+        **given,
     )

@@ -117,11 +117,12 @@ class PagerEndpoint(models.Model):
 
 
 class EscalationStep(Leased):
-    """Tell one responder at `due_at`, unless someone has answered by then."""
+    """Take one step of the policy at `due_at`, unless enough people have answered by then."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
         DONE = "done", "Done"
+        SKIPPED = "skipped", "Skipped"
         CANCELLED = "cancelled", "Cancelled"
 
     organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -129,6 +130,8 @@ class EscalationStep(Leased):
     run = models.PositiveSmallIntegerField()
     number = models.PositiveSmallIntegerField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    #: Whom it tells, as the policy says it: "Ana", "Primary". `user` is set where that is one person.
+    label = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     reason = models.CharField(max_length=64)
     created_at = models.DateTimeField()
@@ -142,7 +145,24 @@ class EscalationStep(Leased):
         indexes = [models.Index(fields=["due_at"], condition=Q(state="pending"), name="escalation_step_due")]
 
     def __str__(self) -> str:
-        return f"step {self.number} of {self.incident}: {self.user}"
+        return f"step {self.number} of {self.incident}: {self.user or self.label}"
+
+
+class Acknowledgement(models.Model):
+    """One person's answer in one run of an escalation; some policies ask for several."""
+
+    organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="+", db_index=False)
+    incident = models.ForeignKey("incidents.Incident", on_delete=models.CASCADE, related_name="acknowledgements")
+    run = models.PositiveSmallIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [models.UniqueConstraint(fields=["incident", "run", "user"], name="acknowledgement_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} answered {self.incident}"
 
 
 class Page(Leased):

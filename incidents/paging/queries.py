@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from incidents.oncall.queries import policy_for
+from incidents.oncall.queries import people_of, policy_for
 from incidents.paging import escalation
 from incidents.paging.channels import CHANNELS
 from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
-from observability.core.models import Organisation
+from observability.core.models import Organisation, User
 
 #: A healthy worker takes a due row within seconds; later than this, something stands still.
 OVERDUE_AFTER = timedelta(minutes=2)
@@ -101,14 +101,18 @@ def escalates_outside(*, incident: Incident) -> PagerEndpoint | None:
     return found
 
 
-def last_undeliverable(*, incident: Incident) -> bool:
-    """Whether the last step reached nobody: it wrote no page, or all of its pages failed for good."""
-    last = (
-        incident.escalation_steps.filter(run=incident.escalation_run, state=EscalationStep.State.DONE)
-        .order_by("-number")
-        .first()
-    )
-    return last is not None and not last.pages.exclude(state=Page.State.FAILED).exists()
+def existing_user(pk: int | None) -> int | None:
+    """The id, where there still is such a person."""
+    return pk if pk is not None and User.objects.filter(pk=pk).exists() else None
+
+
+def last_in_vain(*, incident: Incident) -> bool:
+    """Whether the last step reached nobody: it was skipped, wrote no page, or all of its pages failed for good."""
+    closed = [EscalationStep.State.DONE, EscalationStep.State.SKIPPED]
+    last = incident.escalation_steps.filter(run=incident.escalation_run, state__in=closed).order_by("-number").first()
+    if last is None:
+        return False
+    return last.state == EscalationStep.State.SKIPPED or not last.pages.exclude(state=Page.State.FAILED).exists()
 
 
 def told(*, incident: Incident) -> list[PagerEndpoint]:
@@ -125,7 +129,7 @@ def at_its_end(*, incident: Incident) -> bool:
     return incident.escalation_steps.filter(run=incident.escalation_run).count() >= policy.length
 
 
-def reachable_now(*, incident: Incident) -> bool:
+def reachable_now(*, incident: Incident, now: datetime) -> bool:
     """Whether the run reached nobody, and the policy of today has a pager that it did not try."""
     if incident.escalation.get("outside"):
         return escalates_outside(incident=incident) is None
@@ -133,7 +137,9 @@ def reachable_now(*, incident: Incident) -> bool:
     if tried.exclude(state=Page.State.FAILED).exists():
         return False
     policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
-    theirs = pagers(incident=incident, users=[person.user_id for person in policy.people])
+    targets = [target for step in policy.steps for target in step.targets] + list(policy.fallback)
+    people = people_of(organisation=incident.organisation, targets=targets, at=now)
+    theirs = pagers(incident=incident, users=[one.user.pk for one in people])
     return theirs.exclude(pk__in=tried.values("endpoint")).exists()
 
 

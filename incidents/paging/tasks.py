@@ -21,3 +21,8 @@ def escalate_due() -> None:
 @shared_task(ignore_result=True)
 def audit_pages() -> None:
     services.audit_pages(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def report_health() -> None:
+    services.report_health(now=clock.now())

@@ -101,6 +101,8 @@ class Incident(models.Model):
     #: The escalation policy as it was when paging began, and which run of it this is (a reopened incident starts anew).
     escalation = models.JSONField(default=dict, blank=True)
     escalation_run = models.PositiveSmallIntegerField(default=0)
+    #: When the acknowledgement ends unless somebody is seen working on it; None: it holds.
+    answer_until = models.DateTimeField(null=True, blank=True)
 
     simulated = models.BooleanField(default=False)
     drill = models.BooleanField(default=False)
@@ -122,6 +124,7 @@ class Incident(models.Model):
             models.Index(fields=["organisation", "group_key", "-resolved_at"], name="incident_by_cause"),
             models.Index(fields=["quiet_since"], condition=~Q(state="resolved"), name="incident_quiet"),
             models.Index(fields=["organisation", "severity"], condition=~Q(state="resolved"), name="incident_open"),
+            models.Index(fields=["answer_until"], condition=Q(state="acknowledged"), name="incident_answer_until"),
         ]
 
     def __str__(self) -> str:

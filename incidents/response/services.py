@@ -18,6 +18,7 @@ from incidents.paging.services import LinkVerdict
 from incidents.response import severity as severities
 from incidents.response.lifecycle import Move, MoveReason, ResolveReason, State, decide
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
+from incidents.response.queries import answers
 from incidents.response.severity import Severity
 from incidents.response.timeline import TimelineKind
 from observability.core import audit, permissions
@@ -118,16 +119,25 @@ def declare(
 
 
 def acknowledge(*, incident: Incident, actor: Actor, now: datetime, through: str = "the web") -> Incident:
-    """Somebody is on it: pending pages and escalation end. The first responder commands until another takes over."""
+    """Somebody is on it: pending pages and escalation end, once as many have answered as the policy asks for.
+
+    The first responder commands until another takes over.
+    """
     with transaction.atomic():
         incident, changes = _move(incident, Move.ACKNOWLEDGE, Verb.ACKNOWLEDGE, actor, now)
         if not changes:
             return incident
+        missing = paging.answered(incident=incident, user_id=actor.user_id, name=actor.name, now=now)
         incident.acknowledged_at = incident.acknowledged_at or now
         incident.acknowledged_by_id = actor.user_id
         incident.commander_id = incident.commander_id or actor.user_id
-        _save(incident, now, "acknowledged_at", "acknowledged_by", "commander")
-        paging.acknowledged(incident=incident, by=actor.name, now=now)
+        if missing:
+            incident.state = State.OPEN.value
+            through = f"{through}; {missing} more to answer"
+        else:
+            incident.answer_until = answers.held_until(incident=incident, since=now)
+            paging.acknowledged(incident=incident, by=actor.name, now=now)
+        _save(incident, now, "acknowledged_at", "acknowledged_by", "commander", "answer_until")
         _record(incident, TimelineKind.ACKNOWLEDGED, Verb.ACKNOWLEDGE, actor, now, {"through": through})
     return incident
 
@@ -210,6 +220,9 @@ def change_severity(
                 paging.begin(incident=incident, now=now)
             else:
                 paging.raised(incident=incident, now=now)
+        if incident.state == State.ACKNOWLEDGED:
+            incident.answer_until = answers.held_until(incident=incident, since=now)
+            _save(incident, now, "answer_until")
     return incident
 
 
@@ -219,6 +232,36 @@ def _end_answer(incident: Incident, before: Severity, now: datetime) -> None:
     _save(incident, now, "acknowledged_at", "acknowledged_by", "mitigated_at")
     payload = {"reason": f"it was for SEV{before}, and SEV{incident.severity} pages"}
     write_timeline(incident=incident, kind=TimelineKind.ACK_EXPIRED, now=now, payload=payload)
+
+
+def expire_answers(*, now: datetime) -> int:
+    """End acknowledgements that nobody was seen to work on for as long as the policy allows, and page anew; how many ended."""
+    ended = 0
+    for pk in answers.due(now=now):
+        try:
+            ended += _expire(pk, now)
+        except Exception:
+            # It is still due: the next beat tries again, and the others are ended now.
+            log.exception("the acknowledgement of incident %s could not be ended", pk)
+    return ended
+
+
+def _expire(pk: int, now: datetime) -> bool:
+    with transaction.atomic():
+        incident = answers.claim(pk=pk, now=now)
+        if incident is None:
+            return False
+        renewed = answers.renewed_until(incident=incident)
+        if renewed is None or renewed > now:
+            incident.answer_until = renewed
+            incident.save(update_fields=["answer_until"])
+            return False
+        incident.state, incident.answer_until = State.OPEN.value, None
+        _save(incident, now, "answer_until")
+        reason = f"no sign of life from {incident.acknowledged_by or 'anyone'} for too long"
+        write_timeline(incident=incident, kind=TimelineKind.ACK_EXPIRED, now=now, payload={"reason": reason})
+        paging.begin(incident=incident, now=now)
+    return True
 
 
 def page(*, incident: Incident, now: datetime) -> Incident:

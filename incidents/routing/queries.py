@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from django.utils.text import slugify
 
 from incidents.alerts.routing import Routes, Settings, load
 from incidents.oncall.models import EscalationPolicy
@@ -30,5 +29,4 @@ def policy_slug(*, organisation: Organisation, settings: Settings) -> str:
     if settings.policy is not None or settings.team is None:
         return settings.policy or ""
     of_team = EscalationPolicy.objects.filter(organisation=organisation, team__slug=settings.team)
-    name = of_team.values_list("name", flat=True).first()
-    return slugify(name) if name is not None else ""
+    return of_team.values_list("slug", flat=True).first() or ""

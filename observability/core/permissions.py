@@ -32,6 +32,8 @@ class Verb(StrEnum):
     PUBLISH_POSTMORTEM = "publish_postmortem"
     START_FAULT = "start_fault"
     MANAGE_PAGERS = "manage_pagers"
+    MANAGE_ONCALL = "manage_oncall"
+    OVERRIDE = "override"
     MANAGE_USERS = "manage_users"
     MANAGE_SOURCES = "manage_sources"
     MANAGE_ROUTES = "manage_routes"
@@ -44,7 +46,7 @@ class Verb(StrEnum):
 _EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE})
 _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
-    Verb.EDIT_POSTMORTEM, Verb.START_FAULT, Verb.SILENCE,
+    Verb.EDIT_POSTMORTEM, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE,
 }  # fmt: skip
 _COMMANDER = _RESPONDER | {Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME}
 ALLOWED: dict[str, frozenset[Verb]] = {

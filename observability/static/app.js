@@ -47,7 +47,7 @@
 
   // Keys. A form field keeps its letters.
   let pending = "";
-  const go = { i: "/incidents/", s: "/slos/", n: "/", r: "/runbooks/", p: "/pages/", d: "/dash/slo/" };
+  const go = { i: "/incidents/", s: "/slos/", n: "/", r: "/runbooks/", p: "/pages/", o: "/oncall/", d: "/dash/slo/" };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
     const key = event.key;

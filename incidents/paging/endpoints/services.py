@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -104,6 +104,20 @@ def send_test(
     PagerEndpoint.objects.filter(pk=endpoint.pk).update(tested_at=now, tested_result=said[:300])
     audit.record(actor=actor, verb="test_pager", obj=endpoint, now=now, payload={"result": said[:300]})
     return outcome
+
+
+def tell(
+    *,
+    endpoint: PagerEndpoint,
+    sentence: str,
+    kind: str,
+    key: str,
+    now: datetime,
+    transport: base.Transport | None = None,
+) -> Outcome:
+    """Send a person a sentence that is about no incident: a shift begins, a swap is asked. `key` is one a sentence."""
+    told = replace(_plain(endpoint, sentence, now), kind=kind, title="On call", state="notice", reason="on call")
+    return _send(endpoint, told, key, now, transport)
 
 
 def send_code(

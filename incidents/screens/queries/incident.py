@@ -116,7 +116,7 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
         refuted_by=str(leaf.get("refuted_by") or ""),
         charts=evidence.charts_of(incident=incident, now=now) if proof else "",
         runbook=checklist(incident=incident) if not part else None,
-        watch=watch_of(policy.name, [person.name for person in policy.people]),
+        watch=watch_of(policy.name, [step.label for step in policy.steps]),
         pages=pages,
         timeline=_timeline(incident) if side else (),
         similar=similar,
@@ -187,7 +187,7 @@ def _paging_said(incident: Incident, pages: tuple[Page, ...]) -> tuple[sheet.Sai
         sent=[(page.endpoint.recipient, page.sent_at) for page in told if page.sent_at is not None],
         failed=sum(page.state == Page.State.FAILED for page in told),
         pending=sum(page.state == Page.State.PENDING for page in told),
-        next_step=(str(step.user), step.due_at) if step is not None and step.user else None,
+        next_step=(str(step.user or step.label), step.due_at) if step is not None else None,
         state=State(incident.state),
     )
 

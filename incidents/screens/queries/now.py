@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db.models import Prefetch
 
 from incidents.demo.queries import Reveal, last_break
-from incidents.oncall.models import EscalationPolicy, Responder
+from incidents.oncall.queries.policies import Told, people_by_target, read, with_steps
 from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
@@ -81,7 +81,7 @@ def board(*, organisation: Organisation, now: datetime) -> Board:
         incidents=found[:INCIDENTS],
         more_incidents=len(found) > INCIDENTS,
         changes=recent_changes(organisation=organisation, now=now),
-        watches=watches(organisation=organisation),
+        watches=watches(organisation=organisation, now=now),
         reveal=last_break(organisation=organisation, now=now),
     )
 
@@ -251,7 +251,7 @@ def _status(incident: Incident, now: datetime) -> str:
             else incident.get_state_display().lower()
         )
     step = next(iter(incident.escalation_steps.all()), None)
-    return f"not acknowledged, next {step.user}" if step is not None and step.user else "not acknowledged"
+    return f"not acknowledged, next {step.user or step.label}" if step is not None else "not acknowledged"
 
 
 def recent_changes(*, organisation: Organisation, now: datetime) -> tuple[pure.ChangeRow, ...]:
@@ -267,23 +267,28 @@ def recent_changes(*, organisation: Organisation, now: datetime) -> tuple[pure.C
     )
 
 
-def watches(*, organisation: Organisation) -> tuple[pure.Watch, ...]:
+def watches(*, organisation: Organisation, now: datetime) -> tuple[pure.Watch, ...]:
     """Who is on call, policy by policy; who has no pager is marked, since a page would not reach them."""
     reached = set(PagerEndpoint.objects.filter(organisation=organisation, enabled=True).values_list("user", flat=True))
-    members = Responder.objects.filter(user__is_active=True, user__memberships__organisation=organisation)
-    people = Prefetch("responders", members.select_related("user"))
-    policies = (
-        EscalationPolicy.objects.filter(organisation=organisation).prefetch_related(people).order_by("name", "pk")
-    )
-    return tuple(
-        watch
-        for policy in policies
-        if (watch := watch_of(policy.name, [_named(place, reached) for place in policy.responders.all()]))
-    )
+    rows = with_steps(organisation).order_by("name", "pk")
+    policies = [read(row) for row in rows]
+    targets = [target for policy in policies for step in policy.steps for target in step.targets]
+    people = people_by_target(organisation=organisation, targets=targets, at=now)
+    found = []
+    for policy in policies:
+        named = [
+            _named(step.label, [one for target in step.targets for one in people[target]], reached)
+            for step in policy.steps
+        ]
+        watch = watch_of(policy.name, named)
+        found += [watch] if watch is not None else []
+    return tuple(found)
 
 
-def _named(place: Responder, reached: set[int]) -> str:
-    return str(place.user) if place.user_id in reached else f"{place.user} (no pager)"
+def _named(label: str, told: list[Told], reached: set[int]) -> str:
+    """The people of a step as they are now: "Ana", "Ben (no pager)"; a schedule that nobody has says so."""
+    people = [str(one.user) if one.user.pk in reached else f"{one.user} (no pager)" for one in told]
+    return words.listed(people) if people else f"nobody in {label}"
 
 
 def watch_of(policy: str, people: list[str]) -> pure.Watch | None:

@@ -22,7 +22,7 @@ def test_from_nothing_to_somebody_who_can_be_reached(capsys):
     assert Membership.objects.get(user__username="dana").role == "responder"
     assert PagerEndpoint.objects.get().url == "https://pager.example/hook"
     policy = EscalationPolicy.objects.get()
-    assert (policy.after_seconds, [place.user.username for place in policy.responders.all()]) == (120, ["dana"])
+    assert [(step.after_seconds, str(step.targets.get())) for step in policy.steps.all()] == [(120, "dana")]
 
 
 def test_a_policy_may_be_for_one_service(capsys):
@@ -30,7 +30,7 @@ def test_a_policy_may_be_for_one_service(capsys):
     factories.make_user(organisation, username="dana")
     factories.make_service(organisation, slug="chat")
     call_command("oncall", "people", "dana", "--service", "chat")
-    assert EscalationPolicy.objects.get(service__slug="chat").responders.count() == 1
+    assert EscalationPolicy.objects.get(service__slug="chat").steps.count() == 1
     assert "none: nobody can be reached" in capsys.readouterr().out
 
 

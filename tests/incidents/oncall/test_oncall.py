@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def test_nobody_without_a_policy() -> None:
     organisation = factories.make_organisation()
-    assert policy_for(organisation=organisation, service=None).people == ()
+    assert policy_for(organisation=organisation, service=None).steps == ()
 
 
 def test_the_most_specific_policy_counts() -> None:
@@ -29,7 +29,7 @@ def test_the_most_specific_policy_counts() -> None:
     factories.make_policy(acme, cleo, ben, service=chat)
 
     def names(service) -> list[str]:
-        return [person.name for person in policy_for(organisation=acme, service=service).people]
+        return [step.label for step in policy_for(organisation=acme, service=service).steps]
 
     assert (names(chat), names(code), names(other), names(None)) == (["Cleo", "Ben"], ["Ben"], ["Ana"], ["Ana"])
 
@@ -40,7 +40,7 @@ def test_who_left_is_not_called() -> None:
     factories.make_policy(acme, ana, ben)
     ana.is_active = False
     ana.save()
-    assert [person.user_id for person in policy_for(organisation=acme, service=None).people] == [ben.pk]
+    assert [step.targets[0].id for step in policy_for(organisation=acme, service=None).steps] == [ben.pk]
 
 
 def test_setting_a_policy_again_replaces_its_people() -> None:
@@ -49,7 +49,7 @@ def test_setting_a_policy_again_replaces_its_people() -> None:
     factories.make_policy(acme, ana, ben)
     factories.make_policy(acme, ben, after_seconds=60, repeats=0)
     policy = policy_for(organisation=acme, service=None)
-    assert ([person.name for person in policy.people], policy.after_seconds, policy.length) == (["Ben"], 60, 1)
+    assert ([step.label for step in policy.steps], policy.steps[0].after_seconds, policy.length) == (["Ben"], 60, 1)
     assert EscalationPolicy.objects.count() == 1
 
 

@@ -12,10 +12,14 @@ import pytest
 from django.db import connection
 
 from incidents.alerts import services as alerts
+from incidents.oncall import services as oncall
+from incidents.oncall.models import ShiftNotice
+from incidents.oncall.watch import services as watch
 from incidents.paging import services
 from incidents.paging.models import EscalationStep, Page
 from incidents.response import services as response
 from incidents.response.models import Incident
+from incidents.response.severity import Severity
 from observability.core import permissions
 from tests import factories
 from tests.factories import NOW
@@ -108,3 +112,50 @@ def test_numbers_are_given_out_once(committed_world: World) -> None:
     service = factories.make_service(committed_world.organisation)
     together(*[lambda: factories.make_incident(service)] * 8)
     assert sorted(Incident.objects.values_list("number", flat=True)) == list(range(1, 9))
+
+
+def test_two_conflicting_overrides_at_once_leave_one_and_the_other_is_told(committed_world: World) -> None:
+    world = committed_world
+    schedule = factories.make_schedule(world.organisation, world.ana, world.ben)
+    for day in range(1, 4):
+        begin = NOW + timedelta(days=day)
+        calls = [
+            partial(
+                oncall.add_override,
+                schedule=schedule,
+                username=person.username,
+                starts_at=begin,
+                ends_at=begin + timedelta(hours=4),
+                actor=permissions.of(person, world.organisation),
+                now=NOW,
+            )
+            for person in (world.ana, world.ben)
+        ]
+        results = together(*calls)
+        refused = [result for result in results if isinstance(result, oncall.OverrideConflict)]
+        assert len(refused) == 1
+        assert "already has" in str(refused[0])
+    assert schedule.overrides.count() == 3
+
+
+def test_two_watchers_open_one_incident_for_a_gap_and_tell_a_hand_over_once(committed_world: World) -> None:
+    world = committed_world
+    member = [{"people": ["ana"]}]
+    layer = {"name": "weekly", "starts": "2026-11-02T09:00", "until": "2026-11-17T20:00", "members": member}
+    factories.make_schedule(world.organisation, layers=[layer])
+    together(*[lambda: watch.watch_due(now=NOW)] * 3)
+    assert Incident.objects.filter(group_key__startswith="gap:").count() == 1
+    assert ShiftNotice.objects.filter(kind="shift_begins").count() == 1
+
+
+def test_two_who_end_an_acknowledgement_at_once_page_anew_once(committed_world: World) -> None:
+    world = committed_world
+    incident = world.incident()
+    response.change_severity(
+        incident=incident, severity=Severity.SEV1, actor=permissions.system(world.organisation), now=NOW
+    )
+    response.acknowledge(incident=incident, actor=permissions.of(world.ana, world.organisation), now=NOW)
+    together(*[lambda: response.expire_answers(now=NOW + timedelta(minutes=31))] * 3)
+    incident.refresh_from_db()
+    assert (incident.state, incident.escalation_run) == ("open", 2)
+    assert incident.timeline.filter(kind="ack_expired").count() == 1

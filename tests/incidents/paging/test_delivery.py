@@ -319,7 +319,7 @@ def test_the_policy_of_the_service_goes_before_the_teams_and_the_organisations(w
 
     def first_told() -> str:
         incident: Incident = response.page(incident=factories.make_incident(service), now=NOW)
-        return str(incident.escalation["people"][0]["name"])
+        return str(incident.escalation["steps"][0]["targets"][0]["name"])
 
     assert first_told() == "Ana"
     factories.make_policy(organisation, world.ben, team=team)

@@ -9,9 +9,9 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from incidents.oncall.models import Responder
 from incidents.paging import services
 from incidents.paging.models import AckLink, Page, PagerEndpoint
+from incidents.paging.services import escalate
 from incidents.response import services as response
 from incidents.response.models import Incident
 from observability.core import outbound, permissions
@@ -41,7 +41,7 @@ def test_a_deleted_person_holds_up_nobodys_escalation(world: World) -> None:
     services.deliver_due(now=NOW)
     carla = factories.make_user(world.organisation, username="carla")
     factories.make_pager(carla, world.organisation, url=world.phone_of_ana.url)
-    Responder.objects.create(policy=Responder.objects.all()[0].policy, user=carla, position=3)
+    factories.make_policy(world.organisation, world.ana, world.ben, carla, repeats=1)
     second = world.incident()
     world.ben.delete()
     services.escalate_due(now=at(300))
@@ -54,14 +54,14 @@ def test_a_deleted_person_holds_up_nobodys_escalation(world: World) -> None:
 
 def test_one_step_that_fails_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
     broken, well = world.incident(), world.incident()
-    advance = services.advance
+    advance = escalate.advance
 
     def fails_for_one(*, incident: Incident, now: datetime) -> None:
         if incident.pk == broken.pk:
             raise ValueError("no")
         advance(incident=incident, now=now)
 
-    monkeypatch.setattr(services, "advance", fails_for_one)
+    monkeypatch.setattr(escalate, "advance", fails_for_one)
     services.escalate_due(now=at(300))
     assert Page.objects.filter(user=world.ben).values_list("incident", flat=True).get() == well.pk
     assert "could not be taken" in caplog.text

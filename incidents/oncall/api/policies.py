@@ -1,0 +1,126 @@
+"""Escalation policies over REST."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import Http404
+from ninja import Router, Schema, Status
+from pydantic import Field
+
+from incidents.oncall import services
+from incidents.oncall.api.lookups import service_of, team_of
+from incidents.oncall.document import HoursDocument
+from incidents.oncall.models import EscalationPolicy
+from incidents.oncall.queries.policies import people_by_target, read, with_steps
+from incidents.oncall.services import PolicySettings, StepSpec, TargetSpec
+from observability.core.access import Request
+
+router = Router(tags=["on call"])
+
+
+class TargetBody(Schema):
+    kind: Literal["user", "schedule", "team"]
+    name: str
+
+
+class StepIn(Schema):
+    targets: list[TargetBody] = Field(min_length=1)
+    after_seconds: int = Field(300, ge=0, le=7 * 86400)
+    round_robin: bool = False
+    mildest_severity: int = Field(5, ge=1, le=5)
+    hours: list[HoursDocument] = []
+    zone: str = "UTC"
+
+
+class PolicyIn(Schema):
+    name: str = Field(min_length=1, max_length=200)
+    steps: list[StepIn]
+    repeats: int = Field(2, ge=0, le=20)
+    acknowledgements: int = Field(1, ge=1, le=20)
+    sev1_answer_seconds: int | None = 1800
+    other_answer_seconds: int | None = None
+    service: str = ""
+    team: str = ""
+    is_default: bool = False
+    is_fallback: bool = False
+
+
+class StepOut(Schema):
+    tells: list[str]
+    now: list[str]
+    after_seconds: int
+    round_robin: bool
+    mildest_severity: int
+
+
+class PolicyOut(Schema):
+    slug: str
+    name: str
+    meant_for: str
+    repeats: int
+    acknowledgements: int
+    steps: list[StepOut]
+
+
+@router.get("/policies", response=list[PolicyOut], summary="Escalation policies, and whom each step tells now")
+def policies(request: Request) -> list[dict[str, Any]]:
+    rows = list(with_steps(request.organisation).select_related("service", "team"))
+    return _policies(request, rows)
+
+
+@router.put("/policies/{slug}", response=PolicyOut, summary="Make or replace an escalation policy")
+def put_policy(request: Request, slug: str, body: PolicyIn) -> dict[str, Any]:
+    steps = [_spec(step) for step in body.steps]
+    given = body.dict(exclude={"name", "steps", "service", "team"})
+    made = services.save_policy(
+        organisation=request.organisation,
+        slug=slug,
+        name=body.name,
+        steps=steps,
+        given=PolicySettings(**given, service=service_of(request, body.service), team=team_of(request, body.team)),
+        actor=request.actor,
+        now=request.moment,
+    )
+    row = with_steps(request.organisation).select_related("service", "team").get(pk=made.pk)
+    return _policies(request, [row])[0]
+
+
+@router.delete("/policies/{slug}", response={204: None}, summary="Remove a policy; escalations under way keep theirs")
+def remove_policy(request: Request, slug: str) -> Status[None]:
+    found = EscalationPolicy.objects.filter(organisation=request.organisation, slug=slug).first()
+    if found is None:
+        raise Http404(f"There is no policy {slug} here.")
+    services.remove_policy(policy=found, actor=request.actor, now=request.moment)
+    return Status(204, None)
+
+
+def _spec(step: StepIn) -> StepSpec:
+    given = step.dict(exclude={"targets", "hours"})
+    return StepSpec([TargetSpec(one.kind, one.name) for one in step.targets], hours=step.hours, **given)
+
+
+def _policies(request: Request, rows: list[EscalationPolicy]) -> list[dict[str, Any]]:
+    loaded = [(row, read(row)) for row in rows]
+    targets = [target for _, policy in loaded for step in policy.steps for target in step.targets]
+    people = people_by_target(organisation=request.organisation, targets=targets, at=request.moment)
+    return [
+        {
+            "slug": row.slug,
+            "name": row.name,
+            "meant_for": row.meant_for,
+            "repeats": row.repeats,
+            "acknowledgements": row.acknowledgements,
+            "steps": [
+                {
+                    "tells": [target.name for target in step.targets],
+                    "now": [one.user.username for target in step.targets for one in people[target]],
+                    "after_seconds": step.after_seconds,
+                    "round_robin": step.round_robin,
+                    "mildest_severity": step.mildest_severity,
+                }
+                for step in policy.steps
+            ],
+        }
+        for row, policy in loaded
+    ]

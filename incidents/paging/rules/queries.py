@@ -1,0 +1,42 @@
+"""Personal rules, loaded for all the people of a step at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from incidents.oncall.document import HoursDocument
+from incidents.paging.escalation import hours_of
+from incidents.paging.models import PagerEndpoint
+from incidents.paging.rules.models import NotificationRule, QuietHours
+from incidents.paging.rules.plan import Quiet, Rule, plan
+from incidents.response.models import Incident
+from observability.core.models import Organisation, User
+
+
+def due(*, incident: Incident, endpoints: Sequence[PagerEndpoint], now: datetime) -> dict[int, tuple[datetime, ...]]:
+    """When each of these endpoints rings, by its owner's rules. Two queries, however many people."""
+    owners = sorted({endpoint.user_id for endpoint in endpoints if endpoint.user_id is not None})
+    rules: dict[int, list[Rule]] = {owner: [] for owner in owners}
+    for row in NotificationRule.objects.filter(organisation_id=incident.organisation_id, user__in=owners):
+        rules[row.user_id].append(Rule(row.endpoint_id, row.after_seconds, row.mildest_severity))
+    held = QuietHours.objects.filter(organisation_id=incident.organisation_id, user__in=owners).select_related("user")
+    quiet = {row.user_id: quiet_of(row) for row in held}
+    found: dict[int, tuple[datetime, ...]] = {}
+    for owner in owners:
+        theirs = [endpoint.pk for endpoint in endpoints if endpoint.user_id == owner]
+        found |= plan(endpoints=theirs, rules=rules[owner], quiet=quiet.get(owner), severity=incident.severity, now=now)
+    return found
+
+
+def quiet_of(row: QuietHours) -> Quiet:
+    """The row as the pure module counts it, in its owner's zone."""
+    hours = tuple(hours_of(HoursDocument.model_validate(one)) for one in row.hours)
+    return Quiet(hours, ZoneInfo(row.user.time_zone), row.comes_through)
+
+
+def rules_of(*, organisation: Organisation, user: User) -> list[NotificationRule]:
+    """A person's rules, first ring first."""
+    found = NotificationRule.objects.filter(organisation=organisation, user=user).select_related("endpoint")
+    return list(found.defer("endpoint__secret"))
