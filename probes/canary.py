@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from probes import assertions, drift
-from probes.config import UNKNOWN, Canary, Prompt, Target
+from probes.config import Canary, Prompt, Target
+from probes.dialects.translate import UNKNOWN
 from probes.exposition import Labels
 from probes.signals import OUTCOMES
 from probes.tally import Tally

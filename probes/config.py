@@ -15,9 +15,9 @@ from probes.assertions import Assertion
 from probes.attribution import Attribution
 from probes.clientside import AccessLog, Otlp
 from probes.dialects import KINDS
+from probes.dialects.translate import UNKNOWN
 from probes.sources import Source
 
-UNKNOWN = "unknown"
 APIS = ("completions", "chat")
 
 
