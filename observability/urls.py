@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.learning.urls",
         "incidents.demo.urls",
         "sloengine.objectives.urls",
+        "sloengine.reports.urls",
         "dashboards.urls",
         "observability.health_urls",
     )

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from probes import drift, references
 from probes.assertions import Assertion
-from probes.config import UNKNOWN, Canary, Target
+from probes.config import Canary, Target
+from probes.dialects.translate import UNKNOWN
 from probes.drift import LatestMean, SliceDrift
 from probes.exposition import Labels
 from probes.judging import Judgement

@@ -14,11 +14,11 @@ from probes import assertions, attribution, clientside, prompts, references, sha
 from probes.attribution import Attribution
 from probes.clientside import AccessLog, Otlp
 from probes.dialects import KINDS
+from probes.dialects.translate import UNKNOWN
 from probes.prompts import Prompt
 from probes.references import ReferenceSet
 from probes.sources import Source
 
-UNKNOWN = "unknown"
 APIS = ("completions", "chat")
 EMBEDDERS = ("hashed-ngrams", "endpoint", "sentence-transformers")
 

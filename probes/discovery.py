@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from probes import shape
-from probes.config import UNKNOWN, Target
+from probes.config import Target
 from probes.dialects import KINDS
+from probes.dialects.translate import UNKNOWN
 from probes.sources import DEFAULTS, Source
 
 #: Targets of one source; a list that is longer is cut, and said to be.

@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from probes.config import UNKNOWN, Target
+from probes.config import Target
 from probes.dialects import Dialect
+from probes.dialects.translate import UNKNOWN
 from probes.exposition import Samples, Series
 from probes.replica import target_labels
 from probes.signals import PREFIX, REPLICA

@@ -123,10 +123,10 @@ def prometheus_server(tmp_path: Path) -> Iterator[Callable[..., servers.Server]]
     with contextlib.ExitStack() as stack:
         counter = iter(range(100))
 
-        def begin(config: str, *, blocks: Path | None = None, options: tuple[str, ...] = ()) -> servers.Server:
+        def begin(config: str, **given: Any) -> servers.Server:
             folder = tmp_path / f"prometheus-{next(counter)}"
             folder.mkdir()
-            return stack.enter_context(servers.prometheus(config=config, folder=folder, blocks=blocks, options=options))
+            return stack.enter_context(servers.prometheus(config=config, folder=folder, **given))
 
         yield begin
 

@@ -11,8 +11,10 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,10 +138,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def answers(url: str) -> bool:
+def answers(url: str, context: ssl.SSLContext | None = None) -> bool:
+    """Whether it is ready, or well enough to ask who we are."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with urllib.request.urlopen(url, timeout=2, context=context) as response:
             return bool(response.status == 200)
+    except urllib.error.HTTPError as problem:
+        return problem.code == 401
     except OSError:
         return False
 
@@ -155,7 +160,13 @@ class Server:
 
 @contextlib.contextmanager
 def serving(
-    *, argv: list[str], url: str, folder: Path, ready: str = "", environment: Mapping[str, str] | None = None
+    *,
+    argv: list[str],
+    url: str,
+    folder: Path,
+    ready: str = "",
+    environment: Mapping[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Server]:
     """Runs `argv` until the block ends; yields when `ready` (an address) answers 200."""
     log = folder / "server.log"
@@ -165,7 +176,7 @@ def serving(
 
         def is_ready() -> bool:
             assert process.poll() is None, f"{argv[0]} ended: {log.read_text(errors='replace')[-2000:]}"
-            return answers(ready or url)
+            return answers(ready or url, context)
 
         assert processes.wait_until(is_ready, timeout_seconds=30), f"{argv[0]} is silent: {log.read_text()[-2000:]}"
         yield Server(url=url, folder=folder, process=process)
@@ -175,11 +186,17 @@ def serving(
 
 @contextlib.contextmanager
 def prometheus(
-    *, config: str, folder: Path, blocks: Path | None = None, options: tuple[str, ...] = ()
+    *,
+    config: str,
+    folder: Path,
+    blocks: Path | None = None,
+    options: tuple[str, ...] = (),
+    context: ssl.SSLContext | None = None,
+    port: int | None = None,
 ) -> Iterator[Server]:
-    """A Prometheus with this configuration (YAML text), over `blocks` when a history was written for it."""
+    """A Prometheus with this configuration (YAML text), over `blocks` when a history was written for it; https with a `context`."""
     program = required_program("prometheus")
-    port = free_port()
+    port = port or free_port()
     (folder / "prometheus.yml").write_text(config, encoding="utf-8")
     argv = [
         str(program),
@@ -191,8 +208,8 @@ def prometheus(
         "--log.level=warn",
         *options,
     ]
-    url = f"http://127.0.0.1:{port}"
-    with serving(argv=argv, url=url, folder=folder, ready=f"{url}/-/ready") as server:
+    url = f"{'https' if context else 'http'}://127.0.0.1:{port}"
+    with serving(argv=argv, url=url, folder=folder, ready=f"{url}/-/ready", context=context) as server:
         yield server
 
 

@@ -47,7 +47,9 @@ MOST: Final = 2.0**53
 
 COUNTER_ENDINGS: Final = ("_total", "_bucket", "_sum", "_count")
 #: What the probe counts itself; it starts anew with the probe, not with the engine.
-PROBE_FAMILIES: Final = tuple(PREFIX + name for name in ("probe_", "canary_", "answer_", "retrieval_", "schema_", "safety_"))
+PROBE_FAMILIES: Final = tuple(
+    PREFIX + name for name in ("probe_", "canary_", "answer_", "retrieval_", "schema_", "safety_")
+)
 HARDWARE_FAMILIES: Final = (PREFIX + "gpu_",)
 PROCESS_START: Final = PREFIX + "process_start_seconds"
 PROBE_START: Final = PREFIX + "probe_start_seconds"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from sloengine.sources.flavours import Flavour
+
 
 class MetricSource(models.Model):
     """One place readings come from. Its totals are one long vector, cut into blocks."""
@@ -20,6 +22,23 @@ class MetricSource(models.Model):
     url = models.TextField(help_text="For direct scrapes one URL of a probe's /metrics a line")
     tick_seconds = models.PositiveIntegerField(default=30, validators=[MinValueValidator(15), MaxValueValidator(60)])
     lag_seconds = models.PositiveIntegerField(default=0, help_text="How late samples arrive in the source")
+    #: How a Prometheus is asked, and who asks; files are named, not kept, and the password is ciphertext.
+    flavour = models.CharField(
+        max_length=20,
+        choices=[(one.value, one.value.capitalize()) for one in Flavour],
+        default=Flavour.PROMETHEUS.value,
+    )
+    matchers = models.TextField(blank=True, help_text='Narrows what is read: cluster="eu",namespace=~"llm.*"')
+    naming = models.JSONField(
+        null=True, blank=True, help_text="How engines' own series are named; none: a probe's series"
+    )
+    username = models.CharField(max_length=200, blank=True)
+    password = models.TextField(blank=True, help_text="Encrypted with SECRET_KEY")
+    bearer_file = models.CharField(max_length=500, blank=True)
+    ca_file = models.CharField(max_length=500, blank=True)
+    certificate_file = models.CharField(max_length=500, blank=True)
+    key_file = models.CharField(max_length=500, blank=True)
+    org_id = models.CharField(max_length=200, blank=True, help_text="X-Scope-OrgID")
     enabled = models.BooleanField(default=True)
     simulated = models.BooleanField(default=False)
     #: Collected up to and including this tick.

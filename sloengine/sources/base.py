@@ -1,23 +1,35 @@
 """What a source of readings is. What it raises:
 
-SourceUnavailable    nothing can be read now: the reason, in a sentence for the person on call
+SourceUnavailable    nothing can be read now: the reason, in a sentence for the person on call, and whose fault it is
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from probes.exposition import Labels, Series
 
 
+class Fault(StrEnum):
+    """Whose turn it is: the network's, the server's, or ours."""
+
+    UNREACHABLE = "unreachable"  # no connection, no answer in time, no certificate that we trust
+    REFUSED = "refused"  # 401, 403: who we say we are is not enough
+    BAD_QUERY = "bad query"  # 400, 404, 405: it will not answer this, however often it is asked
+    TOO_MUCH = "too much"  # 413, 414, 422: the query costs more than the server's limits allow
+    BUSY = "busy"  # 429, 503: it has no time now; asking again makes it worse
+    BROKEN = "broken"  # anything else
+
+
 class SourceUnavailable(Exception):
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, fault: Fault = Fault.BROKEN) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.fault = reason, fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,15 @@ class Answers(Protocol):
 
     def ask(self, query: str, *, at: datetime) -> list[tuple[Labels, float]]:
         """(labels, value) of each series; raises SourceUnavailable with the reason."""
+        ...
+
+
+@runtime_checkable
+class Historical(Protocol):
+    """A source that gives many past readings in few questions."""
+
+    def read_range(self, instants: Sequence[datetime]) -> Iterator[Reading]:
+        """A reading for each of these evenly spaced instants, oldest first; raises SourceUnavailable where it breaks off."""
         ...
 
 

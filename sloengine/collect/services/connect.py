@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from observability.core import audit, permissions
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
-from probes.signals import PREFIX
 from sloengine.collect.models import MetricSource
-from sloengine.collect.services.ticks import source_for
 
 PROBES, PROMETHEUS = "probes", "prometheus"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a first reading of a source showed: canonical series by service, and all other series."""
-
-    services: dict[str, int]
-    foreign: int
+#: What a person may say about a Prometheus besides its address.
+SETTINGS = (
+    "flavour", "matchers", "naming", "username", "password", "bearer_file", "ca_file", "certificate_file", "key_file", "org_id",
+    "lag_seconds", "tick_seconds",
+)  # fmt: skip
 
 
 def connect(
-    *, organisation: Organisation, name: str, kind: str, url: str, actor: Actor, now: datetime
+    *, organisation: Organisation, name: str, kind: str, url: str, actor: Actor, now: datetime, **settings: Any
 ) -> tuple[MetricSource, bool]:
-    """The source of that name reads from `url` from now on: (it, whether anything changed)."""
+    """The source of that name reads from `url` from now on: (it, whether anything changed). `settings` are of SETTINGS; a password
+    comes encrypted."""
     permissions.require(actor, Verb.MANAGE_SOURCES, organisation)
+    given = {"kind": kind, "url": url, "enabled": True, **settings}
     with transaction.atomic():
         source, fresh = MetricSource.objects.select_for_update().get_or_create(
-            organisation=organisation, name=name, defaults={"kind": kind, "url": url}
+            organisation=organisation, name=name, defaults=given
         )
-        changed = fresh or (source.kind, source.url, source.enabled) != (kind, url, True)
+        changed = [field for field, value in given.items() if getattr(source, field) != value]
+        for field in changed:
+            setattr(source, field, given[field])
         if changed:
-            source.kind, source.url, source.enabled = kind, url, True
-            source.save(update_fields=["kind", "url", "enabled"])
-            audit.record(actor=actor, verb="connect_source", obj=source, now=now, payload={"kind": kind})
-    return source, changed
+            source.save(update_fields=changed)
+        if fresh or changed:
+            audit.record(
+                actor=actor,
+                verb="connect_source",
+                obj=source,
+                now=now,
+                payload={"kind": kind, "changed": sorted(changed)},
+            )
+    return source, fresh or bool(changed)
 
 
 def connect_configured(
@@ -59,12 +65,3 @@ def connect_configured(
     other = PROBES if name == PROMETHEUS else PROMETHEUS
     MetricSource.objects.filter(organisation=organisation, name=other).update(enabled=False)
     return [connect(organisation=organisation, name=name, kind=kind, url=url, actor=actor, now=now)[0]]
-
-
-def look(*, source: MetricSource, now: datetime) -> Found:
-    """One reading, counted and thrown away. Raises SourceUnavailable."""
-    samples = source_for(source).read(now).samples
-    services = Counter(one.label("service") or "unknown" for one in samples if one.name.startswith(PREFIX))
-    return Found(
-        services=dict(sorted(services.items())), foreign=sum(not one.name.startswith(PREFIX) for one in samples)
-    )

@@ -20,6 +20,7 @@ from sloengine.collect.increments import Order, Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
 from sloengine.collect.services.asking import with_queries
+from sloengine.collect.services.reading import Read, side_by_side, source_for
 from sloengine.collect.services.state import (
     SourceState,
     committed,
@@ -37,10 +38,7 @@ from sloengine.objectives.models import Objective
 from sloengine.rollups.queries.rows import keep_in_cache
 from sloengine.rollups.services.rows import Row, append, ensure_partitions, rows_of, stand_in
 from sloengine.rollups.thinning import FINEST, MIDNIGHT_STEP_SECONDS, tiers_of, tiers_of_stand_in
-from sloengine.sources.base import Reading, Source, SourceUnavailable
-from sloengine.sources.prometheus import PrometheusSource
-from sloengine.sources.recorded import registered
-from sloengine.sources.scrape import ScrapeSource
+from sloengine.sources.base import Reading, SourceUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +61,18 @@ MAX_SLOTS: Final = {Scope.SERVICE: 60_000, Scope.REPLICA: 40_000}
 
 
 def collect_due(*, now: datetime) -> int:
-    """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice."""
-    return sum(_collect(source, now=now) for source in MetricSource.objects.filter(enabled=True).order_by("pk"))
+    """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice.
+
+    Sources are read side by side and each is counted as its answer comes: a slow one delays no other.
+    """
+    due = [
+        (source, ticks)
+        for source in MetricSource.objects.filter(enabled=True).order_by("pk")
+        if (ticks := _due(source, now=now))
+    ]
+    if due:
+        ensure_partitions(now=now)
+    return sum(_count_all(source, read, now=now) for source, read in side_by_side(due))
 
 
 def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
@@ -108,13 +116,6 @@ def collect_reading(*, source: MetricSource, reading: Reading) -> bool:
     return True
 
 
-def source_for(metric_source: MetricSource) -> Source:
-    """What reads a MetricSource; raises SourceUnavailable where it lives in another process."""
-    if metric_source.kind == MetricSource.Kind.MEMORY:
-        return registered(metric_source.url.removeprefix("memory:"))
-    return _remote(metric_source.kind, metric_source.url, metric_source.tick_seconds)
-
-
 def floor(at: datetime, seconds: int) -> datetime:
     """The last multiple of so many seconds, counted from 1970: 10:00:44 is 10:00:30 at 30."""
     return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)
@@ -128,17 +129,23 @@ def zones_in_use() -> set[str]:
     return {"UTC", *(zone for zone in (*of_people, *of_calendars) if _is_zone(zone))}
 
 
-def _collect(source: MetricSource, *, now: datetime) -> int:
-    """All due ticks of one source; what breaks here is its own failure, and the others are read all the same."""
+def _due(source: MetricSource, *, now: datetime) -> list[datetime]:
+    try:
+        return due_ticks(source, now=now)
+    except SourceUnavailable as problem:
+        _record_failure(source, problem.reason, now=now)
+        return []
+
+
+def _count_all(source: MetricSource, read: Read, *, now: datetime) -> int:
+    """All readings of one source; what breaks here is its own failure, and the others are counted all the same."""
     counted = 0
     try:
-        ticks = due_ticks(source, now=now)
-        if ticks:
-            ensure_partitions(now=now)
-        for at in ticks:
-            reader = source_for(source)
-            reading = with_queries(source=source, reader=reader, reading=reader.read(at))
+        for plain in read.readings:
+            reading = with_queries(source=source, reader=source_for(source), reading=plain)
             counted += collect_reading(source=source, reading=reading)
+        if read.problem is not None:
+            _record_failure(source, read.problem, now=now)
     except SourceUnavailable as problem:
         _record_failure(source, problem.reason, now=now)
     except Exception as problem:
@@ -282,13 +289,6 @@ def _reads_past(source: MetricSource) -> bool:
         return bool(getattr(source_for(source), "reads_past", False))
     except SourceUnavailable:
         return False
-
-
-@lru_cache(maxsize=64)
-def _remote(kind: str, url: str, tick_seconds: int) -> Source:
-    if kind == MetricSource.Kind.PROMETHEUS:
-        return PrometheusSource(url)
-    return ScrapeSource([line.strip() for line in url.splitlines() if line.strip()])
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from sloengine.catalog.models import Service
 from sloengine.collect import services
 from sloengine.collect.models import MetricSource, Slot
 from sloengine.collect.services import ticks
+from sloengine.collect.slots import Scope
 from sloengine.rollups import queries
 from sloengine.sources.base import Reading
 from tests import factories
@@ -85,7 +86,7 @@ def test_pods_beyond_the_room_get_slots_once_others_are_gone(
 ) -> None:
     collect(source, timedelta(0), Replica("first"))
     mine = Slot.objects.filter(scope="replica").count()
-    room: dict[str, int] = {**ticks.MAX_SLOTS, "replica": mine}
+    room = {**ticks.MAX_SLOTS, Scope.REPLICA: mine}
     monkeypatch.setattr(ticks, "MAX_SLOTS", room)
     second = Replica("second")
     for hour in range(1, int(GONE / HOUR) + 4):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,9 +19,11 @@ from sloengine.collect import services
 from sloengine.rollups import queries
 from sloengine.sources import recorded
 from sloengine.sources.base import Reading, SourceUnavailable
-from sloengine.sources.prometheus import FAMILIES, PrometheusSource, selector
+from sloengine.sources.prometheus import FAMILIES, PrometheusSource
+from sloengine.sources.selectors import names_of, questions
 from tests import factories, servers
 from tests.conftest import NOW
+from tests.sloengine.histories import blocks
 from tests.sloengine.readings import Replica, together
 
 TICK = timedelta(seconds=30)
@@ -84,7 +84,7 @@ def test_the_query_is_in_the_body_with_the_ticks_time_and_a_timeout(stub: Thread
     assert path == "/api/v1/query"
     assert form["time"] == [f"{NOW.timestamp():.3f}"]
     assert form["timeout"] == ["10s"]
-    assert form["query"] == [selector(FAMILIES)]
+    assert form["query"] == [one.text for one in questions(names_of(FAMILIES))]
 
 
 def test_bounds_are_written_as_everywhere(stub: ThreadingHTTPServer) -> None:
@@ -104,7 +104,9 @@ def test_native_histograms_are_left_out_aloud(stub: ThreadingHTTPServer) -> None
 @pytest.mark.parametrize(
     ("answer", "status", "sentence"),
     [
-        ({"status": "error", "error": "query timed out"}, 503, "answered 503: query timed out"),
+        ({"status": "error", "error": "query timed out"}, 503, r"answered 503 \(is too busy\): query timed out"),
+        ({"status": "error", "error": "parse error"}, 400, "answered 400: parse error"),
+        (b"Unauthorized", 401, "answered 401 and no JSON and does not let us in"),
         (b"<html>", 502, "answered 502 and no JSON"),
         ([], 200, "no reason given"),
         ({"status": "success", "data": {"resultType": "matrix", "result": []}}, 200, "the result is a matrix"),
@@ -121,14 +123,6 @@ def test_nobody_listens() -> None:
     with pytest.raises(SourceUnavailable, match=r"^http://127\.0\.0\.1:\d+: ConnectionError$"):
         source.read(NOW)
     source.close()
-
-
-def test_one_selector_names_exactly_the_families() -> None:
-    pattern = re.compile(selector(["ttft_seconds", "requests_total"]).removeprefix('{__name__=~"').removesuffix('"}'))
-    assert pattern.fullmatch("tailwatch_ttft_seconds_bucket")
-    assert pattern.fullmatch("tailwatch_requests_total")
-    assert not pattern.fullmatch("tailwatch_canary_ttft_seconds_bucket")
-    assert not pattern.fullmatch("tailwatch_ttft_seconds")
 
 
 def history() -> list[Reading]:
@@ -156,28 +150,6 @@ def history() -> list[Reading]:
         here = [first, *([] if 10 <= number < 14 else [second]), *([third] if number >= 15 else [])]
         readings.append(Reading(at, together(*here)))
     return readings
-
-
-def blocks(readings: Iterable[Reading], folder: Path) -> Path:
-    """The readings as blocks of a Prometheus, so that no test waits for scrapes."""
-    lines = []
-    for reading in readings:
-        for one, value in reading.samples.items():
-            labels = ",".join(f'{name}="{text}"' for name, text in one.labels)
-            lines.append(f"{one.name}{{{labels}}} {value!r} {int(reading.at.timestamp())}")
-    lines.sort(key=lambda line: line.partition("{")[0])
-    (folder / "history.om").write_text("\n".join([*lines, "# EOF\n"]))
-    promtool = servers.required_program("promtool")
-    command = [
-        str(promtool),
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        str(folder / "history.om"),
-        str(folder / "blocks"),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "blocks"
 
 
 @pytest.mark.heavy

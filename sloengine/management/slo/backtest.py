@@ -1,0 +1,117 @@
+"""`slo backtest`: the alerts that objectives would have raised over the past, and what they would have spent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from observability.core import clock
+from observability.core.models import Organisation
+from sloengine.backtests import queries
+from sloengine.backtests.history import counted
+from sloengine.backtests.track import Track
+from sloengine.backtests.whatif import Backtest, alert_lines, as_json, backtest, parse_targets, parse_windows, rows
+from sloengine.management.slo.base import Write, add_paths, documents
+from sloengine.objectives import services
+from sloengine.objectives.objective import Objective
+from sloengine.objectives.openslo import InvalidObjectives
+from sloengine.sources.base import SourceUnavailable
+
+HELP = "replay the past through the alerts of these files: what would have fired, what would have been spent"
+
+
+def arguments(parser: CommandParser) -> None:
+    add_paths(parser)
+    parser.add_argument("--days", type=float, default=30.0, help="how far back alerts are looked for (30)")
+    parser.add_argument(
+        "--source",
+        help="name of a source that can tell the past, or `recorded` for the rollups;"
+        " the Prometheus where it is the only source, else recorded",
+    )
+    parser.add_argument("--step", type=int, default=60, help="seconds between readings of a source's past (60)")
+    parser.add_argument("--targets", default="", help="other targets to try: 0.99,99.9%%")
+    parser.add_argument("--windows", default="", help="other windows to try: 7d,4w")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(organisation: Organisation, options: dict[str, Any], write: Write) -> None:
+    now = clock.now()
+    start = now - timedelta(days=options["days"])
+    try:
+        targets, windows = parse_targets(options["targets"]), parse_windows(options["windows"])
+        parsed = services.validate(organisation=organisation, documents=documents(options["paths"]))
+        promises = [promise for promise in parsed.objectives if counted(promise)]
+        tracks = _tracks(organisation, promises, start, options)
+    except (InvalidObjectives, SourceUnavailable, ValueError) as error:
+        raise CommandError(str(error)) from error
+    tests = [
+        backtest(promise=promise, track=tracks[promise.key], start=start, targets=targets, windows=windows)
+        for promise in promises
+    ]
+    if options["json"]:
+        write(json.dumps([as_json(test) for test in tests], indent=2))
+        return
+    show(Console(), tests)
+    for promise in parsed.objectives:
+        if not counted(promise):
+            write(f"{promise.key}: not replayed, since it is no share of events of one signal.")
+
+
+def show(console: Console, tests: Sequence[Backtest]) -> None:
+    """The table of budgets, each alert in order, and what could not be told."""
+    head, *body = rows(tests)
+    table = Table(*head, box=None, header_style="bold", pad_edge=False)
+    for row in body:
+        table.add_row(*row)
+    console.print(table)
+    for test in tests:
+        if test.outcome.alerts:
+            console.print(f"\n[bold]{test.outcome.promise.key}[/]: {len(test.outcome.alerts)} alerts would have fired")
+            for line in alert_lines(test.outcome):
+                console.print(f"  {line}", highlight=False)
+    for notice in dict.fromkeys(
+        f"{test.outcome.promise.key}: {notice}" for test in tests for notice in test.outcome.notices
+    ):
+        console.print(f"[yellow]{notice}[/]")
+
+
+def bar() -> Progress:
+    """A bar on standard error, so that --json stays clean."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _tracks(
+    organisation: Organisation, promises: Sequence[Objective], start: Any, options: dict[str, Any]
+) -> dict[str, Track]:
+    now, name = clock.now(), options["source"]
+    source = queries.only_source(organisation) if name is None else None
+    if name not in (None, "recorded"):
+        source = queries.named_source(organisation, name)
+    if source is None:
+        return queries.recorded(organisation=organisation, promises=promises, start=start - queries.LEAD, now=now)
+    if not 15 <= options["step"] <= 300:
+        raise ValueError(f"found --step {options['step']}, expected 15 to 300 seconds")
+    with bar() as progress:
+        task = progress.add_task(f"Reading {source.name}", total=None)
+        return queries.asked(
+            source=source,
+            promises=promises,
+            start=start - queries.LEAD,
+            end=now - timedelta(seconds=source.lag_seconds),
+            step=timedelta(seconds=options["step"]),
+            progress=lambda done, whole: progress.update(task, completed=done, total=whole),
+        )
