@@ -209,7 +209,7 @@ class Agent:
                 return
             watch.up, watch.samples, watch.detail = True, canonical, ""
             self._count_dropped(watch)
-            if target.kind == "gpu" and self._roster.page(target, raw):
+            if target.kind == "gpu" and watch.relabelled() and self._roster.page(target, raw):
                 self._watch(self.targets)
             if self._watches.get(target.name) is watch:
                 self._learn(watch, now)

@@ -27,6 +27,7 @@ class Watch:
         self.up: bool | None = None  # None: not scraped yet
         self.samples: Samples = {}
         self.detail = ""
+        self._labelled = -1
         self._inventory: tuple[tuple[int, int], Samples] = ((0, 0), {})
         self._asked = 0  # how often in vain since the engine started
         self.told: Facts = {}  # by the page, by the engine itself and by the configuration
@@ -53,6 +54,11 @@ class Watch:
             self.told = {**inventory.of_target(self.target), **engine, **page, **(asked or {})}
             self._inventory = state, inventory.canonical(self.target, inventory.hashed(self.told))
         return self._inventory[1]
+
+    def relabelled(self) -> bool:
+        """Whether series appeared or vanished since this was last asked: pods show in labels."""
+        before, self._labelled = self._labelled, self.translator.plans
+        return before != self._labelled
 
     def feel(self, now: float) -> float:
         """Adds what an engine's page says beside the pages before it; the seconds for which it has owed a token."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from incidents.alerts.models import Alert
@@ -17,6 +16,7 @@ from incidents.diagnosis.replay import NOT_CONFIGURED, Replayed
 from incidents.diagnosis.settling import SETTLED_CONFIDENCE, UNEXPLAINED
 from incidents.diagnosis.view import ChangeSeen, Found, Period, When
 from incidents.response.models import Incident
+from observability.core import questions
 from sloengine.budgets.models import Finding, FindingKind, FindingState
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.rollups import queries as rollups
@@ -179,8 +179,6 @@ def waiting_for_replay(*, now: datetime) -> QuerySet[Incident]:
     return unsettled(now=now).filter(diagnosis__replay__pending=True)
 
 
-#: What every beat asks first, as SQL: compiling the queries below takes ten times as long as the answer, and it is nearly
-#: always no. Each holds wherever its query may find something.
 _OPEN = f"SELECT FROM {Incident._meta.db_table} WHERE state <> 'resolved' AND service_id IS NOT NULL AND quiet_since IS NULL"
 _LOOK_DUE = f"""
 SELECT EXISTS ({_OPEN} AND coalesce(nullif(diagnosis ->> 'asked_at', '')::timestamptz <= %(before)s, true))
@@ -192,19 +190,12 @@ SELECT EXISTS ({_OPEN} AND diagnosis -> 'replay' ->> 'pending' = 'true' AND diag
 
 def look_due(*, before: datetime) -> bool:
     """Whether an open incident was last looked at then or earlier."""
-    return _asked(_LOOK_DUE, before=before)
+    return questions.holds(_LOOK_DUE, before=before)
 
 
 def replay_waits() -> bool:
     """Whether an open incident waits for a run of the replay suite."""
-    return _asked(_REPLAY_WAITS)
-
-
-def _asked(statement: str, **given: datetime) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        found = cursor.fetchone()
-    return bool(found and found[0])
+    return questions.holds(_REPLAY_WAITS)
 
 
 def unsettled(*, now: datetime) -> QuerySet[Incident]:

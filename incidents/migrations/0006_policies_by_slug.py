@@ -14,14 +14,6 @@ class Migration(migrations.Migration):
             field=models.SlugField(max_length=80),
         ),
         migrations.RemoveField(
-            model_name='responder',
-            name='policy',
-        ),
-        migrations.RemoveField(
-            model_name='responder',
-            name='user',
-        ),
-        migrations.RemoveField(
             model_name='escalationpolicy',
             name='after_seconds',
         ),

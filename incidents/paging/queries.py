@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from incidents.oncall.queries import people_of, policy_for
@@ -15,6 +14,7 @@ from incidents.paging.channels import CHANNELS
 from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
+from observability.core import questions
 from observability.core.models import Organisation, User
 
 #: A healthy worker takes a due row within seconds; later than this, something stands still.
@@ -36,30 +36,31 @@ class Outbox:
     overdue_steps: int
 
 
-#: What every beat asks first, as SQL: compiling and opening a transaction took ten times as long as the answer.
-_ANY_DUE = """
-SELECT EXISTS (
-    SELECT FROM {table} WHERE state = 'pending' AND due_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(now)s)
-)
+_FREE = "state = 'pending' AND (lease_until IS NULL OR lease_until <= %(now)s)"
+_ANYTHING_AMISS = """
+SELECT EXISTS (SELECT FROM incidents_page WHERE state = 'pending' AND due_at <= %(late)s)
+    OR EXISTS (SELECT FROM incidents_escalationstep WHERE state = 'pending' AND due_at <= %(late)s)
+    OR EXISTS (
+        SELECT FROM incidents_incident AS incident WHERE state = 'open' AND escalation_run > 0 AND NOT EXISTS (
+            SELECT FROM incidents_escalationstep AS step WHERE step.incident_id = incident.id AND step.state = 'pending'
+        )
+    )
 """
-_ANY_PAGE_DUE = _ANY_DUE.format(table=Page._meta.db_table)
-_ANY_STEP_DUE = _ANY_DUE.format(table=EscalationStep._meta.db_table)
 
 
 def any_page_due(*, now: datetime) -> bool:
     """Whether a page waits that nobody holds."""
-    return _exists(_ANY_PAGE_DUE, now)
+    return questions.any_due(Page, now=now, also=_FREE)
 
 
 def any_step_due(*, now: datetime) -> bool:
     """Whether an escalation step waits that nobody holds."""
-    return _exists(_ANY_STEP_DUE, now)
+    return questions.any_due(EscalationStep, now=now, also=_FREE)
 
 
-def _exists(question: str, now: datetime) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(question, {"now": now})
-        return bool(cursor.fetchone()[0])
+def anything_amiss(*, now: datetime) -> bool:
+    """Whether the auditor may find a page or a step that is overdue, or an escalation without a next step."""
+    return questions.holds(_ANYTHING_AMISS, late=now - OVERDUE_AFTER)
 
 
 def overdue_pages(*, now: datetime) -> QuerySet[Page]:

@@ -6,8 +6,11 @@ pages that several services share) comes in by `Says`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
+from operator import itemgetter
 from typing import NamedTuple
 
 from probes.dialects import Dialect, Rule
@@ -78,12 +81,23 @@ class _Source(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where the values of one list of series go. `ranks` are positions that say the same thing, one for each rank; their highest
-    follow the values themselves."""
+    follow the values themselves. The first `plain` steps take a value as it is, each to a series of its own: most do."""
 
     steps: tuple[Step, ...] = ()
     ranks: tuple[tuple[int, ...], ...] = ()
     zeros: Samples = field(default_factory=dict)
     model: str = ""
+    plain: int = 0
+    _plain_of: Callable[[Sequence[float]], tuple[float, ...]] = field(init=False, repr=False)
+    _plain_series: tuple[Series, ...] = field(init=False, repr=False)
+    _rest: tuple[Step, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        plain = self.steps[: self.plain]
+        take = itemgetter(*(step.at for step in plain)) if self.plain > 1 else (lambda values: ())
+        object.__setattr__(self, "_plain_of", take)
+        object.__setattr__(self, "_plain_series", tuple(step.series for step in plain) if self.plain > 1 else ())
+        object.__setattr__(self, "_rest", self.steps[self.plain :] if self.plain > 1 else self.steps)
 
     def read(self, values: Sequence[float]) -> tuple[Samples, list[Series]]:
         """The canonical samples of one reading, and the series that were no numbers."""
@@ -91,7 +105,13 @@ class Plan:
         if self.ranks:
             values = [*values, *(max(values[at] for at in same) for same in self.ranks)]
         broken: list[Series] = []
-        for at, one, factor, combine in self.steps:
+        taken = self._plain_of(values)
+        if all(map(isfinite, taken)) and min(taken, default=0) > -_FINITE and max(taken, default=0) < _FINITE:
+            out.update(zip(self._plain_series, taken, strict=True))
+            steps = self._rest
+        else:
+            steps = self.steps
+        for at, one, factor, combine in steps:
             value = values[at] * factor if factor != 1.0 else values[at]
             if not -_FINITE < value < _FINITE:
                 broken.append(one)
@@ -117,7 +137,11 @@ def plan(
     """The plan of a target's series by the dialects that match it, but for the signals in `without`."""
     planner = _Planner(raw, origin, tuple(dialects), says)
     steps, ranks = planner.planned(without, starts=kind == "engine")
-    return Plan(steps, ranks, outcomes(step.series for step in steps), planner.model)
+    zeros = outcomes(step.series for step in steps)
+    several = Counter(step.series for step in steps)
+    plain = [step for step in steps if step.factor == 1.0 and several[step.series] == 1]
+    rest = [step for step in steps if step.factor != 1.0 or several[step.series] > 1]
+    return Plan((*plain, *rest), ranks, zeros, planner.model, len(plain))
 
 
 class _Planner:

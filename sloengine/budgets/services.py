@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
+from observability.core import questions
 from sloengine.budgets.burns import services as burn_services
 from sloengine.budgets.findings.services import settle, standing_and_paged
 from sloengine.budgets.models import EvaluationCursor, FindingKind
@@ -28,11 +29,26 @@ _CURSOR, _EVALUATED = F("organisation__evaluation_cursor__pk"), F("organisation_
 RECENT = 9
 
 
+#: An organisation that was never evaluated, one with a tick after the last that was, or with a source that cannot be read.
+_ANY_NEW = """
+SELECT EXISTS (
+    SELECT FROM sloengine_metricsource AS source
+    LEFT JOIN sloengine_evaluationcursor AS cursor USING (organisation_id)
+    WHERE source.enabled AND (
+        source.failing_since IS NOT NULL OR cursor.id IS NULL
+        OR source.last_tick >= coalesce(cursor.tick, '-infinity') + make_interval(secs => %(fine)s)
+    )
+)
+"""
+
+
 def evaluate_due(*, now: datetime) -> int:
     """Evaluate what has a new tick since last time, or a source that cannot be read; the number of organisations evaluated.
 
     Safe to call at any rate from any number of workers: a repeated call finds nothing new and changes nothing.
     """
+    if not questions.holds(_ANY_NEW, fine=FINE_SECONDS):
+        return 0
     by_organisation: dict[int, list[MetricSource]] = defaultdict(list)
     cursors: dict[int, tuple[int | None, datetime | None]] = {}
     for source in MetricSource.objects.filter(enabled=True).annotate(cursor=_CURSOR, evaluated=_EVALUATED):

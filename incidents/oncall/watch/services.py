@@ -22,7 +22,7 @@ from incidents.response import services as response
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
-from observability.core import claims, outbound, permissions
+from observability.core import claims, outbound, permissions, questions
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def _said(gap: ScheduleGap) -> str:
 def send_notices(*, now: datetime, transport: base.Transport | None = None) -> int:
     """Send due notices to their people's pagers; how many were tried. Without a pager a notice waits in the web alone."""
     pending = ShiftNotice.objects.filter(state=ShiftNotice.State.PENDING)
-    if not pending.filter(due_at__lte=now).exists():
+    if not questions.any_due(ShiftNotice, now=now, also="state = 'pending'"):
         return 0
     claimed = claims.claim(pending, now=now, lease=LEASE, limit=NOTICES_AT_ONCE)
     for notice in claimed:

@@ -45,6 +45,9 @@ def audit_pages(*, now: datetime) -> AuditReport:
     Overdue steps are taken; an unanswered incident whose next step is missing gets it; one that reached nobody is paged
     for anew once somebody can be reached.
     """
+    if not queries.anything_amiss(now=now):
+        services.beat(part=CLEAN, now=now)
+        return AuditReport(overdue_pages=0, overdue_steps=0, lost_escalations=0, mended=0)
     pages = list(queries.overdue_pages(now=now).values_list("pk", flat=True)[:STEPS_AT_ONCE])
     overdue_steps = queries.overdue_steps(now=now).count()
     stuck = list(queries.stuck_escalations())

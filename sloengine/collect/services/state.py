@@ -20,7 +20,7 @@ from probes.exposition import Series
 from sloengine.catalog.discovery import Found, Sightings
 from sloengine.catalog.models import Service
 from sloengine.collect.increments import Floats, Readings, Register, restore
-from sloengine.collect.models import Block, KeptReading, MetricSource, Slot
+from sloengine.collect.models import Block, KeptReading, MetricSource
 from sloengine.collect.slots import BLOCK_SIZE, Part, Scope, SlotKey, allocate
 from sloengine.collect.totals import Plan, SlotMap, extended
 from sloengine.collect.wiring import Wiring
@@ -149,30 +149,40 @@ def note_idle(state: SourceState, *, at: datetime) -> SourceState:
     return replace(state, idle={**idle, **dict.fromkeys(begun, at.timestamp())})
 
 
+#: One statement with ten arrays: a fleet's first page brings a thousand slots, and a model object for each takes longest of all.
+_INSERT_SLOTS = """
+INSERT INTO sloengine_slot
+    (source_id, block_id, position, service_id, scope, family, part, le, layout, labels, digest)
+SELECT %s, block, place, service, scope, family, part, le, layout, labels::jsonb, digest
+FROM unnest(
+    %s::bigint[], %s::smallint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+) WITH ORDINALITY AS given (block, place, service, scope, family, part, le, layout, labels, digest, number)
+ORDER BY number
+"""
+
+
 def _give(source: MetricSource, numbers: Mapping[SlotKey, int], block_ids: Sequence[int]) -> None:
     slugs = {key.service for key in numbers}
     services = dict(
         Service.objects.filter(organisation=source.organisation_id, slug__in=slugs).values_list("slug", "pk")
     )
-    Slot.objects.bulk_create(
-        [
-            Slot(
-                block_id=block_ids[number // BLOCK_SIZE],
-                position=number % BLOCK_SIZE,
-                source=source,
-                service_id=services[key.service],
-                scope=key.scope.value,
-                family=key.family,
-                part=key.part.value,
-                le=key.le,
-                layout=key.layout,
-                labels=[list(pair) for pair in key.labels],
-                digest=key.digest,
-            )
-            for key, number in numbers.items()
-        ],
-        batch_size=500,
-    )
+    rows = [
+        (
+            block_ids[number // BLOCK_SIZE],
+            number % BLOCK_SIZE,
+            services[key.service],
+            key.scope.value,
+            key.family,
+            key.part.value,
+            key.le,
+            key.layout,
+            orjson.dumps(key.labels).decode(),
+            key.digest,
+        )
+        for key, number in numbers.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_SLOTS, [source.pk, *map(list, zip(*rows, strict=True))])
 
 
 def write_readings(source: MetricSource, readings: Readings, *, at: datetime, series_changed: bool) -> None:

@@ -111,6 +111,9 @@ def forget_slots() -> None:
     _known.clear()
 
 
+_COLUMNS = ("pk", "service_id", "scope", "family", "block_id", "position", "part", "le", "layout", "labels")
+
+
 def _slots(head: Head) -> _Known:
     key = connection.settings_dict["NAME"], head.source_id
     known = _known.get(key) or _Known()
@@ -118,10 +121,11 @@ def _slots(head: Head) -> _Known:
         return known
     newest = known.newest
     new: dict[tuple[int, str, Scope], list[Place]] = {}
-    for slot in Slot.objects.filter(source_id=head.source_id, pk__gt=newest).order_by("pk").iterator(chunk_size=5000):
-        place = Place(slot.block_id, slot.position, Part(slot.part), slot.le, slot.layout, dict(slot.labels))
-        new.setdefault((slot.service_id, slot.family, Scope(slot.scope)), []).append(place)
-        newest = slot.pk
+    rows = Slot.objects.filter(source_id=head.source_id, pk__gt=newest).order_by("pk").values_list(*_COLUMNS)
+    for pk, service, scope, family, block, position, part, le, layout, labels in rows.iterator(chunk_size=5000):
+        place = Place(block, position, Part(part), le, layout, dict(labels))
+        new.setdefault((service, family, Scope(scope)), []).append(place)
+        newest = pk
     kept = _without(known.places, {(place.block_id, place.position) for more in new.values() for place in more})
     found = {**kept, **{owner: (*kept.get(owner, ()), *more) for owner, more in new.items()}}
     blocks = {block.pk: block for block in Block.objects.filter(source_id=head.source_id)}
