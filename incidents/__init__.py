@@ -6,12 +6,15 @@
     learning    postmortems drafted from timeline and figures
     runbooks    Markdown runbooks, one a leaf
     diagnosis   the first-response decision tree and its evidence
+    updates     what stakeholders are told, and the reminder of the next update
+    command     roles, people, links, snooze, merge and split
+    statuspages what the world outside may read
     actions     guarded first response
     ingest      what others post: stored, folded into Alerts by time, then answered; integrations and their keys
     silences, maintenance, routing   what is quiet for a while, and what an alert becomes by its labels
     alerts      Findings and reports become Alerts, alerts become incidents: the only noun that calls all others
 
-Module order, lowest first: models of all nouns; services of oncall, paging, learning; services of response;
-services of diagnosis, of oncall.watch; services of alerts. What an acknowledgement stops is therefore written by
+Module order, lowest first: models of all nouns; services of oncall, paging, learning; services of updates; services of
+response; services of diagnosis, of oncall.watch, of command; services of alerts. What an acknowledgement stops is therefore written by
 `response.services` calling `paging.services`, never the other way; the acknowledge link's view (an edge) calls response.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ninja import Router
 
 from incidents.alerts.api import router as alerts
+from incidents.command.api import router as command
 from incidents.ingest.api import router as ingest
 from incidents.maintenance.api import router as maintenance
 from incidents.oncall.api.policies import router as policies
@@ -14,7 +15,10 @@ from incidents.paging.rules.api import router as rules
 from incidents.response.api import router as response
 from incidents.routing.api import router as routing
 from incidents.silences.api import router as silences
+from incidents.statuspages.api import router as statuspages
+from incidents.updates.api import router as updates
 
+#: command and updates first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
-    response, schedules, policies, paging, rules, alerts, silences, maintenance, routing, ingest,
+    command, updates, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing, ingest,
 )  # fmt: skip

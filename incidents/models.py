@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from incidents.alerts.models import Alert, AlertCursor
+from incidents.command.models import Duty
 from incidents.ingest.models import Event, Integration
 from incidents.learning.models import Postmortem
 from incidents.maintenance.models import Maintenance
@@ -36,6 +37,8 @@ from incidents.paging.rules.models import NotificationRule, QuietHours
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
 from incidents.routing.models import RouteDocument
 from incidents.silences.models import Notice, Silence
+from incidents.statuspages.models import StatusComponent, StatusPage
+from incidents.updates.models import StatusUpdate, UpdateReminder
 
 __all__ = [
     "AckLink",
@@ -46,6 +49,7 @@ __all__ = [
     "Carrier",
     "Delivery",
     "DemoMessage",
+    "Duty",
     "EscalationPolicy",
     "EscalationStep",
     "Event",
@@ -70,8 +74,12 @@ __all__ = [
     "ShiftNotice",
     "Silence",
     "SlackApp",
+    "StatusComponent",
+    "StatusPage",
+    "StatusUpdate",
     "StepTarget",
     "Swap",
     "TeamMember",
     "TimelineEntry",
+    "UpdateReminder",
 ]

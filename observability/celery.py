@@ -58,6 +58,8 @@ BEAT = (
     Beat("incidents.oncall.watch", "watch_due", 30, FAST),
     Beat("incidents.oncall.watch", "send_notices", 15, SLOW),
     Beat("incidents.paging", "report_health", 60, SLOW),
+    Beat("incidents.command", "wake_due", 5, FAST),
+    Beat("incidents.updates", "remind_due", 15, FAST),
     Beat("incidents.diagnosis", "replay_due", 15, SLOW),
     Beat("incidents.ingest", "prune_events", 3600, SLOW),
     Beat("sloengine.rollups", "ensure_partitions", 3600, SLOW),

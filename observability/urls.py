@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.silences.urls",
         "incidents.maintenance.urls",
         "incidents.routing.urls",
+        "incidents.command.urls",
+        "incidents.statuspages.urls",
         "incidents.response.urls",
         "incidents.paging.urls",
         "incidents.oncall.urls",

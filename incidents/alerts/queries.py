@@ -112,6 +112,9 @@ def candidates(
     same_cause = Q(group_key=group_key(signal))
     if signal.kind != "blind" and signal.service_id is not None and signal.group_by is None:
         same_cause |= Q(service=signal.service_id, group_key__startswith="declared:")
+    # What swallowed an incident of the cause takes its alerts; the swallowed one itself never comes back.
+    swallowed = Incident.objects.filter(same_cause, organisation=organisation, merged_into__isnull=False)
+    same_cause = Q(same_cause, merged_into=None) | Q(pk__in=swallowed.values("merged_into"))
     lately = ~Q(state=State.RESOLVED) | Q(resolved_at__gte=now - reopen_within)
     rows = Incident.objects.filter(same_cause, lately, organisation=organisation).order_by("pk")
     return [

@@ -16,12 +16,14 @@ class Heard(StrEnum):
     OPENED = "opened"
     ESCALATED = "escalated"
     RAISED = "raised"
+    ASKED = "asked"
+    REMINDED = "reminded"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
 
 
-_CALLS = frozenset({Heard.OPENED, Heard.ESCALATED, Heard.RAISED})
-_NEWS = _CALLS | {Heard.RESOLVED}
+_CALLS = frozenset({Heard.OPENED, Heard.ESCALATED, Heard.RAISED, Heard.ASKED})
+_NEWS = _CALLS | {Heard.RESOLVED, Heard.REMINDED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ CHANNELS = {
             asks_url="Events API, the EU one is https://events.eu.pagerduty.com/v2/enqueue",
             url_default="https://events.pagerduty.com/v2/enqueue",
             asks_key="Integration key of an Events API v2 integration",
-            hears=_NEWS | {Heard.ACKNOWLEDGED},
+            hears=_CALLS | {Heard.RESOLVED, Heard.ACKNOWLEDGED},
             folds=True,
             per_minute=120,
             shared=True,
@@ -97,7 +99,7 @@ CHANNELS = {
             kind="sms",
             title="Text message",
             asks_address="Number in international form, such as +436641234567",
-            hears=_CALLS,
+            hears=_CALLS | {Heard.REMINDED},
             bundles=True,
             per_minute=10,
             verified=True,

@@ -11,6 +11,8 @@ WORDS = {
     "resolved": "Resolved",
     "raised": "Now worse",
     "escalated": "Still unanswered",
+    "asked": "You are asked to join",
+    "reminded": "Update due",
     "acknowledged": "Acknowledged",
 }
 

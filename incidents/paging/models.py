@@ -178,6 +178,8 @@ class Page(Leased):
         OPENED = "opened", "Opened"
         ESCALATED = "escalated", "Escalated"
         RAISED = "raised", "Severity raised"
+        ASKED = "asked", "Asked to join"
+        REMINDED = "reminded", "Reminded"
         ACKNOWLEDGED = "acknowledged", "Acknowledged"
         RESOLVED = "resolved", "Resolved"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import Http404
 from ninja import Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from incidents.response import queries, services
 from incidents.response.lifecycle import State
@@ -44,6 +44,11 @@ class IncidentOut(Schema):
     mitigated_at: datetime | None
     resolved_at: datetime | None
     resolved_reason: str
+    snoozed_until: datetime | None
+    merged_into: int | None = Field(None, alias="merged_into.number")
+    split_from: int | None = Field(None, alias="split_from.number")
+    chat_url: str
+    call_url: str
 
 
 class IncidentWhole(IncidentOut):
@@ -64,14 +69,14 @@ class Filters(Paging):
     service: str = ""
     severity: int | None = Field(None, ge=1, le=5)
     text: str = ""
-    since: datetime | None = None
+    since: AwareDatetime | None = None
 
 
 class Declaration(Schema):
     title: str = Field(min_length=1, max_length=300)
     severity: int = Field(ge=1, le=5, description="1 is the worst; 1 and 2 page at once")
     service: str = ""
-    impact_started_at: datetime | None = None
+    impact_started_at: AwareDatetime | None = None
 
 
 class Note(Schema):

@@ -40,6 +40,7 @@ class MoveReason(StrEnum):
     ALREADY = "already so"
     RESOLVED = "it is resolved"
     NOT_CLOSED = "it is still open"
+    MERGED = "it was merged into another incident"
     ANOTHER = "another incident of the same cause is open"
 
 

@@ -91,6 +91,14 @@ class Incident(models.Model):
     policy_slug = models.SlugField(max_length=80, blank=True, db_default="", db_index=False)
     #: It is over when its alerts have been quiet for so long.
     resolve_seconds = models.PositiveIntegerField(default=300, db_default=300)
+    #: Until then nobody is paged for it anew; after that everybody is who would be, if it is still open.
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    #: The incident that swallowed this one; the one that this was split from.
+    merged_into = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="swallowed")
+    split_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="parts")
+    #: Where people talk about it: https addresses.
+    chat_url = models.CharField(max_length=500, blank=True, db_default="")
+    call_url = models.CharField(max_length=500, blank=True, db_default="")
 
     leaf = models.SlugField(max_length=64, blank=True)
     confidence = models.FloatField(null=True, blank=True)
@@ -125,6 +133,7 @@ class Incident(models.Model):
             models.Index(fields=["quiet_since"], condition=~Q(state="resolved"), name="incident_quiet"),
             models.Index(fields=["organisation", "severity"], condition=~Q(state="resolved"), name="incident_open"),
             models.Index(fields=["answer_until"], condition=Q(state="acknowledged"), name="incident_answer_until"),
+            models.Index(fields=["snoozed_until"], condition=Q(snoozed_until__isnull=False), name="incident_snoozed"),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ class TimelineKind(StrEnum):
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
     ACK_EXPIRED = "ack_expired"
+    RESPONDER_ADDED = "responder_added"
     ROLE_TAKEN = "role_taken"
     HANDED_OVER = "handed_over"
     ACTION_PROPOSED = "action_proposed"
@@ -76,6 +77,12 @@ def _bracket(payload: Payload, key: str) -> str:
     return f" ({value})" if value else ""
 
 
+def _status_update(payload: Payload) -> str:
+    if payload.get("audience") == "public":
+        return f"Published, {_text(payload, 'phase')}: {_text(payload, 'headline')}: {_text(payload, 'text')}"
+    return f"Told inside: {_text(payload, 'text')}"
+
+
 _SENTENCES: Mapping[TimelineKind, Callable[[Payload], str]] = {
     TimelineKind.OPENED: lambda p: f"Opened: {_text(p, 'title', 'an incident')}{_bracket(p, 'reason')}",
     TimelineKind.ALERT_JOINED: _alert_joined,
@@ -88,6 +95,13 @@ _SENTENCES: Mapping[TimelineKind, Callable[[Payload], str]] = {
     TimelineKind.ESCALATED: lambda p: f"Escalated to {_text(p, 'user', 'nobody')}{_because(p)}",
     TimelineKind.ACKNOWLEDGED: lambda p: f"Acknowledged{_bracket(p, 'through')}",
     TimelineKind.ACK_EXPIRED: lambda p: f"The acknowledgement ended{_because(p)}",
+    TimelineKind.RESPONDER_ADDED: lambda p: f"{_text(p, 'user', 'Somebody')} was asked to join{_because(p)}",
+    TimelineKind.ROLE_TAKEN: lambda p: _text(p, "sentence", f"A role was taken{_because(p)}"),
+    TimelineKind.HANDED_OVER: lambda p: _text(p, "sentence", f"A role was handed over{_because(p)}"),
+    TimelineKind.STATUS_UPDATE: _status_update,
+    TimelineKind.MERGED: lambda p: _text(p, "sentence", f"Merged{_because(p)}"),
+    TimelineKind.SPLIT: lambda p: _text(p, "sentence", f"Split{_because(p)}"),
+    TimelineKind.SNOOZED: lambda p: _text(p, "sentence", f"Snoozed{_because(p)}"),
     TimelineKind.MITIGATED: lambda p: f"Mitigated{_because(p)}",
     TimelineKind.RESOLVED: lambda p: f"Resolved{_because(p)}",
     TimelineKind.REOPENED: lambda p: f"Reopened{_because(p)}",

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
+from incidents.command import queries as command_queries
 from incidents.response import services
 from incidents.response.models import Incident
 from incidents.screens.queries import incident as incident_queries
@@ -94,7 +95,9 @@ def pages(request: Request) -> HttpResponse:
 
 def _load(request: Request, number: int) -> Incident:
     return get_object_or_404(
-        Incident.objects.select_related("service", "organisation", "commander", "acknowledged_by"),
+        Incident.objects.select_related(
+            "service", "organisation", "commander", "acknowledged_by", "merged_into", "split_from"
+        ),
         organisation=request.organisation,
         number=number,
     )
@@ -109,5 +112,7 @@ def _now(request: Request) -> dict[str, Any]:
 
 
 def _sheet(request: Request, number: int, part: str = "") -> dict[str, Any]:
-    sheet = incident_queries.load(incident=_load(request, number), actor=request.actor, now=request.moment, part=part)
-    return {"here": "incidents", "sheet": sheet}
+    found = _load(request, number)
+    sheet = incident_queries.load(incident=found, actor=request.actor, now=request.moment, part=part)
+    command = command_queries.load(incident=found, actor=request.actor, part=part)
+    return {"here": "incidents", "sheet": sheet, "command": command}

@@ -22,7 +22,13 @@ class Verb(StrEnum):
     RESOLVE = "resolve"
     REOPEN = "reopen"
     CHANGE_SEVERITY = "change_severity"
+    LOWER_SEVERITY = "lower_severity"
+    ADD_RESPONDER = "add_responder"
     TAKE_ROLE = "take_role"
+    SNOOZE = "snooze"
+    MERGE = "merge"
+    PUBLISH_UPDATE = "publish_update"
+    MANAGE_STATUS_PAGE = "manage_status_page"
     APPROVE_ACTION = "approve_action"
     APPLY_OBJECTIVES = "apply_objectives"
     EXCLUDE_TIME = "exclude_time"
@@ -42,13 +48,15 @@ class Verb(StrEnum):
     VIEW_AUDIT = "view_audit"
 
 
-# Anyone in the organisation may look and may declare an incident (R22).
-_EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE})
+# Anyone in the organisation may look, declare an incident, call it worse, and call people in (R22).
+_EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE, Verb.CHANGE_SEVERITY, Verb.ADD_RESPONDER})
 _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
-    Verb.EDIT_POSTMORTEM, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE,
+    Verb.EDIT_POSTMORTEM, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE, Verb.SNOOZE, Verb.MERGE,
 }  # fmt: skip
-_COMMANDER = _RESPONDER | {Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME}
+_COMMANDER = _RESPONDER | {
+    Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME, Verb.LOWER_SEVERITY, Verb.PUBLISH_UPDATE,
+}  # fmt: skip
 ALLOWED: dict[str, frozenset[Verb]] = {
     Role.VIEWER: _EVERYONE,
     Role.LEADERSHIP: _EVERYONE,

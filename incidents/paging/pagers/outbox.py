@@ -157,6 +157,8 @@ def _cancelled(page: Page) -> bool:
         Page.Kind.OPENED: state != State.OPEN,
         Page.Kind.ESCALATED: state != State.OPEN,
         Page.Kind.RAISED: state == State.RESOLVED,
+        Page.Kind.ASKED: state == State.RESOLVED,
+        Page.Kind.REMINDED: state == State.RESOLVED,
         Page.Kind.ACKNOWLEDGED: state == State.RESOLVED,
         Page.Kind.RESOLVED: state != State.RESOLVED,
     }[Page.Kind(page.kind)]
@@ -226,7 +228,7 @@ def _copy(
     endpoint, secret = page.endpoint, secrets[page.endpoint_id]
     if secret is None:
         return Copy(page=page, letter=None, riders=tuple(riders))
-    calls = page.kind in {Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED}
+    calls = page.kind in {Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED, Page.Kind.ASKED}
     alone = not riders or endpoint.kind == PagerEndpoint.Kind.VOICE
     acknowledge_url = _link(page, page.user, now) if calls and alone and page.user is not None else None
     letter = base.Letter(
@@ -318,7 +320,7 @@ def _named(outcome: Outcome) -> Delivery.Outcome:
 def _sent(page: Page, incident: Incident, tried: Page, at: datetime) -> None:
     if page.state in {Page.State.PENDING, Page.State.CANCELLED}:
         page.state, page.sent_at = Page.State.SENT, at
-    if page.kind in {Page.Kind.RESOLVED, Page.Kind.ACKNOWLEDGED}:
+    if page.kind in {Page.Kind.RESOLVED, Page.Kind.ACKNOWLEDGED, Page.Kind.REMINDED}:
         return
     if incident.first_paged_at is None:
         incident.first_paged_at = at

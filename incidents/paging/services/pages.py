@@ -45,8 +45,12 @@ def resolved(*, incident: Incident, now: datetime) -> None:
 
 
 def cancel(*, incident: Incident, reason: str, now: datetime) -> None:
-    """Somebody answered, or it is over: no pending page or step of the incident is needed any more."""
-    incident.pages.filter(state=Page.State.PENDING).update(
+    """Somebody answered, or it is over: no pending page or step of the incident is needed any more.
+
+    Who was asked to join by name is still wanted until it is resolved.
+    """
+    wanted = [Page.Kind.ASKED] if incident.is_open else []
+    incident.pages.filter(state=Page.State.PENDING).exclude(kind__in=wanted).update(
         state=Page.State.CANCELLED, closed_reason=reason, lease_until=None
     )
     incident.escalation_steps.filter(state=EscalationStep.State.PENDING).update(

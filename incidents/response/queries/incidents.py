@@ -11,7 +11,9 @@ from incidents.response.models import Incident, TimelineEntry
 from observability.core.models import Organisation
 from sloengine.catalog.models import Service
 
-_RELATED = ("organisation", "service", "acknowledged_by", "commander", "declared_by")
+_RELATED = ("organisation", "service", "acknowledged_by", "commander", "declared_by", "merged_into", "split_from")
+#: The documents: one of each incident that a list touches would be most of what it reads.
+_HEAVY = ("diagnosis", "merged_into__diagnosis", "split_from__diagnosis")
 
 
 def incident(*, organisation: Organisation, number: int) -> Incident | None:
@@ -22,7 +24,7 @@ def incident(*, organisation: Organisation, number: int) -> Incident | None:
 def unresolved(*, organisation: Organisation) -> QuerySet[Incident]:
     """What is open now, worst and newest first, without the diagnosis documents."""
     found = Incident.objects.unresolved().filter(organisation=organisation)
-    return found.select_related(*_RELATED).defer("diagnosis").order_by("severity", "-opened_at")
+    return found.select_related(*_RELATED).defer(*_HEAVY).order_by("severity", "-opened_at")
 
 
 def incidents(
@@ -49,7 +51,7 @@ def incidents(
         same_number = Q(number=int(number)) if number.isascii() and number.isdigit() and len(number) < 9 else Q()
         words = Q(title__icontains=text) | Q(headline__icontains=text)
         where &= words | same_number if same_number else words
-    return Incident.objects.filter(where).select_related(*_RELATED).defer("diagnosis")
+    return Incident.objects.filter(where).select_related(*_RELATED).defer(*_HEAVY)
 
 
 def timeline(*, incident: Incident) -> list[TimelineEntry]:

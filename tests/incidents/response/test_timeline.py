@@ -18,6 +18,8 @@ CASES: list[tuple[TimelineKind, Mapping[str, object], str]] = [
     (TimelineKind.PAGED, {"user": "Ana", "channel": "phone"}, "Paged Ana through phone"),
     (TimelineKind.DELIVERY_FAILED, {"user": None, "reason": "nobody is on call"}, "Not delivered to anyone: nobody is on call"),
     (TimelineKind.ESCALATED, {"user": "Ben", "reason": "nobody answered"}, "Escalated to Ben: nobody answered"),
+    (TimelineKind.RESPONDER_ADDED, {"user": "Ben", "reason": "asked by ana"}, "Ben was asked to join: asked by ana"),
+    (TimelineKind.MERGED, {"sentence": "INC-2 was merged into INC-1"}, "INC-2 was merged into INC-1"),
     (TimelineKind.ACKNOWLEDGED, {"through": "the web"}, "Acknowledged (the web)"),
     (TimelineKind.RESOLVED, {"reason": "alerts cleared"}, "Resolved: alerts cleared"),
     (TimelineKind.NOTE, {"text": "look at replica 3"}, "look at replica 3"),
