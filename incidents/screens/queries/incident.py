@@ -90,6 +90,8 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
     pages = tuple(_pages(incident))
     similar = tuple(incident_row(row) for row in _similar(incident)) if side else ()
     may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
+    if incident.merged_into_id is not None:
+        may -= {Verb.REOPEN.value}  # it goes on as part of another
     policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
     alerts = incident.alerts.aggregate(all=Count("pk"), firing=Count("pk", filter=Q(state="firing"))) if side else {}
     return Sheet(

@@ -112,6 +112,7 @@ def test_merging_on_the_page_leads_to_the_one_that_goes_on_and_links_both_ways(
     assert 'href="/incidents/3/">INC-3</a> was merged into it' in text
     text = as_role(Role.VIEWER).get("/incidents/3/").content.decode()
     assert 'INC-3 was merged into <a href="/incidents/2/">INC-2</a>' in text
+    assert "Reopen" not in as_role(Role.RESPONDER).get("/incidents/3/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -342,6 +342,7 @@ def test_a_severity_that_falls_and_rises_again_is_told_again(world: World) -> No
     incident = world.incident()
     services.deliver_due(now=NOW)
     actor = permissions.of(world.ana, world.organisation)
+    incident = response.take_command(incident=incident, actor=actor, now=NOW)
     for second, severity in ((1, Severity.SEV1), (2, Severity.SEV3), (3, Severity.SEV1)):
         response.change_severity(incident=incident, severity=severity, actor=actor, now=at(second))
         services.deliver_due(now=at(second))
