@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,7 +22,7 @@ from incidents.paging import services as paging
 from incidents.paging.models import Page, PagerEndpoint
 from incidents.paging.signature import HEADER
 from incidents.response import services as response
-from observability import installation
+from observability import demo_setup, installation
 from observability.core import permissions
 from observability.core.models import Organisation, User
 from observability.core.permissions import Actor
@@ -99,7 +100,8 @@ def _seed(
         pagers.append(paging.add_demo_pager(organisation=organisation, user=person, actor=actor, now=at))
 
     progress("people, services and objectives", 0.0)
-    installation.install(organisation=organisation, config=config, now=began, give_pager=give_pager)
+    people = installation.install(organisation=organisation, config=config, now=began, give_pager=give_pager).people
+    schedule = demo_setup.rota(organisation=organisation, people=people, now=began)
     inboxes = {endpoint.pk: endpoint.url for endpoint in pagers}
     _point(pagers, {endpoint.pk: pager.url for endpoint in pagers})
     edge = began
@@ -113,6 +115,7 @@ def _seed(
     _quiet(source, config, start=edge, end=now, now=now)
     progress("error budgets", 0.95)
     budgets.evaluate_due(now=now)
+    demo_setup.furnish(organisation=organisation, people=people, schedule=schedule, now=now)
     _point(pagers, inboxes)
     _keep_messages(pager, inboxes)
     progress("done", 1.0)
@@ -128,7 +131,9 @@ def _point(endpoints: list[PagerEndpoint], urls: dict[int, str]) -> None:
 def _keep_messages(pager: LocalPager, inboxes: dict[int, str]) -> None:
     """The demo pager shows what was sent in the past, too."""
     for received in pager.received:
-        page = Page.objects.get(pk=received.message["page"])
+        page = Page.objects.filter(pk=received.message["page"]).first()
+        if page is None:  # that a shift begins is no page
+            continue
         paging.receive_demo_message(
             token=urlsplit(inboxes[page.endpoint_id]).path.strip("/").rpartition("/")[2],
             body=received.body,
@@ -168,13 +173,13 @@ def _play(
 ) -> datetime:
     """Break, page, acknowledge, mend, resolve, publish what was learnt; the instant at which the quiet goes on."""
     world = VirtualWorld(organisation=organisation, start=start, seed=SEED, source_name=SOURCE)
-    told = len(pager.messages)
+    told = len(_calls(pager))
     try:
         world.advance(QUIET_BEFORE)
         world.fleet.start_fault(story.fault)
-        world.advance_until(lambda: len(pager.messages) > told, within=LONGEST)
+        world.advance_until(lambda: len(_calls(pager)) > told, within=LONGEST)
         world.advance(timedelta(seconds=50))
-        _acknowledge(pager.messages[told]["links"]["acknowledge"], world.now)
+        _acknowledge(_calls(pager)[told]["links"]["acknowledge"], world.now)
         world.advance(max(start + QUIET_BEFORE + story.lasted - world.now, timedelta()))
         world.fleet.stop_fault(story.fault)
         open_incidents = organisation.incidents.exclude(state="resolved")
@@ -184,6 +189,11 @@ def _play(
     finally:
         world.close()
         source.refresh_from_db()
+
+
+def _calls(pager: LocalPager) -> list[dict[str, Any]]:
+    """The messages that can be acknowledged: not the words that a shift begins, not that an incident is over."""
+    return [message for message in pager.messages if message["links"]["acknowledge"]]
 
 
 def _acknowledge(url: str, now: datetime) -> None:

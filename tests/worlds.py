@@ -13,6 +13,7 @@ from incidents.paging.models import Delivery, DemoMessage, Page, PagerEndpoint
 from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
+from observability import demo_setup
 from observability.core import permissions
 from observability.core.models import Membership, Organisation, Role, User
 from sloengine.catalog.models import Change, Service
@@ -153,6 +154,13 @@ def small_world(*, now: datetime) -> World:
         Incident.objects.get(pk=incident.pk),
         resolved,
     )
+
+
+def furnish(world: World, *, now: datetime) -> None:
+    """What the demo has beside its fleet, too: a rota, pagers, routes, senders, a silence, planned work."""
+    people = [world.people[role] for role in (Role.RESPONDER, Role.COMMANDER, Role.ADMIN)]
+    schedule = demo_setup.rota(organisation=world.organisation, people=people, now=now - timedelta(days=7))
+    demo_setup.furnish(organisation=world.organisation, people=people, schedule=schedule, now=now)
 
 
 def _ring(page: Page, now: datetime) -> None:

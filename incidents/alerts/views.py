@@ -29,7 +29,6 @@ def alerts(request: Request) -> HttpResponse:
     rows = list(found[start : start + ROWS + 1])
     context = {
         "here": "alerts",
-        "tab": "alerts",
         "rows": rows[:ROWS],
         "states": STATES,
         "state": state,
@@ -46,4 +45,4 @@ def alerts(request: Request) -> HttpResponse:
 @viewed
 def alert(request: Request, pk: int) -> HttpResponse:
     found = get_object_or_404(queries.alerts(organisation=request.organisation), pk=pk)
-    return render(request, "alerts/detail.html", {"here": "alerts", "tab": "alerts", "alert": found})
+    return render(request, "alerts/detail.html", {"here": "alerts", "alert": found})

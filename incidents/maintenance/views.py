@@ -54,8 +54,7 @@ def cancel(request: Request, pk: int) -> HttpResponse:
 
 def _page(request: Request, form: MaintenanceForm) -> HttpResponse:
     context = {
-        "here": "alerts",
-        "tab": "maintenance",
+        "here": "maintenance",
         "form": form,
         "rows": list(queries.plans(organisation=request.organisation, now=request.moment)),
         "notices": silences.notices(organisation=request.organisation, now=request.moment),

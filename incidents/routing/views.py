@@ -44,8 +44,7 @@ def change(request: Request) -> HttpResponse:
 
 def _page(request: Request, text: str, *, labels: str = "", problems: RoutesUnusable | None = None) -> HttpResponse:
     context: dict[str, Any] = {
-        "here": "alerts",
-        "tab": "routes",
+        "here": "routes",
         "text": text,
         "labels": labels,
         "current": queries.current(organisation_id=request.organisation.pk),

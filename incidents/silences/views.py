@@ -70,8 +70,7 @@ def _page(request: Request, form: SilenceForm) -> HttpResponse:
     now = request.moment
     rows = list(queries.silences(organisation=request.organisation, now=now))
     context = {
-        "here": "alerts",
-        "tab": "silences",
+        "here": "silences",
         "form": form,
         "rows": rows,
         "holding": sum(row.starts_at <= now < row.ends_at for row in rows),

@@ -43,7 +43,9 @@ def preferences(request: Request) -> HttpResponse:
             "theme", form.cleaned_data["theme"], max_age=THEME_COOKIE_SECONDS, samesite="Lax", httponly=True
         )
         return response
-    return render(request, "preferences.html", {"form": form}, status=422 if form.errors else 200)
+    return render(
+        request, "preferences.html", {"here": "preferences", "form": form}, status=422 if form.errors else 200
+    )
 
 
 @viewed
@@ -63,7 +65,13 @@ def tokens(request: Request) -> HttpResponse:
         )
         form = TokenForm()
     mine = ApiToken.objects.filter(organisation=request.organisation, user=request.user, revoked_at=None)
-    page = {"form": form, "plain": plain, "tokens": mine.order_by("-created_at"), "now": request.moment}
+    page = {
+        "here": "tokens",
+        "form": form,
+        "plain": plain,
+        "tokens": mine.order_by("-created_at"),
+        "now": request.moment,
+    }
     return render(request, "tokens.html", page, status=422 if form.errors else 200)
 
 

@@ -47,13 +47,13 @@
 
   // Keys. A form field keeps its letters.
   let pending = "";
-  const go = { i: "/incidents/", s: "/slos/", n: "/", r: "/runbooks/", p: "/pages/", o: "/oncall/", d: "/dash/slo/" };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
     const key = event.key;
-    if (pending === "g" && go[key]) { pending = ""; location.href = go[key]; return; }
+    const place = pending === "g" && document.querySelector(`#menu [data-go="${CSS.escape(key)}"]`);
+    if (place) { pending = ""; location.href = place.href; return; }
     pending = key === "g" ? "g" : "";
-    if (key === "/") { const box = document.getElementById("search"); if (box) { event.preventDefault(); box.focus(); box.select(); } }
+    if (key === "/") { const box = document.getElementById("search"); if (box) { event.preventDefault(); if (!box.checkVisibility()) document.getElementById("menu").showPopover(); box.focus(); box.select(); } }
     if (key === "?") { const keys = document.getElementById("keys"); if (keys && keys.showModal) keys.open ? keys.close() : keys.showModal(); }
     if (key === "a") { const form = document.querySelector("form[data-key=a]"); if (form) form.requestSubmit(); }
   });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,10 +126,11 @@ def span(seconds: float) -> str:
     return f"{days:g} day{'' if days == 1 else 's'}" if days >= 1 else words.duration(seconds)
 
 
-def worst_first(row: SloRow) -> tuple[int, str, str]:
-    """The order of the table: burning, spent, half spent, then the rest; within each by service."""
+def worst_first(row: SloRow) -> tuple[int, float, str, str]:
+    """The order of the table: burning, spent, half spent, then the rest; within each least left first, no data last."""
     order = ("burning", "exhausted", "warning")
-    return order.index(row.state) if row.state in order else len(order), row.service, row.slug
+    rank = order.index(row.state) if row.state in order else len(order)
+    return rank, math.inf if row.left is None else float(row.left), row.service, row.slug
 
 
 def table_headline(rows: Sequence[SloRow]) -> str:

@@ -50,7 +50,7 @@ def slo_table(*, organisation: Organisation, service: str, now: datetime) -> pur
 def slo_list(*, organisation: Organisation, filters: Filters, now: datetime) -> SloList:
     """One page of the objectives that fit, sorted by the database; budgets are reckoned for that page alone.
 
-    Worst first is: burning, then the most spent of those at a step of their policy, then by service.
+    Worst first is: burning, then the most spent of those at a step of their policy, then by service; a single page by what is left.
     """
     burning = _burning(organisation)
     fits = Objective.objects.enabled().filter(organisation=organisation)

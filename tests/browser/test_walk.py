@@ -8,11 +8,15 @@ from itertools import product
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from incidents.alerts.models import Alert
+from incidents.ingest.models import Integration
 from observability.core import clock
+from observability.core.navigation import GROUPS
 from tests import worlds
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -52,10 +56,15 @@ STATUSES = (
 
 
 @pytest.fixture
-def site(live_server: Any) -> Iterator[str]:
+def world(transactional_db: None) -> Iterator[worlds.World]:
     with clock.frozen(NOW):
-        worlds.small_world(now=NOW)
-        yield live_server.url
+        yield worlds.small_world(now=NOW)
+
+
+@pytest.fixture
+def site(live_server: Any, world: worlds.World, settings: Any) -> str:
+    settings.TAILWATCH_DEMO_FLEET_URL = "http://127.0.0.1:9850"
+    return str(live_server.url)
 
 
 @pytest.fixture
@@ -131,6 +140,20 @@ def test_what_someone_else_does_appears_by_itself(browser: Any, at: Any) -> None
     wait(browser, "SEV2, mitigated")
 
 
+def test_any_page_is_a_click_away_on_a_laptop_and_two_taps_on_a_phone(browser: Any, at: Any) -> None:
+    show(browser, "light", 1280)
+    at("/")
+    browser.find_element(By.LINK_TEXT, "Silences").click()
+    wait(browser, "Nothing is silenced")
+    show(browser, "light", 390)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    at("/")
+    browser.find_element(By.CSS_SELECTOR, ".bar button").click()
+    browser.find_element(By.LINK_TEXT, "Maintenance").click()
+    at(browser.current_url.removeprefix(browser.current_url.split("/maintenance/")[0]))
+    assert browser.find_element(By.CSS_SELECTOR, "h1").text == "Maintenance"
+
+
 def test_search_and_help_by_key(browser: Any, at: Any) -> None:
     at("/runbooks/")
     body = browser.find_element(By.TAG_NAME, "body")
@@ -143,29 +166,29 @@ def test_search_and_help_by_key(browser: Any, at: Any) -> None:
 
 
 PAGES = [
-    "/",
+    *(reverse(place.address) for group in GROUPS for place in group.places if place.here != "dash"),
     "/incidents/?state=all",
     "/incidents/2/",
-    "/slos/",
     "/slos/chat/first-token-300ms/",
     "/runbooks/traffic-spike/",
     "/postmortems/1/",
-    "/pages/",
     "/alerts/?state=all",
-    "/silences/",
-    "/maintenance/",
-    "/routes/",
-    "/integrations/",
-    "/demo/pager/",
-    "/preferences/",
+    "/oncall/inference-rota/",
+    "/oncall/inference-rota/edit/",
+    "/pagers/add/webhook/",
 ]
 
 
-def test_every_page_fits_and_can_be_read(browser: Any, at: Any) -> None:
+def test_every_page_fits_and_can_be_read(browser: Any, world: worlds.World, at: Any) -> None:
+    worlds.furnish(world, now=NOW)
+    sender = Integration.objects.get(kind="alertmanager")
+    alert = Alert.objects.filter(integration=sender).earliest("pk")
+    addresses = [*PAGES, f"/integrations/{sender.pk}/", f"/alerts/{alert.pk}/"]
     for theme, width in product(("light", "dark"), (1280, 390)):
         show(browser, theme, width)
-        for address in PAGES:
+        for address in addresses:
             at(address, "main")
+            assert "Nothing is here" not in browser.title, address
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width, (
                 address,
                 theme,

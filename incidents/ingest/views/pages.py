@@ -107,7 +107,7 @@ def _load(request: Request, pk: int) -> Integration:
 
 def _list(request: Request, form: forms.NewForm) -> HttpResponse:
     rows = list(queries.integrations(organisation=request.organisation))
-    context = {"here": "alerts", "tab": "integrations", "rows": rows, "form": form}
+    context = {"here": "integrations", "rows": rows, "form": form}
     return render(request, "alerts/integrations.html", context, status=422 if form.errors else 200)
 
 
@@ -115,8 +115,7 @@ def _one(
     request: Request, found: Integration, *, key: str = "", form: forms.OptionsForm | None = None, tried: str = ""
 ) -> HttpResponse:
     context: dict[str, Any] = {
-        "here": "alerts",
-        "tab": "integrations",
+        "here": "integrations",
         "integration": found,
         "key": key,
         "address": f"{settings.TAILWATCH_BASE_URL}/hooks/{found.kind}/{key or '<key>'}",

@@ -54,7 +54,7 @@ def add(request: Request, kind: str) -> HttpResponse:
                 return render(request, "paging/pagers.html", {**_page(request), "made": endpoint, "secret": secret})
             messages.success(request, f"{endpoint} is added. Send it a test.")
             return redirect("pagers")
-    page = {"here": "pages", "form": form, "channel": CHANNELS[kind]}
+    page = {"here": "pagers", "form": form, "channel": CHANNELS[kind]}
     return render(request, "paging/pager_add.html", page, status=422 if form.errors else 200)
 
 
@@ -146,7 +146,7 @@ def _page(request: Request) -> dict[str, Any]:
     manages = allowed(request.actor, Verb.MANAGE_PAGERS, request.organisation)
     found = list(queries.endpoints(organisation=request.organisation, actor=request.actor))
     return {
-        "here": "pages",
+        "here": "pagers",
         "mine": [one for one in found if one.user_id == request.user.pk],
         "others": [one for one in found if one.user_id not in {request.user.pk, None}],
         "rooms": [one for one in found if one.user_id is None],

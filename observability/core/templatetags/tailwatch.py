@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.utils import timezone
@@ -105,6 +106,13 @@ def split(shares: Any) -> SafeString:
         said,
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="10"/>', bars),
     )
+
+
+@register.filter
+def site(url: str) -> str:
+    """'https://hooks.example/a/secret' -> 'https://hooks.example/…': where messages go, without what may be its key."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…" if parts.netloc else url
 
 
 @register.filter

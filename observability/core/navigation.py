@@ -1,0 +1,66 @@
+"""Where a reader can go: every page of the main navigation once, in groups, with the key that leads there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One page: its name, the name of its address, and the letter that follows `g`. Views say `here` to be marked."""
+
+    name: str
+    address: str
+    here: str
+    key: str = ""
+    demo: bool = False  # only where a simulated fleet can be broken
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pages of one purpose, under one heading."""
+
+    title: str
+    places: Sequence[Place]
+
+
+GROUPS = (
+    Group(
+        "Respond",
+        (
+            Place("Now", "now", "now", "n"),
+            Place("Incidents", "incidents", "incidents", "i"),
+            Place("Alerts", "alerts", "alerts", "a"),
+            Place("Silences", "silences", "silences", "q"),
+            Place("Maintenance", "maintenance", "maintenance", "m"),
+        ),
+    ),
+    Group(
+        "Paging",
+        (
+            Place("On call", "oncall", "oncall", "o"),
+            Place("Pages", "pages", "pages", "p"),
+            Place("Pagers", "pagers", "pagers", "h"),
+            Place("Demo pager", "demo_pager", "demo", demo=True),
+        ),
+    ),
+    Group("Promises", (Place("SLOs", "slos", "slos", "s"), Place("Dashboards", "dash_slo", "dash", "d"))),
+    Group(
+        "Learn",
+        (Place("Runbooks", "runbooks", "runbooks", "r"), Place("Postmortems", "postmortems", "postmortems", "l")),
+    ),
+    Group(
+        "Set up",
+        (
+            Place("Integrations", "integrations", "integrations", "c"),
+            Place("Routes", "routes", "routes", "t"),
+            Place("API tokens", "tokens", "tokens"),
+            Place("Preferences", "preferences", "preferences", ","),
+        ),
+    ),
+)
+
+#: What a phone shows beside the menu, without a tap more.
+IN_BAR = ("now", "incidents", "oncall")
+SHORT = tuple(place for group in GROUPS for place in group.places if place.here in IN_BAR)
