@@ -45,7 +45,7 @@ topology: true
 
 
 def rota(*, organisation: Organisation, people: Sequence[User], now: datetime) -> Schedule:
-    """The people in weekly turns from the Monday before `now` on, then all of them: the policy in the place of the one that has them in turn."""
+    """The people in weekly turns from the Monday before `now` on, then all of them."""
     actor = permissions.system(organisation)
     monday = (now - timedelta(days=now.weekday())).date()
     document = {
