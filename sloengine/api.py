@@ -5,5 +5,6 @@ from __future__ import annotations
 from ninja import Router
 
 from sloengine.objectives.api import router as objectives
+from sloengine.reports.api import router as reports
 
-ROUTERS: tuple[Router, ...] = (objectives,)
+ROUTERS: tuple[Router, ...] = (objectives, reports)
