@@ -264,7 +264,8 @@ def decisions(rows: Sequence[Row]) -> list[str]:
         for row in rows
         for one in row.exclusions
     } | {
-        (one.at, f"{one.at:%Y-%m-%d %H:%M}, {float(one.ratio) * 100:+g} % of the budget of {row.service}/{row.objective}: {one.reason} ({one.by})")
+        (one.at, f"{one.at:%Y-%m-%d %H:%M}, {float(one.ratio) * 100:+g} % of the budget of {row.service}/{row.objective}:"
+         f" {one.reason} ({one.by})")
         for row in rows
         for one in row.adjustments
     }  # fmt: skip
