@@ -16,7 +16,9 @@ from observability.core.models import Organisation
 from probes.exposition import Series
 from sloengine.backtests.counted import Decided, Past
 from sloengine.backtests.history import History, families_of, untold
+from sloengine.backtests.page import Asked
 from sloengine.backtests.track import Track, instants
+from sloengine.backtests.whatif import Backtest, backtest
 from sloengine.budgets.exclusions.calendar import stretches, united, widened
 from sloengine.budgets.exclusions.models import Adjustment
 from sloengine.budgets.exclusions.queries import exclusions
@@ -73,6 +75,13 @@ def pasts(
         return Past(promise, tracks.get(promise.key, nothing()), decided[promise.key], parts, tuple(said))
 
     return [past(promise) for promise in promises]
+
+
+def tested(*, objective: Row, asked: Asked, now: datetime) -> Backtest:
+    """One objective over recorded rollups: pages cannot wait until a Prometheus has told a month."""
+    start = now - asked.back
+    (past,) = pasts(organisation=objective.organisation, promises=[objective.promise], sources=[], start=start, now=now)
+    return backtest(past=past, start=start, targets=asked.targets, windows=asked.windows)
 
 
 def sources_of(organisation: Organisation) -> tuple[list[MetricSource], str]:

@@ -57,8 +57,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Point:
+    """The budget left at an instant, and how fast it was spent since the point before: 1 is as fast as it may be; None of nothing."""
+
     at: datetime
     remaining_ratio: float | None
+    burn_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +278,16 @@ class _Player:
 
 def _curve(promise: Objective, counted: Counted, start: datetime, points: int) -> tuple[Point, ...]:
     edges = np.linspace(start.timestamp(), counted.at[-1], points)
+    bad, total, _ = counted.over(np.maximum(edges - (edges[1] - edges[0]), counted.at[0]), edges)
     rows = np.maximum(np.searchsorted(counted.at, edges, side="right") - 1, 0)
+    allowed = float(promise.budget)
     return tuple(
-        Point(moment(edge), _budget_at(promise, counted, moment(counted.at[row])).remaining_ratio)
-        for edge, row in zip(edges, rows, strict=True)
+        Point(
+            moment(edge),
+            _budget_at(promise, counted, moment(counted.at[row])).remaining_ratio,
+            float(wrong / whole / allowed) if whole > 0 else None,
+        )
+        for edge, row, wrong, whole in zip(edges, rows, bad, total, strict=True)
     )
 
 

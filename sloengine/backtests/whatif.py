@@ -129,6 +129,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "spent_ratio": budget.spent_ratio,
         "partial": budget.partial,
         "notices": list(outcome.notices),
+        "curve": [
+            {"at": point.at.isoformat(), "remaining_ratio": point.remaining_ratio, "burn_rate": point.burn_rate}
+            for point in outcome.curve
+        ],
     }
 
 
