@@ -127,8 +127,9 @@ def _chart(outcome: Outcome, *, zone: tzinfo) -> str:
     low = min([0.0, *(value.value for value in left if value.value is not None)])
     panels = [
         charts.Panel(
-            "Budget left", "%", [charts.Series("budget left", left)], scale=100, height=110, top=1.0, bottom=low
-        ),
+            "Budget left", "%", [charts.Series("budget left", left)], threshold=0.0 if low < 0 else None, scale=100,
+            height=110, top=1.0, bottom=low,
+        ),  # fmt: skip
         charts.Panel("Burn rate", "times", [charts.Series("burn rate", burn, "warn")], threshold=1.0, height=90),
     ]
     marks = charts.Marks(changes=tuple(charts.Mark(one.since, f"{one.tier} {one.severity}") for one in outcome.alerts))

@@ -35,7 +35,7 @@ from sloengine.budgets.windows import Tier, table, tiers_of
 from sloengine.objectives.objective import TIMED, Method, Objective
 
 #: Instants judged at once while something may fire; an alert that clears changes what later ones count.
-CHUNK = 240
+CHUNK = 60
 LOOK_BACK_SECONDS = 2 * 3600
 POINTS = 200
 
@@ -127,21 +127,22 @@ class _Player:
     def play(self, start: float) -> tuple[Alert, ...]:
         if not self._tiers:
             return ()
-        possible = self._possible()
+        possible = np.flatnonzero(self._possible())
         row, last = int(np.searchsorted(self._counted.at, start)), len(self._counted.at)
         while row < last:
+            rows = np.arange(row, min(row + CHUNK, last))
             if not self._open:
-                ahead = np.flatnonzero(possible[row:])
-                if not len(ahead):
+                first = int(np.searchsorted(possible, row))
+                rows = possible[first : first + CHUNK]
+                if not len(rows):
                     break
-                row += int(ahead[0])
-            row = self._judge(row, min(row + CHUNK, last))
+            row = self._judge(rows)
         self._done += [replace(one.alert, cleared_at=None) for one in self._open.values()]
         return tuple(sorted(self._done, key=lambda alert: (alert.since, alert.tier)))
 
-    def _judge(self, begin: int, end: int) -> int:
-        """Judge rows until the end, until something clears, or until nothing stands open; the next row to judge."""
-        rows = np.arange(begin, end)
+    def _judge(self, rows: npt.NDArray[np.intp]) -> int:
+        """Judge these rows until something opens where nothing stood open, or clears; the next row to judge."""
+        calm = not self._open
         sums = self._windows(rows, self._answered(rows))
         judged_rows = verdicts(
             windows=sums,
@@ -151,11 +152,11 @@ class _Player:
             tick_seconds=FINE_SECONDS,
             minimum_events=np.full(len(rows), self._promise.terms.alerting.minimum_events or 0.0),
         )
-        for offset, found in enumerate(judged_rows):
-            cleared = self._step(begin + offset, found)
-            if cleared or not self._open:
-                return begin + offset + 1
-        return end
+        for row, found in zip(rows.tolist(), judged_rows, strict=True):
+            cleared = self._step(row, found)
+            if cleared or calm is bool(self._open):
+                return int(row) + 1
+        return int(rows[-1]) + 1
 
     def _step(self, row: int, found: Sequence[Verdict]) -> bool:
         """One instant, fastest tier first: while a faster one fires, or is about to, slower ones do not open."""
