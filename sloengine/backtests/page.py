@@ -99,7 +99,7 @@ def headline(outcome: Outcome) -> str:
         return "No alert would have fired."
     pages = f"{outcome.pages} page{'' if outcome.pages == 1 else 's'}"
     rest = f"{tickets} ticket{'' if tickets == 1 else 's'}"
-    return f"{' and '.join(filter(None, [outcome.pages and pages, tickets and rest]))} would have fired."
+    return f"{' and '.join(([pages] if outcome.pages else []) + ([rest] if tickets else []))} would have fired."
 
 
 def _row(outcome: Outcome, *, own: bool) -> Row:
@@ -127,9 +127,15 @@ def _chart(outcome: Outcome, *, zone: tzinfo) -> str:
     low = min([0.0, *(value.value for value in left if value.value is not None)])
     panels = [
         charts.Panel(
-            "Budget left", "%", [charts.Series("budget left", left)], threshold=0.0 if low < 0 else None, scale=100,
-            height=110, top=1.0, bottom=low,
-        ),  # fmt: skip
+            "Budget left",
+            "%",
+            [charts.Series("budget left", left)],
+            threshold=0.0 if low < 0 else None,
+            scale=100,
+            height=110,
+            top=1.0,
+            bottom=low,
+        ),
         charts.Panel("Burn rate", "times", [charts.Series("burn rate", burn, "warn")], threshold=1.0, height=90),
     ]
     marks = charts.Marks(changes=tuple(charts.Mark(one.since, f"{one.tier} {one.severity}") for one in outcome.alerts))
