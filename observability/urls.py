@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.runbooks.urls",
         "incidents.learning.urls",
         "incidents.demo.urls",
+        "sloengine.backtests.urls",
         "sloengine.objectives.urls",
         "sloengine.reports.urls",
         "dashboards.urls",

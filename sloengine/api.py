@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from ninja import Router
 
+from sloengine.backtests.api import router as backtests
 from sloengine.objectives.api import router as objectives
+from sloengine.reports.api import router as reports
 
-ROUTERS: tuple[Router, ...] = (objectives,)
+ROUTERS: tuple[Router, ...] = (
+    backtests,
+    objectives,
+    reports,
+)  # the address of a back-test would read as an objective's

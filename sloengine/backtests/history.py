@@ -107,7 +107,11 @@ def families_of(promises: Sequence[Objective]) -> frozenset[str]:
     return frozenset(named | {"process_start_seconds", "probe_start_seconds"})
 
 
-def counted(promise: Objective) -> bool:
-    """Whether it is a share of events, which increments tell; parts of a composite, and gauges, are read otherwise."""
-    plain = (Reading.WITHIN, Reading.OUTCOMES, Reading.MEAN, Reading.UNBROKEN)
-    return not promise.is_composite and all(measure.reading in plain for measure in promise.measures)
+def untold(promise: Objective) -> str:
+    """Why a source's past tells nothing of it, though rollups do; empty where it does. Only increments of its series are read."""
+    if promise.terms.queries.present:
+        return "its own queries are asked live only"
+    plain = (Reading.WITHIN, Reading.OUTCOMES, Reading.MEAN, Reading.UNBROKEN, Reading.PARTS)
+    if all(measure.reading in plain for measure in promise.measures):
+        return ""
+    return "it is no share of events of one signal"

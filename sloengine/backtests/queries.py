@@ -1,24 +1,35 @@
-"""Tracks of objectives: from recorded rollups, or from a source that can tell the past. Only reads."""
+"""The pasts of objectives: from recorded rollups, or from sources that can tell the past. Only reads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
+from django.db.models import Q, prefetch_related_objects
 
 from observability.core.models import Organisation
-from sloengine.backtests.history import History, families_of
+from probes.exposition import Series
+from sloengine.backtests.counted import Decided, Past
+from sloengine.backtests.history import History, families_of, untold
+from sloengine.backtests.page import Asked
 from sloengine.backtests.track import Track, instants
+from sloengine.backtests.whatif import Backtest, backtest
+from sloengine.budgets.exclusions.calendar import stretches, united, widened
+from sloengine.budgets.exclusions.models import Adjustment
+from sloengine.budgets.exclusions.queries import exclusions
 from sloengine.budgets.slices import FINE_SECONDS, ticks_between
 from sloengine.collect.models import MetricSource
 from sloengine.collect.services import history_source, source_for
+from sloengine.objectives.models import Objective as Row
 from sloengine.objectives.objective import Objective
 from sloengine.objectives.queries import DENOMINATOR, NUMERATOR, SEEN, read, slot_map
 from sloengine.objectives.selection import want
-from sloengine.sources.base import Historical, SourceUnavailable
+from sloengine.sources.base import Historical, Reading, SourceUnavailable
 
 #: Older rollups are hours.
 FINE = timedelta(days=4)
@@ -28,6 +39,77 @@ Progress = Callable[[int, int], None]
 LEAD = timedelta(days=3)
 
 
+def pasts(
+    *,
+    organisation: Organisation,
+    promises: Sequence[Objective],
+    sources: Sequence[MetricSource],
+    start: datetime,
+    now: datetime,
+    step: timedelta = timedelta(minutes=1),
+    progress: Progress = lambda _done, _all: None,
+) -> list[Past]:
+    """The past of each promise since `start`, and before it what fills windows, with what was decided about it.
+
+    Sources are asked; without any, our rollups tell. Raises SourceUnavailable.
+    """
+    everyone = {promise.key: promise for promise in (*_parts(organisation, promises), *promises)}
+    plain = [promise for promise in everyone.values() if not promise.is_composite]
+    since = start - LEAD
+    refused: dict[str, str] = {}
+    if sources:
+        refused = {promise.key: reason for promise in plain if (reason := untold(promise))}
+        end = now - timedelta(seconds=max(source.lag_seconds for source in sources))
+        told = [promise for promise in plain if promise.key not in refused]
+        tracks = asked(sources=sources, promises=told, start=since, end=end, step=step, progress=progress)
+    else:
+        tracks = recorded(organisation=organisation, promises=plain, start=since, now=now)
+    decided = _decided(organisation, everyone, start=since, now=now, coarse=not sources)
+
+    def past(promise: Objective) -> Past:
+        said = [f"Not replayed from a source, since {refused[promise.key]}; our rollups tell it: --source recorded."
+                ] if promise.key in refused else []  # fmt: skip
+        parts = tuple(past(everyone[one.key]) for one in promise.terms.members if one.key in everyone)
+        said += [f"Its part {one.promise.key} is not replayed: nothing is told of it." for one in parts if one.empty]
+        said += [f"Its part {one.key} is not known." for one in promise.terms.members if one.key not in everyone]
+        return Past(promise, tracks.get(promise.key, nothing()), decided[promise.key], parts, tuple(said))
+
+    return [past(promise) for promise in promises]
+
+
+def tested(*, objective: Row, asked: Asked, now: datetime) -> Backtest:
+    """One objective over recorded rollups: pages cannot wait until a Prometheus has told a month."""
+    start = now - asked.back
+    (past,) = pasts(organisation=objective.organisation, promises=[objective.promise], sources=[], start=start, now=now)
+    return backtest(past=past, start=start, targets=asked.targets, windows=asked.windows)
+
+
+def sources_of(organisation: Organisation) -> tuple[list[MetricSource], str]:
+    """The enabled sources where all of them can tell the past: it reaches further back, and finer, than rollups do. Else none, and
+    the sentence that says why the rollups are replayed."""
+    sources = list(MetricSource.objects.filter(organisation=organisation, enabled=True).order_by("pk"))
+    mute = [source.name for source in sources if source.kind != MetricSource.Kind.PROMETHEUS]
+    if not sources:
+        return [], "There is no source: what was recorded is replayed."
+    if mute:
+        can = "cannot tell the past" if len(mute) > 1 else "cannot tell its past"
+        return [], f"{', '.join(mute)} {can}: what was recorded is replayed."
+    return sources, ""
+
+
+def named_sources(organisation: Organisation, names: Sequence[str]) -> list[MetricSource]:
+    """These sources, in order; raises SourceUnavailable for one that is not there or has no past to tell."""
+    there = {row.name: row for row in MetricSource.objects.filter(organisation=organisation).order_by("name")}
+    for name in names:
+        if name not in there:
+            raise SourceUnavailable(f"there is no source {name!r}; there are: {', '.join(there) or 'none'}")
+        if there[name].kind != MetricSource.Kind.PROMETHEUS:
+            raise SourceUnavailable(
+                f"{name} shows only what is now, and cannot tell the past; `recorded` is what we kept of it"
+            )
+    return [there[name] for name in dict.fromkeys(names)]
+
+
 def recorded(
     *, organisation: Organisation, promises: Sequence[Objective], start: datetime, now: datetime
 ) -> dict[str, Track]:
@@ -35,7 +117,7 @@ def recorded(
     sources = list(MetricSource.objects.filter(organisation=organisation, enabled=True))
     ticks = [source.last_tick for source in sources if source.last_tick is not None]
     if not ticks:
-        return {promise.key: _nothing() for promise in promises}
+        return {promise.key: nothing() for promise in promises}
     slots = slot_map(organisation_id=organisation.pk, sources=sources)
     services = {service.slug: service.pk for service in slots.services}
     end = min(max(ticks), now)
@@ -62,36 +144,68 @@ def recorded(
 
 def asked(
     *,
-    source: MetricSource,
+    sources: Sequence[MetricSource],
     promises: Sequence[Objective],
     start: datetime,
     end: datetime,
     step: timedelta,
     progress: Progress = lambda _done, _all: None,
 ) -> dict[str, Track]:
-    """What a source tells of the past, by key; raises SourceUnavailable. Of histograms only the bounds that are judged are read."""
+    """What sources tell of the past, by key; raises SourceUnavailable. Of histograms only the bounds that are judged are read.
+
+    Several are read side by side, and each instant is counted with the series of all of them, as live does.
+    """
     ticks = instants(start=start, end=end, step=step)
-    if not ticks:
-        return {promise.key: _nothing() for promise in promises}
-    reader = history_source(source, families=families_of(promises), bounds=_bounds(source, promises, at=ticks[-1]))
-    history = History(promises)
+    if not ticks or not promises:
+        return {promise.key: nothing() for promise in promises}
+    bounds = _bounds(sources, promises, at=ticks[-1])
+    readers = [history_source(source, families=families_of(promises), bounds=bounds) for source in sources]
+    history, together = History(promises), _Together()
     try:
-        readings = reader.read_range(ticks) if isinstance(reader, Historical) else (reader.read(at) for at in ticks)
-        for number, reading in enumerate(readings, 1):
-            history.add(reading.at, reading.samples)
+        told = zip(*(_read(reader, ticks) for reader in readers), strict=True)
+        for number, readings in enumerate(told, 1):
+            history.add(readings[0].at, together.samples(readings))
             if number % 60 == 0 or number == len(ticks):
                 progress(number, len(ticks))
     finally:
-        close = getattr(reader, "close", None)
-        if close is not None and reader is not source_for(source):
-            close()
+        for source, reader in zip(sources, readers, strict=True):
+            close = getattr(reader, "close", None)
+            if close is not None and reader is not source_for(source):
+                close()
     return {promise.key: history.track(promise) for promise in promises}
 
 
-def _bounds(source: MetricSource, promises: Sequence[Objective], *, at: datetime) -> Mapping[str, Sequence[float]]:
-    """The bounds by which these promises are judged, as the source shows them now; {} where it shows none."""
+def _read(reader: object, ticks: Sequence[datetime]) -> Iterator[Reading]:
+    if isinstance(reader, Historical):
+        return iter(reader.read_range(ticks))
+    raise SourceUnavailable("it shows only what is now, and cannot tell the past")
+
+
+class _Together:
+    """The readings of one instant as one. What two sources show alike stays apart, and counts twice, as it does live."""
+
+    def __init__(self) -> None:
+        self._named: dict[tuple[int, Series], Series] = {}
+
+    def samples(self, readings: Sequence[Reading]) -> Mapping[Series, float]:
+        if len(readings) == 1:
+            return readings[0].samples
+        found = dict(readings[0].samples)
+        for number, reading in enumerate(readings[1:], 1):
+            for one, value in reading.samples.items():
+                if (known := self._named.get((number, one))) is None:
+                    label = ("tailwatch_source", str(number))
+                    known = self._named[number, one] = Series(one.name, tuple(sorted((*one.labels, label))))
+                found[known] = value
+        return found
+
+
+def _bounds(
+    sources: Sequence[MetricSource], promises: Sequence[Objective], *, at: datetime
+) -> Mapping[str, Sequence[float]]:
+    """The bounds by which these promises are judged, as the sources show them now; {} where they show none."""
     shown = History(promises)
-    shown.add(at, source_for(source).read(at).samples)
+    shown.add(at, _Together().samples([source_for(source).read(at) for source in sources]))
     found: dict[str, set[float]] = {}
     for promise in promises:
         bound = shown.bound(promise)
@@ -101,17 +215,40 @@ def _bounds(source: MetricSource, promises: Sequence[Objective], *, at: datetime
     return {family: sorted(bounds) for family, bounds in found.items()}
 
 
-def only_source(organisation: Organisation) -> MetricSource | None:
-    """The one enabled source, where it is a Prometheus: its past reaches further back, and finer, than rollups do."""
-    sources = list(MetricSource.objects.filter(organisation=organisation, enabled=True)[:2])
-    return sources[0] if len(sources) == 1 and sources[0].kind == MetricSource.Kind.PROMETHEUS else None
+def _parts(organisation: Organisation, promises: Sequence[Objective]) -> list[Objective]:
+    """What composites among these are made of, as it is applied now."""
+    wanted = {member.key.rpartition("/")[::2] for promise in promises for member in promise.terms.members}
+    if not wanted:
+        return []
+    which = Q()
+    for service, slug in sorted(wanted):
+        which |= Q(service__slug=service, slug=slug)
+    rows = Row.objects.enabled().filter(which, organisation=organisation).select_related("service")
+    return [row.promise for row in rows]
 
 
-def named_source(organisation: Organisation, name: str) -> MetricSource:
-    found = MetricSource.objects.filter(organisation=organisation, name=name).first()
-    if found is None:
-        there = ", ".join(MetricSource.objects.filter(organisation=organisation).values_list("name", flat=True))
-        raise SourceUnavailable(f"there is no source {name!r}; there are: {there or 'none'}")
+def _decided(
+    organisation: Organisation, promises: Mapping[str, Objective], *, start: datetime, now: datetime, coarse: bool
+) -> dict[str, Decided]:
+    """What was decided about each, by key: of an objective that is not applied what its service and everything have. Stretches are
+    widened to what rollups keep where those are replayed (`coarse`)."""
+    rows = exclusions(organisation_id=organisation.pk, start=start, end=now)
+    prefetch_related_objects(rows, "service", "objective__service")
+    parts = [(row, stretches(row.rule, start=start, end=now)) for row in rows]
+    made: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
+    given = Adjustment.objects.filter(objective__organisation=organisation, at__lte=now)
+    for service, slug, at, ratio in given.values_list("objective__service__slug", "objective__slug", "at", "ratio"):
+        made[f"{service}/{slug}"].append((at, ratio))
+    found = {}
+    for key, promise in promises.items():
+        mine = [
+            widened(one, now=now) if coarse else one
+            for row, some in parts
+            for one in some
+            if (row.objective is None or row.objective.promise.key == key)
+            and (row.service is None or row.service.slug == promise.service)
+        ]
+        found[key] = Decided(tuple(united(mine)), tuple(made.get(key, ())))
     return found
 
 
@@ -128,6 +265,6 @@ def _since_data(track: Track) -> Track:
     )
 
 
-def _nothing() -> Track:
+def nothing() -> Track:
     empty = np.empty(0)
     return Track(empty, empty, empty, empty)

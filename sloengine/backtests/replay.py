@@ -14,7 +14,8 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from sloengine.backtests.track import Judged, Track, Vector, judged, moment
+from sloengine.backtests.counted import Counted, Past
+from sloengine.backtests.track import Vector, moment
 from sloengine.budgets.budget import Budget, budget
 from sloengine.budgets.burnrate import Verdict, Windows, unreachable_notice, verdicts
 from sloengine.budgets.burns.evidence import condition
@@ -34,7 +35,7 @@ from sloengine.budgets.windows import Tier, table, tiers_of
 from sloengine.objectives.objective import TIMED, Method, Objective
 
 #: Instants judged at once while something may fire; an alert that clears changes what later ones count.
-CHUNK = 240
+CHUNK = 60
 LOOK_BACK_SECONDS = 2 * 3600
 POINTS = 200
 
@@ -56,8 +57,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Point:
+    """The budget left at an instant, and how fast it was spent since the point before: 1 is as fast as it may be; None of nothing."""
+
     at: datetime
     remaining_ratio: float | None
+    burn_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +81,18 @@ class Outcome:
         return sum(alert.severity == "page" for alert in self.alerts)
 
 
-def replay(*, promise: Objective, track: Track, start: datetime, points: int = POINTS) -> Outcome:
+def replay(*, past: Past, start: datetime, points: int = POINTS) -> Outcome:
     """Every alert since `start`, and the budget at the end. What was measured before `start` fills the windows."""
-    notices = _notices(promise, track, start)
-    if track.empty:
-        return Outcome(promise, start, start, (), _budget_at(promise, None, 0), (), (*notices, "Nothing was measured."))
-    counted = judged(track, promise)
+    promise, notices = past.promise, _notices(past, start)
+    if past.empty:
+        return Outcome(
+            promise, start, start, (), _budget_at(promise, None, start), (), (*notices, "Nothing was measured.")
+        )
+    counted = Counted(past)
+    first, last = max(start, moment(counted.at[0])), moment(counted.at[-1])
     alerts = _Player(promise, counted).play(start.timestamp())
-    curve = _curve(promise, counted, max(start, track.start), points)
-    last = len(counted.at) - 1
-    return Outcome(
-        promise, max(start, track.start), track.end, alerts, _budget_at(promise, counted, last), curve, notices
-    )
+    curve = _curve(promise, counted, first, points)
+    return Outcome(promise, first, last, alerts, _budget_at(promise, counted, last), curve, notices)
 
 
 @dataclass(slots=True)
@@ -100,7 +104,7 @@ class _Open:
 class _Player:
     """Steps through the instants of one track and keeps what stands open."""
 
-    def __init__(self, promise: Objective, counted: Judged) -> None:
+    def __init__(self, promise: Objective, counted: Counted) -> None:
         self._promise, self._counted = promise, counted
         alerting = promise.terms.alerting
         self._tiers = tiers_of(period=promise.window, alerting=alerting)
@@ -123,21 +127,22 @@ class _Player:
     def play(self, start: float) -> tuple[Alert, ...]:
         if not self._tiers:
             return ()
-        possible = self._possible()
+        possible = np.flatnonzero(self._possible())
         row, last = int(np.searchsorted(self._counted.at, start)), len(self._counted.at)
         while row < last:
+            rows = np.arange(row, min(row + CHUNK, last))
             if not self._open:
-                ahead = np.flatnonzero(possible[row:])
-                if not len(ahead):
+                first = int(np.searchsorted(possible, row))
+                rows = possible[first : first + CHUNK]
+                if not len(rows):
                     break
-                row += int(ahead[0])
-            row = self._judge(row, min(row + CHUNK, last))
+            row = self._judge(rows)
         self._done += [replace(one.alert, cleared_at=None) for one in self._open.values()]
         return tuple(sorted(self._done, key=lambda alert: (alert.since, alert.tier)))
 
-    def _judge(self, begin: int, end: int) -> int:
-        """Judge rows until the end, until something clears, or until nothing stands open; the next row to judge."""
-        rows = np.arange(begin, end)
+    def _judge(self, rows: npt.NDArray[np.intp]) -> int:
+        """Judge these rows until something opens where nothing stood open, or clears; the next row to judge."""
+        calm = not self._open
         sums = self._windows(rows, self._answered(rows))
         judged_rows = verdicts(
             windows=sums,
@@ -147,11 +152,11 @@ class _Player:
             tick_seconds=FINE_SECONDS,
             minimum_events=np.full(len(rows), self._promise.terms.alerting.minimum_events or 0.0),
         )
-        for offset, found in enumerate(judged_rows):
-            cleared = self._step(begin + offset, found)
-            if cleared or not self._open:
-                return begin + offset + 1
-        return end
+        for row, found in zip(rows.tolist(), judged_rows, strict=True):
+            cleared = self._step(row, found)
+            if cleared or calm is bool(self._open):
+                return int(row) + 1
+        return int(rows[-1]) + 1
 
     def _step(self, row: int, found: Sequence[Verdict]) -> bool:
         """One instant, fastest tier first: while a faster one fires, or is about to, slower ones do not open."""
@@ -188,7 +193,7 @@ class _Player:
             return False
         if step is Step.CLEAR:
             done = replace(standing.alert, cleared_at=now)
-            bad, total = self._counted.between(done.impact_start, now)
+            bad, total = self._between(done.impact_start, now)
             if done.severity == "page":
                 self._episodes.append(Episode(start=done.impact_start, end=now, bad=bad))
             self._done.append(replace(done, bad=bad, total=total))
@@ -205,7 +210,7 @@ class _Player:
             ratio = 0.0 if self._timeslices else verdict.tier.factor * float(self._promise.budget)
             burn = verdict.burn_long, verdict.burn_short
         start = impact_start(self._minutes(row, bad_ratio=ratio)) or now
-        bad, total = self._counted.between(start, now)
+        bad, total = self._between(start, now)
         return Alert(name, severity, now, None, start, *burn, bad, total)
 
     def _minutes(self, row: int, *, bad_ratio: float) -> list[Minute]:
@@ -213,12 +218,16 @@ class _Player:
         step = self._promise.slice_seconds if self._timeslices else 60
         last = self._counted.at[row] // FINE_SECONDS * FINE_SECONDS
         edges = last - step * np.arange(LOOK_BACK_SECONDS // step, -1, -1)
-        places = np.maximum(np.searchsorted(self._counted.at, edges, side="right") - 1, 0)
-        good, total = np.diff(self._counted.good[places]), np.diff(self._counted.total[places])
+        failed, total, _ = self._counted.plain(edges[:-1], edges[1:])
         return [
-            Minute(moment(edge), None if counted <= 0 else bool(counted - well > bad_ratio * counted))
-            for edge, well, counted in zip(edges[:-1], good, total, strict=True)
+            Minute(moment(edge), None if counted <= 0 else bool(bad > bad_ratio * counted))
+            for edge, bad, counted in zip(edges[:-1], failed, total, strict=True)
         ]
+
+    def _between(self, start: datetime, end: datetime) -> tuple[float, float]:
+        """Bad and all that was measured between two instants: an alert tells what there was."""
+        bad, total, _ = self._counted.plain(np.array([start.timestamp()]), np.array([end.timestamp()]))
+        return float(bad[0]), float(total[0])
 
     def _sustained(self, row: int) -> Condition:
         column = self._lengths.index(self._rule.slices * self._promise.slice_seconds)
@@ -228,15 +237,8 @@ class _Player:
 
     def _sums(self) -> tuple[Vector, Vector, Vector]:
         """Bad, total and covered seconds of each window at each instant."""
-        counted = self._counted
-        shape = (len(counted.at), len(self._lengths))
-        bad, total, seen = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        for column, length in enumerate(self._lengths):
-            before = counted.places(length)
-            total[:, column] = np.maximum(counted.total - counted.total[before], 0.0)
-            bad[:, column] = np.clip(total[:, column] - (counted.good - counted.good[before]), 0.0, total[:, column])
-            seen[:, column] = counted.covered - counted.covered[before]
-        return bad, total, seen
+        ends = np.repeat(self._counted.at[:, None], len(self._lengths), axis=1)
+        return self._counted.over(ends - np.array(self._lengths, float), ends)
 
     def _windows(self, rows: npt.NDArray[np.intp], answered: Vector) -> Windows:
         """The windows of these rows."""
@@ -275,50 +277,58 @@ class _Player:
         return found
 
 
-def _curve(promise: Objective, counted: Judged, start: datetime, points: int) -> tuple[Point, ...]:
+def _curve(promise: Objective, counted: Counted, start: datetime, points: int) -> tuple[Point, ...]:
     edges = np.linspace(start.timestamp(), counted.at[-1], points)
+    bad, total, _ = counted.over(np.maximum(edges - (edges[1] - edges[0]), counted.at[0]), edges)
     rows = np.maximum(np.searchsorted(counted.at, edges, side="right") - 1, 0)
+    allowed = float(promise.budget)
     return tuple(
-        Point(moment(edge), _budget_at(promise, counted, int(row)).remaining_ratio)
-        for edge, row in zip(edges, rows, strict=True)
+        Point(
+            moment(edge),
+            _budget_at(promise, counted, moment(counted.at[row])).remaining_ratio,
+            float(wrong / whole / allowed) if whole > 0 else None,
+        )
+        for edge, row, wrong, whole in zip(edges, rows, bad, total, strict=True)
     )
 
 
-def _budget_at(promise: Objective, counted: Judged | None, row: int) -> Budget:
-    bad = total = covered = 0.0
-    window, elapsed = promise.window, None
+def _budget_at(promise: Objective, counted: Counted | None, now: datetime) -> Budget:
+    """The budget of the window, or the calendar's period, that `now` lies in."""
+    bad = total = covered = excluded = adjusted = 0.0
+    period = promise.period(now)
     if counted is not None:
-        now = moment(counted.at[row])
-        period = promise.period(now)
-        window = period.end - period.start
-        elapsed = now - period.start if promise.terms.calendar is not None else None
-        first = max(int(np.searchsorted(counted.at, period.start.timestamp(), side="right")) - 1, 0)
-        total = max(float(counted.total[row] - counted.total[first]), 0.0)
-        bad = min(max(total - float(counted.good[row] - counted.good[first]), 0.0), total)
-        covered = float(counted.covered[row] - counted.covered[first])
+        start, end = np.array([period.start.timestamp()]), np.array([now.timestamp()])
+        bad, total, covered = (float(one[0]) for one in counted.over(start, end))
+        excluded = float(counted.excluded(start, end)[0])
+        adjusted = counted.decided.adjusted(start=period.start, end=now)
     return budget(
         target=promise.target,
-        window=window,
+        window=period.length,
         bad=bad,
         total=total,
         covered_seconds=covered,
         slice_seconds=promise.slice_seconds if promise.method is Method.TIMESLICES else None,
         burn_rate=None,
         firing=False,
-        elapsed=elapsed,
+        elapsed=now - period.start,
+        excluded_seconds=excluded,
+        adjusted_ratio=adjusted,
     )
 
 
-def _notices(promise: Objective, track: Track, start: datetime) -> tuple[str, ...]:
+def _notices(past: Past, start: datetime) -> tuple[str, ...]:
+    promise, tracks = past.promise, list(past.tracks())
     found = [
-        track.bound.notice if track.bound is not None else "",
+        *past.notices,
+        *(track.bound.notice for track in tracks if track.bound is not None),
         unreachable_notice(
             tiers=tiers_of(period=promise.window, alerting=promise.terms.alerting), budget=float(promise.budget)
         ),
     ]
-    if track.fine_from is not None and start < track.fine_from:
+    fine_from = max((track.fine_from for track in tracks if track.fine_from is not None), default=None)
+    if fine_from is not None and start < fine_from and moment(min(track.at[0] for track in tracks)) < fine_from:
         found.append(
-            f"Before {track.fine_from:%Y-%m-%d %H:%M} UTC the history is kept in coarser steps: an alert that lasted less"
+            f"Before {fine_from:%Y-%m-%d %H:%M} UTC the history is kept in coarser steps: an alert that lasted less"
             " cannot be seen there."
         )
     return tuple(notice for notice in found if notice)

@@ -56,13 +56,6 @@ class Judged:
         found: npt.NDArray[np.intp] = np.searchsorted(self.at, self.at - seconds, side="right") - 1
         return np.maximum(found, 0)
 
-    def between(self, start: datetime, end: datetime) -> tuple[float, float]:
-        """Bad and all that counts between two instants."""
-        rows = np.searchsorted(self.at, [start.timestamp(), end.timestamp()], side="right") - 1
-        first, last = np.maximum(rows, 0)
-        total = max(float(self.total[last] - self.total[first]), 0.0)
-        return min(max(total - float(self.good[last] - self.good[first]), 0.0), total), total
-
 
 def judged(track: Track, promise: Objective) -> Judged:
     """Timeslices are judged one by one, as live; occurrences count as they are."""

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sloengine.backtests.counted import Past
 from sloengine.backtests.replay import Alert, Outcome
 from sloengine.backtests.replay import replay as _replay
-from sloengine.backtests.track import Track
 from sloengine.objectives.objective import Objective, goal_sentence
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -27,25 +27,25 @@ class Backtest:
 
 def backtest(
     *,
-    promise: Objective,
-    track: Track,
+    past: Past,
     start: datetime,
     targets: Iterable[Decimal] = (),
     windows: Iterable[timedelta] = (),
 ) -> Backtest:
-    """The objective over its track since `start`, and once for each other target and window."""
-    others = [other for other in variants(promise, targets=targets, windows=windows) if other != promise]
+    """The objective over its past since `start`, and once for each other target and window."""
+    others = [other for other in variants(past.promise, targets=targets, windows=windows) if other != past.promise]
     return Backtest(
-        _replay(promise=promise, track=track, start=start),
-        tuple(_replay(promise=other, track=track, start=start) for other in others),
+        _replay(past=past, start=start),
+        tuple(_replay(past=replace(past, promise=other), start=start) for other in others),
     )
 
 
 def variants(promise: Objective, *, targets: Iterable[Decimal], windows: Iterable[timedelta]) -> list[Objective]:
-    """Each target with each window; what is not given stays as it is."""
+    """Each target with each window; what is not given stays as it is. Another window is a rolling one, whatever calendar there is."""
+    rolling = replace(promise, terms=replace(promise.terms, calendar=None))
     return [
-        replace(promise, target=target, window=window)
-        for window in (tuple(windows) or (promise.window,))
+        replace(base, target=target, window=window)
+        for base, window in ([(rolling, window) for window in windows] or [(promise, promise.window)])
         for target in (tuple(targets) or (promise.target,))
     ]
 
@@ -129,6 +129,10 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "spent_ratio": budget.spent_ratio,
         "partial": budget.partial,
         "notices": list(outcome.notices),
+        "curve": [
+            {"at": point.at.isoformat(), "remaining_ratio": point.remaining_ratio, "burn_rate": point.burn_rate}
+            for point in outcome.curve
+        ],
     }
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 
 from observability.core.models import Organisation
 from probes import exposition
@@ -14,10 +14,14 @@ from sloengine.backtests import queries as backtests
 from sloengine.backtests.track import judged
 from sloengine.budgets.budget import budget
 from sloengine.budgets.burns import queries as burns
+from sloengine.budgets.counting.queries import Spans, sums_over, with_parts
+from sloengine.budgets.exclusions.calendar import excluded_seconds, stretches, widened
+from sloengine.budgets.exclusions.models import Adjustment, Exclusion
+from sloengine.budgets.exclusions.queries import exclusions
 from sloengine.budgets.models import Finding, FindingKind
 from sloengine.objectives.models import Objective
 from sloengine.reports import sloth
-from sloengine.reports.period import Episode, Period, Row, mean_of_ratios
+from sloengine.reports.period import Adjusted, Episode, Excluded, Period, Row, mean_of_ratios
 from sloengine.reports.sloth import WINDOWS, Measured
 
 #: Objectives whose results are rendered at once; a scrape of 10,000 streams twenty of these.
@@ -39,13 +43,19 @@ def exposed(*, organisation: Organisation, service: str, now: datetime) -> Itera
         yield exposition.render(found, types=types)
 
 
-def report(*, organisation: Organisation, period: Period, now: datetime, compat: bool = False) -> list[Row]:
+def report(
+    *, organisation: Organisation, period: Period, now: datetime, compat: bool = False, service: str = ""
+) -> list[Row]:
     """One row an objective, over the period; with `compat` also Sloth's period ratio."""
-    rows = objectives_of(organisation)
+    rows = objectives_of(organisation, service=service)
     if not rows:
         return []
-    seconds = max(int(period.span.total_seconds()), 60)
-    sums = burns.windows(objectives=rows, seconds=[seconds], end=period.end, paged={})
+    members = with_parts(rows)
+    spans = [[(period.start, period.end)]] * len(members)
+    sums = sums_over(objectives=members, spans=spans, now=now)
+    everything = sums_over(objectives=members, spans=spans, now=now, excluding=False) if sums.excluded.any() else sums
+    left_out = _exclusions(organisation, period, now=now)
+    adjusted = _adjustments(rows, period)
     episodes = _episodes(organisation, period)
     means = _means(organisation, rows, period, now=now) if compat else {}
     return [
@@ -55,6 +65,10 @@ def report(*, organisation: Organisation, period: Period, now: datetime, compat:
             bad=float(sums.bad[place, 0]),
             total=float(sums.total[place, 0]),
             covered=float(sums.covered[place, 0]),
+            attained_all_ratio=_attained(everything, place),
+            excluded_seconds=float(sums.excluded[place, 0]),
+            exclusions=tuple(told for one, told in left_out if one.touches(row)),
+            adjustments=adjusted.get(row.pk, ()),
             episodes=episodes.get((row.service_id, row.slug), []),
             compat_ratio=means.get(row.promise.key),
         )
@@ -69,6 +83,10 @@ def _row(
     bad: float,
     total: float,
     covered: float,
+    attained_all_ratio: float | None,
+    excluded_seconds: float,
+    exclusions: tuple[Excluded, ...],
+    adjustments: tuple[Adjusted, ...],
     episodes: Sequence[Episode],
     compat_ratio: float | None,
 ) -> Row:
@@ -81,6 +99,8 @@ def _row(
         slice_seconds=row.slice_seconds if row.is_timeslices else None,
         burn_rate=None,
         firing=any(one.cleared_at is None and one.severity == "page" for one in episodes),
+        excluded_seconds=excluded_seconds,
+        adjusted_ratio=float(sum(one.ratio for one in adjustments)),
     )
     return Row(
         service=row.service.slug,
@@ -98,6 +118,10 @@ def _row(
         worst=tuple(sorted(episodes, key=lambda one: -(one.bad or 0.0))[:WORST]),
         partial=found.partial,
         notice=row.notice,
+        attained_all_ratio=attained_all_ratio,
+        excluded_seconds=excluded_seconds,
+        exclusions=exclusions,
+        adjustments=adjustments,
         compat_ratio=compat_ratio,
     )
 
@@ -108,7 +132,7 @@ def _measured(rows: Sequence[Objective], *, now: datetime) -> Iterator[Measured]
         by_window[row.window].append(row)
     for window, members in by_window.items():
         seconds = sorted({*WINDOWS, int(window.total_seconds())})
-        sums = burns.windows(objectives=members, seconds=seconds, end=now, paged={})
+        sums = burns.windows(objectives=with_parts(members), seconds=seconds, end=now, paged={})
         for place, row in enumerate(members):
             yield Measured(
                 row.promise,
@@ -142,10 +166,44 @@ def _episodes(organisation: Organisation, period: Period) -> Mapping[tuple[int |
     return found
 
 
+def _exclusions(organisation: Organisation, period: Period, *, now: datetime) -> list[tuple[Exclusion, Excluded]]:
+    """What was left out of the period, as long as it really was: widened to what history keeps."""
+    found = []
+    rows = exclusions(organisation_id=organisation.pk, start=period.start, end=period.end)
+    prefetch_related_objects(rows, "service", "objective__service")
+    for row in rows:
+        parts = [widened(one, now=now) for one in stretches(row.rule, start=period.start, end=period.end)]
+        if parts:
+            seconds = excluded_seconds(parts, start=period.start, end=period.end)
+            scope = (
+                row.objective.promise.key
+                if row.objective
+                else f"all of {row.service.slug}"
+                if row.service
+                else "everything"
+            )
+            found.append((row, Excluded(scope, parts[0].start, seconds, row.reason, row.created_by)))
+    return found
+
+
+def _adjustments(rows: Sequence[Objective], period: Period) -> dict[int, tuple[Adjusted, ...]]:
+    found: dict[int, tuple[Adjusted, ...]] = {}
+    made = Adjustment.objects.filter(objective__in=[row.pk for row in rows], at__gt=period.start, at__lte=period.end)
+    for one in made.order_by("at", "pk"):
+        told = Adjusted(one.at, one.ratio, one.reason, one.created_by)
+        found[one.objective_id] = (*found.get(one.objective_id, ()), told)
+    return found
+
+
+def _attained(sums: Spans, place: int) -> float | None:
+    total = float(sums.total[place, 0])
+    return 1 - float(sums.bad[place, 0]) / total if total > 0 and sums.covered[place, 0] > 0 else None
+
+
 def _means(
     organisation: Organisation, rows: Sequence[Objective], period: Period, *, now: datetime
 ) -> dict[str, float | None]:
-    promises = [row.promise for row in rows]
+    promises = [row.promise for row in rows if not row.is_composite]
     tracks = backtests.recorded(organisation=organisation, promises=promises, start=period.start, now=now)
     return {
         promise.key: None

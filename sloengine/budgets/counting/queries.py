@@ -108,8 +108,11 @@ Span = tuple[datetime, datetime]
 EVER = datetime.fromtimestamp(0, UTC)
 
 
-def sums_over(*, objectives: Sequence[Objective], spans: Sequence[Sequence[Span]], now: datetime) -> Spans:
-    """What counts of each objective over spans of its own, as many for each; composites need their parts among the objectives."""
+def sums_over(
+    *, objectives: Sequence[Objective], spans: Sequence[Sequence[Span]], now: datetime, excluding: bool = True
+) -> Spans:
+    """What counts of each objective over spans of its own, as many for each; composites need their parts among the objectives.
+    Without `excluding`, excluded time counts like any other."""
     edges = sorted({edge for row in spans for span in row for edge in span} | {EVER})
     place = {edge: number for number, edge in enumerate(edges)}
     table = tallies.at(objectives=[one.pk for one in objectives], edges=edges)
@@ -130,14 +133,21 @@ def sums_over(*, objectives: Sequence[Objective], spans: Sequence[Sequence[Span]
         overfull=good > total * (1 + 1e-9) + 1e-6,
     )
     began = np.nan_to_num(table.ticks[:, 0], nan=now.timestamp())
-    return counted(objectives=objectives, spans=found, began=began, now=now)
+    return counted(objectives=objectives, spans=found, began=began, now=now, excluding=excluding)
 
 
-def counted(*, objectives: Sequence[Objective], spans: Spans, began: npt.NDArray[np.float64], now: datetime) -> Spans:
+def counted(
+    *,
+    objectives: Sequence[Objective],
+    spans: Spans,
+    began: npt.NDArray[np.float64],
+    now: datetime,
+    excluding: bool = True,
+) -> Spans:
     """What counts of these sums. `began` is the first data of each objective, in unix seconds."""
     if not objectives:
         return spans
-    spans = _without_excluded(objectives, spans, now)
+    spans = _without_excluded(objectives, spans, now) if excluding else spans
     plan = plan_of(objectives)
     bad, total, covered = spans.bad, spans.total, spans.covered
     if plan.treated:

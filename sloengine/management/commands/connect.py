@@ -20,6 +20,7 @@ from observability.core.fields import encrypt
 from observability.core.models import Organisation
 from observability.core.services import default_organisation
 from sloengine.backtests import queries
+from sloengine.backtests.counted import Past
 from sloengine.backtests.whatif import Backtest, as_json, backtest
 from sloengine.collect import services
 from sloengine.collect.models import MetricSource
@@ -181,14 +182,14 @@ def _tests(source: MetricSource, chosen: Proposals, options: dict[str, Any], *, 
     with bar() as progress:
         task = progress.add_task(f"Back-testing {options['days']:g} days", total=None)
         tracks = queries.asked(
-            source=source,
+            sources=[source],
             promises=chosen.promises,
             start=start,
             end=now - timedelta(seconds=source.lag_seconds),
             step=timedelta(seconds=options["step"]),
             progress=lambda done, whole: progress.update(task, completed=done, total=whole),
         )
-    return tuple(backtest(promise=promise, track=tracks[promise.key], start=start) for promise in chosen.promises)
+    return tuple(backtest(past=Past(promise, tracks[promise.key]), start=start) for promise in chosen.promises)
 
 
 def _apply(organisation: Organisation, plan: Plan, *, now: datetime) -> None:

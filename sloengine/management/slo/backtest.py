@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -15,9 +15,9 @@ from rich.table import Table
 from observability.core import clock
 from observability.core.models import Organisation
 from sloengine.backtests import queries
-from sloengine.backtests.history import counted
-from sloengine.backtests.track import Track
+from sloengine.backtests.counted import Past
 from sloengine.backtests.whatif import Backtest, alert_lines, as_json, backtest, parse_targets, parse_windows, rows
+from sloengine.collect.models import MetricSource
 from sloengine.management.slo.base import Write, add_paths, documents
 from sloengine.objectives import services
 from sloengine.objectives.objective import Objective
@@ -32,8 +32,8 @@ def arguments(parser: CommandParser) -> None:
     parser.add_argument("--days", type=float, default=30.0, help="how far back alerts are looked for (30)")
     parser.add_argument(
         "--source",
-        help="name of a source that can tell the past, or `recorded` for the rollups;"
-        " the Prometheus where it is the only source, else recorded",
+        help="names of sources that can tell the past, by commas, or `recorded` for the rollups;"
+        " every source where all of them are a Prometheus, else recorded",
     )
     parser.add_argument("--step", type=int, default=60, help="seconds between readings of a source's past (60)")
     parser.add_argument("--targets", default="", help="other targets to try: 0.99,99.9%%")
@@ -47,21 +47,16 @@ def run(organisation: Organisation, options: dict[str, Any], write: Write) -> No
     try:
         targets, windows = parse_targets(options["targets"]), parse_windows(options["windows"])
         parsed = services.validate(organisation=organisation, documents=documents(options["paths"]))
-        promises = [promise for promise in parsed.objectives if counted(promise)]
-        tracks = _tracks(organisation, promises, start, options)
+        found, said = _pasts(organisation, parsed.objectives, start, options)
     except (InvalidObjectives, SourceUnavailable, ValueError) as error:
         raise CommandError(str(error)) from error
-    tests = [
-        backtest(promise=promise, track=tracks[promise.key], start=start, targets=targets, windows=windows)
-        for promise in promises
-    ]
+    tests = [backtest(past=past, start=start, targets=targets, windows=windows) for past in found]
     if options["json"]:
         write(json.dumps([as_json(test) for test in tests], indent=2))
         return
     show(Console(), tests)
-    for promise in parsed.objectives:
-        if not counted(promise):
-            write(f"{promise.key}: not replayed, since it is no share of events of one signal.")
+    if said:
+        write(said)
 
 
 def show(console: Console, tests: Sequence[Backtest]) -> None:
@@ -75,11 +70,11 @@ def show(console: Console, tests: Sequence[Backtest]) -> None:
         if test.outcome.alerts:
             console.print(f"\n[bold]{test.outcome.promise.key}[/]: {len(test.outcome.alerts)} alerts would have fired")
             for line in alert_lines(test.outcome):
-                console.print(f"  {line}", highlight=False)
+                console.print(f"  {line}", highlight=False, markup=False)
     for notice in dict.fromkeys(
         f"{test.outcome.promise.key}: {notice}" for test in tests for notice in test.outcome.notices
     ):
-        console.print(f"[yellow]{notice}[/]")
+        console.print(notice, style="yellow", markup=False)
 
 
 def bar() -> Progress:
@@ -94,24 +89,27 @@ def bar() -> Progress:
     )
 
 
-def _tracks(
-    organisation: Organisation, promises: Sequence[Objective], start: Any, options: dict[str, Any]
-) -> dict[str, Track]:
-    now, name = clock.now(), options["source"]
-    source = queries.only_source(organisation) if name is None else None
-    if name not in (None, "recorded"):
-        source = queries.named_source(organisation, name)
-    if source is None:
-        return queries.recorded(organisation=organisation, promises=promises, start=start - queries.LEAD, now=now)
+def _pasts(
+    organisation: Organisation, promises: Sequence[Objective], start: datetime, options: dict[str, Any]
+) -> tuple[list[Past], str]:
+    """The pasts, and the sentence that says why rollups are replayed where nobody asked for them."""
+    now, name, said = clock.now(), options["source"], ""
+    sources: list[MetricSource] = []
+    if name is None:
+        sources, said = queries.sources_of(organisation)
+    elif name != "recorded":
+        sources = queries.named_sources(organisation, [one.strip() for one in name.split(",")])
     if not 15 <= options["step"] <= 300:
         raise ValueError(f"found --step {options['step']}, expected 15 to 300 seconds")
     with bar() as progress:
-        task = progress.add_task(f"Reading {source.name}", total=None)
-        return queries.asked(
-            source=source,
+        task = progress.add_task(f"Reading {', '.join(one.name for one in sources) or 'rollups'}", total=None)
+        found = queries.pasts(
+            organisation=organisation,
             promises=promises,
-            start=start - queries.LEAD,
-            end=now - timedelta(seconds=source.lag_seconds),
+            sources=sources,
+            start=start,
+            now=now,
             step=timedelta(seconds=options["step"]),
             progress=lambda done, whole: progress.update(task, completed=done, total=whole),
         )
+    return found, said

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from sloengine.backtests import queries
+from sloengine.backtests.counted import Past
 from sloengine.backtests.history import History
 from sloengine.backtests.replay import Outcome, replay
 from sloengine.backtests.track import Track, Vector
@@ -53,7 +54,7 @@ AFTER = NOW + timedelta(days=3)
 
 
 def played(good: Any, total: Any, promise: Promise = AVAILABILITY) -> Outcome:
-    return replay(promise=promise, track=track(CALM + good, CALM + total), start=AFTER)
+    return replay(past=Past(promise, track(CALM + good, CALM + total)), start=AFTER)
 
 
 def test_a_calm_history_raises_nothing_and_spends_what_it_spends() -> None:
@@ -87,8 +88,7 @@ def test_no_data_neither_fires_nor_clears() -> None:
 
 def test_what_if_tries_every_target_with_every_window() -> None:
     test = backtest(
-        promise=AVAILABILITY,
-        track=track(CALM + [900] * 30 + [1000] * 60, CALM + [1000] * 90),
+        past=Past(AVAILABILITY, track(CALM + [900] * 30 + [1000] * 60, CALM + [1000] * 90)),
         start=NOW,
         targets=parse_targets("0.99,99.9%"),
         windows=parse_windows("7d,30d"),
@@ -132,7 +132,7 @@ def test_the_same_history_live_and_replayed_raises_the_same_alerts_at_the_same_t
     told = {
         (f"burn/{promise.key}/{alert.tier}", alert.since, alert.cleared_at)
         for promise in promises
-        for alert in replay(promise=promise, track=tracks[promise.key], start=START - timedelta(days=1)).alerts
+        for alert in replay(past=Past(promise, tracks[promise.key]), start=START - timedelta(days=1)).alerts
     }
     assert told == live
     assert len(live) >= 5
@@ -170,7 +170,7 @@ def test_a_prometheus_tells_the_past_that_was_recorded(
     ttft = replace(AVAILABILITY, slug="ttft", indicator=Indicator.TTFT, threshold=0.3)
     seen: list[tuple[int, int]] = []
     tracks = queries.asked(
-        source=source,
+        sources=[source],
         promises=[AVAILABILITY, ttft],
         start=NOW,
         end=NOW + timedelta(minutes=90),
@@ -184,10 +184,10 @@ def test_a_prometheus_tells_the_past_that_was_recorded(
         expected = history.track(promise)
         np.testing.assert_allclose(tracks[promise.key].numerator, expected.numerator)
         np.testing.assert_allclose(tracks[promise.key].denominator, expected.denominator)
-        alerts = replay(promise=promise, track=tracks[promise.key], start=NOW).alerts
-        assert alerts == replay(promise=promise, track=expected, start=NOW).alerts
+        alerts = replay(past=Past(promise, tracks[promise.key]), start=NOW).alerts
+        assert alerts == replay(past=Past(promise, expected), start=NOW).alerts
         assert "page" in {alert.severity for alert in alerts}
-    assert replay(promise=ttft, track=tracks[ttft.key], start=NOW).notices == (
+    assert replay(past=Past(ttft, tracks[ttft.key]), start=NOW).notices == (
         "Judged at 0.25 s: the engine has no 0.3 s bound.",
     )
     assert seen[-1] == (91, 91)

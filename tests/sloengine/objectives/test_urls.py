@@ -10,3 +10,5 @@ from django.urls import resolve, reverse
 def test_whatever_a_label_calls_a_service_has_an_address(service: str) -> None:
     found = resolve(reverse("slo", args=[service, "ttft"]).replace("K%C3%B6ln%20", "Köln "))
     assert (found.url_name, found.kwargs) == ("slo", {"service": service, "slug": "ttft"})
+    found = resolve(reverse("slo_backtest", args=[service, "ttft"]).replace("K%C3%B6ln%20", "Köln "))
+    assert (found.url_name, found.kwargs) == ("slo_backtest", {"service": service, "slug": "ttft"})

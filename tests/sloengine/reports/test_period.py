@@ -82,6 +82,7 @@ def test_a_report_in_every_format(world, capsys):
     assert float(line["attained_ratio"]) == pytest.approx(0.65)
 
     text = told(world, capsys, "--format", "markdown", "--period", "2026-11")
+    assert "## Exclusions" not in text
     assert text.startswith("# Service levels, 2026-11\n")
     assert "| chat | availability | burning | 99.5 % | 65 % |" in text
     assert "## Worst episodes" in text

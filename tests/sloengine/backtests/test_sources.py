@@ -1,0 +1,58 @@
+"""A back-test over several sources counts what one that had it all would count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sloengine.backtests import queries
+from sloengine.backtests.history import History
+from sloengine.sources.base import Reading
+from tests import factories, servers
+from tests.conftest import NOW
+from tests.sloengine.backtests.test_replay import AVAILABILITY
+from tests.sloengine.histories import blocks
+from tests.sloengine.readings import Replica, together
+
+MINUTES = 30
+
+
+@pytest.mark.heavy
+@pytest.mark.django_db
+def test_two_prometheis_tell_one_past(prometheus_server: Callable[..., servers.Server], tmp_path: Path) -> None:
+    replicas = [Replica("chat-0"), Replica("chat-1")]
+    for one in replicas:
+        one.restart(NOW.timestamp() - 3600)
+    whole: list[Reading] = []
+    apart: tuple[list[Reading], list[Reading]] = [], []
+    for number in range(MINUTES + 1):
+        at = NOW + number * timedelta(minutes=1)
+        if number == 10:  # it shows every series from its first page on
+            replicas[1].restart(at.timestamp() - 9)
+        for one in replicas:
+            one.serve(50)
+        replicas[1].serve(5, outcome="error")
+        whole.append(Reading(at, together(*replicas)))
+        for told, one in zip(apart, replicas, strict=True):
+            told.append(Reading(at, together(one)))
+    organisation = factories.make_organisation()
+    sources = []
+    for number, told in enumerate(apart):
+        server = prometheus_server("global: {}\n", blocks=blocks(told, tmp_path / str(number)))
+        sources.append(factories.make_source(organisation, name=f"p{number}", kind="prometheus", url=server.url))
+    end = NOW + timedelta(minutes=MINUTES)
+    (past,) = queries.pasts(
+        organisation=organisation, promises=[AVAILABILITY], sources=sources, start=NOW + queries.LEAD,
+        now=end + timedelta(seconds=max(one.lag_seconds for one in sources)),
+    )  # fmt: skip
+    history = History([AVAILABILITY])
+    for reading in whole:
+        history.add(reading.at, reading.samples)
+    expected = history.track(AVAILABILITY)
+    np.testing.assert_allclose(past.track.denominator, expected.denominator)
+    np.testing.assert_allclose(past.track.numerator, expected.numerator)
+    assert past.track.denominator[-1] > past.track.numerator[-1] > 2 * 50 * (MINUTES - 2)
