@@ -19,11 +19,14 @@ from observability.core.services import default_organisation
 from sloengine.backtests.track import Judged
 from sloengine.budgets.exclusions import services as exclusions
 from sloengine.budgets.exclusions.calendar import Rule
+from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
+from sloengine.objectives.texts import Document
 from sloengine.reports import queries
 from sloengine.reports.period import mean_of_ratios, parse
 from tests import factories
 from tests.conftest import NOW
+from tests.sloengine.backtests.test_counted import WHOLE
 from tests.sloengine.budgets.world import START, World
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +125,11 @@ def test_an_hour_kept_as_one_row_weighs_as_much_as_twelve_steps():
     good = np.array([0.0, 600.0, *(600.0 + 100 * np.arange(1, 13))])
     ratio = mean_of_ratios(Judged(at, good, total, at - at[0]), start=NOW, end=NOW + timedelta(hours=2))
     assert ratio == pytest.approx(0.75)
+
+
+def test_a_composite_is_exposed_whatever_the_window_of_its_parts(world):
+    document = Document("t", WHOLE.replace("30d", "7d"))
+    actor = permissions.system(world.organisation)
+    objectives.apply(organisation=world.organisation, documents=[document], actor=actor, now=world.now)
+    lines = "".join(queries.exposed(organisation=world.organisation, service="chat", now=world.now)).splitlines()
+    assert any(line.startswith("slo:sli_error:ratio_rate1h{") and 'sloth_slo="whole"' in line for line in lines)
