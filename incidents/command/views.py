@@ -51,7 +51,7 @@ def figures(request: Request) -> HttpResponse:
     given = request.GET.get("days", "")
     days = int(given) if given in {str(choice) for choice in figure_queries.PERIODS} else figure_queries.PERIODS[1]
     table = figure_queries.table(organisation=request.organisation, days=days, now=request.moment)
-    page = {"here": "incidents", "table": table, "days": days, "periods": figure_queries.PERIODS}
+    page = {"here": "times", "table": table, "days": days, "periods": figure_queries.PERIODS}
     return render(request, "command/times.html", page)
 
 

@@ -71,5 +71,5 @@ def settings(request: Request) -> HttpResponse:
         else:
             messages.success(request, "The status page is saved.")
             return redirect("status_settings")
-    shown = {"here": "incidents", "page": found, "form": form, "manages": manages}
+    shown = {"here": "status", "page": found, "form": form, "manages": manages}
     return render(request, "statuspages/settings.html", shown, status=422 if form.errors else 200)

@@ -34,6 +34,7 @@ GROUPS = (
             Place("Alerts", "alerts", "alerts", "a"),
             Place("Silences", "silences", "silences", "q"),
             Place("Maintenance", "maintenance", "maintenance", "m"),
+            Place("Status page", "status_settings", "status", "u"),
         ),
     ),
     Group(
@@ -48,7 +49,11 @@ GROUPS = (
     Group("Promises", (Place("SLOs", "slos", "slos", "s"), Place("Dashboards", "dash_slo", "dash", "d"))),
     Group(
         "Learn",
-        (Place("Runbooks", "runbooks", "runbooks", "r"), Place("Postmortems", "postmortems", "postmortems", "l")),
+        (
+            Place("Runbooks", "runbooks", "runbooks", "r"),
+            Place("Postmortems", "postmortems", "postmortems", "l"),
+            Place("How fast", "incident_times", "times", "f"),
+        ),
     ),
     Group(
         "Set up",

@@ -169,6 +169,7 @@ PAGES = [
     *(reverse(place.address) for group in GROUPS for place in group.places if place.here != "dash"),
     "/incidents/?state=all",
     "/incidents/2/",
+    "/incidents/declare/",
     "/slos/chat/first-token-300ms/",
     "/runbooks/traffic-spike/",
     "/postmortems/1/",
