@@ -76,6 +76,17 @@ def urgency_of(labels: Mapping[str, str], *, default: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """Somebody answered an incident of ours where it was paged: `action` is acknowledge or resolve, `email` "" if not told."""
+
+    dedup_key: str
+    action: str
+    at: datetime
+    name: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
     """What a payload says. `key`: the sender's name for this message, by which a repeat is known."""
 
@@ -83,6 +94,7 @@ class Reports:
     problems: Sequence[str] = ()
     truncated: int = 0
     key: str | None = None
+    answer: Answer | None = None
 
 
 def alertmanager(document: Any, *, now: datetime) -> Reports:
@@ -108,15 +120,17 @@ def api_v2(document: Any, *, now: datetime) -> Reports:
 
 
 def pagerduty(document: Any, *, now: datetime) -> Reports:
-    """PagerDuty's webhook v3. An incident that is our own page coming back is no alert."""
+    """PagerDuty's webhook v3. An incident that is our own page coming back is no alert, but may be its answer."""
     event = document.get("event") if isinstance(document, dict) else None
     if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
         raise Malformed(f"event: found {_kind(event)}, expected an object with `data`")
     data, key = event["data"], event.get("id")
     key = key[:200] if isinstance(key, str) and key else None
     kind = str(event.get("event_type", ""))
-    if not kind.startswith("incident.") or str(data.get("incident_key") or "").startswith(OUR_KEY):
+    if not kind.startswith("incident."):
         return Reports((), key=key)
+    if str(data.get("incident_key") or "").startswith(OUR_KEY):
+        return Reports((), key=key, answer=_answer(kind, event, data["incident_key"], now))
     if data.get("type") not in (None, "incident", "incident_reference") or "status" not in data:
         return Reports((), key=key)  # a note, a responder: about an incident, not the incident
     identity = data.get("id")
@@ -142,6 +156,19 @@ def pagerduty(document: Any, *, now: datetime) -> Reports:
         extra={"event": {name: value for name, value in event.items() if name != "data"}, "data": data},
     )
     return Reports((report,), key=key)
+
+
+def _answer(kind: str, event: Mapping[str, Any], dedup_key: str, now: datetime) -> Answer | None:
+    """PagerDuty names who did it as a reference: a name, and the address where it is the name or is given beside it."""
+    action = {"incident.acknowledged": "acknowledge", "incident.resolved": "resolve"}.get(kind)
+    if action is None:
+        return None
+    agent = event.get("agent")
+    name = clean(_named(agent))[:100]
+    given = agent.get("email") if isinstance(agent, dict) else None
+    email = given if isinstance(given, str) else name if "@" in name else ""
+    at = moment(event.get("occurred_at"), "event.occurred_at") or now
+    return Answer(dedup_key, action, at, name, clean(email).strip()[:254])
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

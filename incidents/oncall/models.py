@@ -175,7 +175,7 @@ class ScheduleGap(models.Model):
 
 
 class ShiftNotice(Leased):
-    """A message about on-call itself: a shift begins, a swap is asked. Seen in the web, and sent to the person's pagers."""
+    """A message about no incident: a shift begins, a silence ends. Seen in the web, and sent to a person's pagers or a room."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -188,9 +188,17 @@ class ShiftNotice(Leased):
         SWAP = "swap", "Swap"
         OVERRIDE = "override", "Override"
         GAP = "gap", "Gap"
+        SILENCE = "silence", "Silence"
+        MAINTENANCE = "maintenance", "Maintenance"
 
     organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="shift_notices")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shift_notices")
+    #: None: it goes to a room, `endpoint`.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="shift_notices"
+    )
+    endpoint = models.ForeignKey(
+        "incidents.PagerEndpoint", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     schedule = models.ForeignKey(
         Schedule, null=True, blank=True, on_delete=models.CASCADE, related_name="shift_notices"
     )
@@ -206,14 +214,19 @@ class ShiftNotice(Leased):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        constraints = [models.UniqueConstraint(fields=["user", "decision"], name="shift_notice_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "decision"], name="shift_notice_once"),
+            models.UniqueConstraint(
+                fields=["endpoint", "decision"], condition=Q(user=None), name="shift_notice_room_once"
+            ),
+        ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(state="pending"), name="shift_notice_due"),
             models.Index(fields=["user", "-created_at"], name="shift_notice_newest_first"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for {self.user}"
+        return f"{self.kind} for {self.user or self.endpoint}"
 
 
 class TeamMember(models.Model):

@@ -156,6 +156,11 @@ def next_step(*, policy: Policy, history: History, severity: int, now: datetime)
     return Next(Action.NOTIFY, _reason(policy, history, number), number, step, due_at)
 
 
+def applies(*, step: Step, severity: int, now: datetime) -> bool:
+    """Whether the step is for this severity and hour: one for SEV1 alone is not for a SEV2."""
+    return severity <= step.mildest_severity and (not step.hours or _open(step, now))
+
+
 def step_at(policy: Policy, number: int) -> Step:
     """Step `number` of the run, counted from 1; the one after the last round is the fallback."""
     if number > policy.rounds:

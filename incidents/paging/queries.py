@@ -12,6 +12,7 @@ from incidents.oncall.queries import people_of, policy_for
 from incidents.paging import escalation
 from incidents.paging.channels import CHANNELS
 from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
+from incidents.paging.rules import queries as rules
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from observability.core import questions
@@ -97,9 +98,15 @@ def rooms(*, incident: Incident) -> QuerySet[PagerEndpoint]:
 def escalates_outside(*, incident: Incident) -> PagerEndpoint | None:
     """The vendor's service that escalates for this incident instead of us; None where we do, or where it could not be told."""
     found = rooms(incident=incident).filter(escalates=True).defer("secret").order_by("service", "pk").first()
-    if found is None or incident.pages.filter(endpoint=found, state=Page.State.FAILED).exists():
+    if found is None:
         return None
-    return found
+    mine = incident.pages.filter(endpoint=found)
+    if mine.filter(kind=Page.Kind.OPENED, state=Page.State.FAILED).exists():
+        return None
+    # What is acknowledged over there stays quiet when it is triggered again: from then on it is ours.
+    answers = mine.filter(kind__in=[Page.Kind.ACKNOWLEDGED, Page.Kind.RESOLVED], attempts__gt=0).order_by("-pk")
+    last = answers.values_list("kind", flat=True).first()
+    return None if last == Page.Kind.ACKNOWLEDGED else found
 
 
 def existing_user(pk: int | None) -> int | None:
@@ -118,7 +125,8 @@ def last_in_vain(*, incident: Incident) -> bool:
 
 def told(*, incident: Incident) -> list[PagerEndpoint]:
     """The endpoints that were sent a page of this incident, or may have been."""
-    sent = incident.pages.filter(attempts__gt=0).exclude(kind=Page.Kind.RESOLVED).exclude(state=Page.State.FAILED)
+    sent = incident.pages.filter(attempts__gt=0).exclude(kind=Page.Kind.RESOLVED)
+    sent = sent.exclude(state=Page.State.FAILED, uncertain=False)
     return list(PagerEndpoint.objects.filter(pk__in=sent.values("endpoint"), enabled=True).defer("secret"))
 
 
@@ -131,17 +139,19 @@ def at_its_end(*, incident: Incident) -> bool:
 
 
 def reachable_now(*, incident: Incident, now: datetime) -> bool:
-    """Whether the run reached nobody, and the policy of today has a pager that it did not try."""
+    """Whether the run reached nobody, and a pager that would ring by today's policy and rules has not failed yet."""
     if incident.escalation.get("outside"):
         return escalates_outside(incident=incident) is None
     tried = incident.pages.filter(step__run=incident.escalation_run)
     if tried.exclude(state=Page.State.FAILED).exists():
         return False
     policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
-    targets = [target for step in policy.steps for target in step.targets] + list(policy.fallback)
+    steps = [one for one in policy.steps if escalation.applies(step=one, severity=incident.severity, now=now)]
+    targets = [target for step in steps for target in step.targets] + list(policy.fallback)
     people = people_of(organisation=incident.organisation, targets=targets, at=now)
-    theirs = pagers(incident=incident, users=[one.user.pk for one in people])
-    return theirs.exclude(pk__in=tried.values("endpoint")).exists()
+    theirs = list(pagers(incident=incident, users=[one.user.pk for one in people]).defer("secret"))
+    failed = set(incident.pages.filter(state=Page.State.FAILED).values_list("endpoint", flat=True))
+    return bool(rules.due(incident=incident, endpoints=theirs, now=now).keys() - failed)
 
 
 def outbox(*, now: datetime) -> Outbox:

@@ -13,6 +13,8 @@ from enum import StrEnum
 DELAYS_SECONDS = (5, 15, 30, 60, 120)
 #: After this long a message is stale: escalation has gone on to others, and the list shows it as failed.
 GIVE_UP_AFTER = timedelta(hours=1)
+#: Who escalates instead of us has this long to take the page; then we do.
+HAND_BACK_AFTER = timedelta(minutes=5)
 #: A receiver may ask us to wait, but a page that waits longer than this is no page.
 LONGEST_WAIT = timedelta(minutes=5)
 
@@ -34,6 +36,7 @@ class RetryReason(StrEnum):
     BUSY = "the receiver is busy or broken"
     THROTTLED = "the receiver asked us to wait"
     UNKNOWN = "no answer came: it may have arrived"
+    SILENT = "no answer came again: it has probably arrived twice"
     STALE = "given up: no try succeeded in time"
 
 
@@ -46,6 +49,7 @@ class Outcome:
     permanent: bool
     arrived: bool | None
     retry_after_seconds: float | None = None
+    hung: bool = False  # it was taken, and no answer came in time: it has probably arrived
     answer: str = ""  # what an accepting vendor said: its own name for the message, where it gives one
 
     @property
@@ -67,15 +71,20 @@ def permanent(status_code: int) -> bool:
     return 300 <= status_code < 500 and status_code not in {408, 421, 425, 429}
 
 
-def next_try(*, outcome: Outcome, attempt: int, ended_at: datetime, give_up_at: datetime) -> Next:
+def next_try(
+    *, outcome: Outcome, attempt: int, ended_at: datetime, give_up_at: datetime, copy: bool = False, folds: bool = True
+) -> Next:
     """What follows try number `attempt` (from 1).
 
-    Try 1 at 12:00:00 answered 503 → again at 12:00:05; try 3 → 30 s later; 404 → failed; past `give_up_at` → failed.
+    Try 1 at 12:00:00 answered 503 → again at 12:00:05; try 3 → 30 s later; 404 → failed; past `give_up_at` → failed. What
+    hung is sent once more where the receiver does not fold copies: a `copy` that hangs too is the last.
     """
     if outcome.accepted:
         return Next(Verdict.SENT, RetryReason.ACCEPTED)
     if outcome.permanent:
         return Next(Verdict.FAILED, RetryReason.REFUSED)
+    if outcome.hung and copy and not folds:
+        return Next(Verdict.FAILED, RetryReason.SILENT)
     reason = _reason(outcome)
     wait = timedelta(seconds=DELAYS_SECONDS[min(attempt, len(DELAYS_SECONDS)) - 1])
     if outcome.retry_after_seconds is not None:

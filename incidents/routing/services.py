@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.text import slugify
 
 from incidents.alerts import routing
 from incidents.alerts.models import Alert
@@ -45,11 +44,10 @@ def validated(*, organisation: Organisation, text: str) -> Routes:
 
 
 def _strangers(organisation: Organisation, routes: Routes) -> Iterator[Problem]:
-    policies = EscalationPolicy.objects.filter(organisation=organisation).values_list("name", flat=True)
     known: Mapping[str, set[str]] = {
         "service": set(Service.objects.filter(organisation=organisation).values_list("slug", flat=True)),
         "team": set(Team.objects.filter(organisation=organisation).values_list("slug", flat=True)),
-        "policy": {slugify(name) for name in policies},
+        "policy": set(EscalationPolicy.objects.filter(organisation=organisation).values_list("slug", flat=True)),
     }
     for path, route in _walk(routes.routes, "routes"):
         for name, there in known.items():

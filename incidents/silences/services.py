@@ -11,6 +11,8 @@ from incidents.alerts import queries as alerts
 from incidents.alerts.matchers import BadMatcher, Matcher, parse_all, said
 from incidents.alerts.models import Alert
 from incidents.alerts.silences import notice_at
+from incidents.oncall.models import ShiftNotice
+from incidents.oncall.services import notices
 from incidents.silences import queries
 from incidents.silences.models import Notice, Silence
 from observability.core import audit, permissions, questions, words
@@ -151,5 +153,11 @@ def look_again(*, organisation: Organisation, rules: Sequence[Matcher], now: dat
 def tell(
     *, organisation: Organisation, kind: str, text: str, until: datetime, user: User | None, now: datetime
 ) -> Notice:
-    """A notice, shown until `until`."""
-    return Notice.objects.create(organisation=organisation, at=now, until=until, kind=kind, text=text[:500], user=user)
+    """A notice, shown until `until`, and sent to who asked for it; without one to the rooms and to who is on call."""
+    notice = Notice.objects.create(
+        organisation=organisation, at=now, until=until, kind=kind, text=text[:500], user=user
+    )
+    about = ShiftNotice.Kind.MAINTENANCE if kind == "maintenance" else ShiftNotice.Kind.SILENCE
+    decision = f"notice {notice.pk}"
+    notices.write_ahead(organisation=organisation, user=user, kind=about, text=notice.text, decision=decision, now=now)
+    return notice

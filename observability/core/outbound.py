@@ -25,12 +25,16 @@ LONGEST_ANSWER_BYTES = 64 * 1024
 
 
 class OutboundError(Exception):
-    """The request was not made or not answered. `permanent`: trying again cannot help; `sent`: it may have arrived."""
+    """The request was not made or not answered. `permanent`: trying again cannot help; `sent`: it may have arrived.
 
-    def __init__(self, message: str, *, permanent: bool, sent: bool) -> None:
+    `hung`: it was taken, and the answer did not come in time.
+    """
+
+    def __init__(self, message: str, *, permanent: bool, sent: bool, hung: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.sent = sent
+        self.hung = hung
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,9 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise OutboundError(f"{host}:{port} cannot be reached: {error}", permanent=False, sent=False) from error
     except httpx.HTTPError as error:
-        raise OutboundError(
-            f"{host}:{port} did not answer: {error or type(error).__name__}", permanent=False, sent=True
-        ) from error
+        sentence = f"{host}:{port} did not answer: {error or type(error).__name__}"
+        hung = isinstance(error, httpx.ReadTimeout)
+        raise OutboundError(sentence, permanent=False, sent=True, hung=hung) from error
     finally:
         cut.cancel()
 

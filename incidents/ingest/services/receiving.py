@@ -7,7 +7,7 @@ moment fold: the one that comes second finds the first one's row, or meets a uni
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from incidents.ingest.folding import Fold, fold
 from incidents.ingest.models import Event, Integration
 from incidents.ingest.payloads import Malformed, Report, Reports
 from incidents.ingest.queries import Row
+from incidents.paging.answers import services as answers
 
 TRIES = 4
 #: Of a request that could not be read, this much is kept to look at.
@@ -90,7 +91,7 @@ def read(*, integration: Integration, envelope: Envelope, now: datetime) -> Repo
         said = mapping.generic(document, mapping=mapping.checked(integration.mapping), now=now)
     else:
         said = payloads.alertmanager(document, now=now)
-    return Reports(said.reports, said.problems, said.truncated, key or said.key)
+    return replace(said, key=key or said.key)
 
 
 def _check_in(integration: Integration, envelope: Envelope, now: datetime) -> Reports:
@@ -187,6 +188,11 @@ def store(integration: Integration, envelope: Envelope, said: Reports, error: st
     )
     if event_id is not None:
         fold_in(integration=integration, reports=said.reports, now=now)
+        if said.answer is not None:
+            vendor = integration.get_kind_display()
+            answers.answered_at_vendor(
+                organisation=integration.organisation, answer=said.answer, vendor=vendor, now=now
+            )
     return event_id
 
 

@@ -31,7 +31,7 @@ SCHEDULES_AT_ONCE = 50
 NOTICES_AT_ONCE = 20
 TRIES = 8
 #: What wakes people, or would open an alert elsewhere, is not for a sentence about a shift.
-LOUD = (PagerEndpoint.Kind.SMS, PagerEndpoint.Kind.VOICE, PagerEndpoint.Kind.PAGERDUTY)
+LOUD = notices.LOUD
 RECENT_NOTE = timedelta(days=8)
 
 
@@ -183,13 +183,15 @@ def send_notices(*, now: datetime, transport: base.Transport | None = None) -> i
 
 def _send(notice: ShiftNotice, now: datetime, transport: base.Transport) -> str:
     """Why it was not sent; empty where one of the person's pagers took it, or there is none. No phone rings for it."""
-    mine = PagerEndpoint.objects.filter(organisation=notice.organisation_id, user=notice.user_id, enabled=True)
+    mine = PagerEndpoint.objects.filter(organisation=notice.organisation_id, enabled=True)
+    mine = mine.filter(pk=notice.endpoint_id or 0) if notice.user_id is None else mine.filter(user=notice.user_id)
     errors = []
     for endpoint in mine.exclude(kind__in=LOUD).select_related("organisation", "user").defer("secret"):
         outcome = endpoints.tell(
             endpoint=endpoint,
             sentence=notice.text,
             kind=notice.kind,
+            about=notice.get_kind_display() if notice.kind in notices.AHEAD else "On call",
             key=f"notice-{notice.pk}",
             now=now,
             transport=transport,

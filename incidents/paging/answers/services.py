@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from incidents.ingest.payloads import Answer
 from incidents.paging import retry
 from incidents.paging import services as paging
 from incidents.paging.escalation import EscalationReason
@@ -75,21 +76,60 @@ def reported(*, page: Page, vendor_key: str, status: str, now: datetime) -> bool
     reason = NOT_REACHED.get(status)
     if reason is None or (page.vendor_key and vendor_key != page.vendor_key):
         return False  # it is on its way, has arrived, or an older try is meant
-    return outbox.not_reached(page=page, reason=reason, now=now)
+    told = Page.objects.filter(endpoint=page.endpoint_id, vendor_key=page.vendor_key, state=Page.State.SENT)
+    together = list(told.order_by("incident", "pk")) if page.vendor_key else [page]
+    followed = [outbox.not_reached(page=one, reason=reason, now=now) for one in together]
+    return any(followed)
+
+
+def answered_at_vendor(*, organisation: Organisation, answer: Answer, vendor: str, now: datetime) -> bool:
+    """Somebody acknowledged or resolved our incident at a vendor; True: that changed it.
+
+    As the person of that e-mail address where there is one who may, else as the vendor. By time, not by arrival: what was
+    answered before the incident was last opened, reopened or given up is no answer to it.
+    """
+    number = answer.dedup_key.removeprefix(f"tailwatch-{organisation.slug}-INC-")
+    if not number.isdecimal() or len(number) > 9:
+        return False  # of another Tailwatch, or of another organisation of this one
+    incident = Incident.objects.filter(organisation=organisation, number=int(number)).first()
+    if incident is None:
+        return False
+    begins = [TimelineKind.OPENED, TimelineKind.REOPENED, TimelineKind.ACK_EXPIRED]
+    if incident.timeline.filter(kind__in=begins, at__gt=answer.at).exists():
+        return False
+    verb = Verb.ACKNOWLEDGE if answer.action == "acknowledge" else Verb.RESOLVE
+    known = User.objects.filter(email__iexact=answer.email, is_active=True, memberships__organisation=organisation)
+    person = known.distinct().first() if answer.email else None
+    actor = permissions.system(organisation, name=vendor)
+    if person is not None and permissions.allowed(permissions.of(person, organisation), verb, incident):
+        actor = permissions.holder(person, organisation)
+    by = f"{vendor}, by {answer.name}" if answer.name and actor.user_id is None else vendor
+    before = incident.state
+    try:
+        if verb is Verb.ACKNOWLEDGE:
+            incident = response.acknowledge(incident=incident, actor=actor, now=now, through=by[:200])
+        else:
+            incident = response.resolve(incident=incident, actor=actor, now=now, reason=f"by hand, through {by}"[:64])
+    except Refused:
+        return False  # it is resolved: there is nothing left to acknowledge
+    return incident.state != before
 
 
 def resend(*, page: Page, actor: Actor, now: datetime) -> Page:
     """Send a page that was given up once more, with a fresh hour to succeed in. Raises Refused where there is no need."""
     with transaction.atomic():
         incident = Incident.objects.select_for_update(no_key=True).get(pk=page.incident_id)
-        page = Page.objects.select_for_update(no_key=True, of=("self",)).get(pk=page.pk)
+        rows = Page.objects.select_for_update(no_key=True, of=("self",)).select_related("endpoint")
+        page = rows.defer("endpoint__secret").get(pk=page.pk)
         permissions.require(actor, Verb.ACKNOWLEDGE, page)
         if page.state != Page.State.FAILED:
             raise Refused(
                 f"This page is {page.get_state_display().lower()}; only one that was not delivered is sent again."
             )
-        if incident.state == State.RESOLVED and page.kind != Page.Kind.RESOLVED:
-            raise Refused(f"{incident.name} is resolved: nobody needs this page any more.")
+        if outbox.is_stale(page=page, state=incident.state):
+            raise Refused(f"{incident.name} is {incident.state}: nobody needs this page any more.")
+        if not page.endpoint.ready:
+            raise Refused(f"{page.endpoint.name} is switched off, or its number has not been verified.")
         page.state, page.closed_reason, page.lease_until = Page.State.PENDING, "", None
         page.due_at, page.give_up_at = now, now + retry.GIVE_UP_AFTER
         page.save(update_fields=["state", "closed_reason", "lease_until", "due_at", "give_up_at"])
@@ -109,10 +149,10 @@ def pass_on(*, incident: Incident, actor: Actor, now: datetime) -> bool:
         ahead = incident.escalation_steps.filter(run=incident.escalation_run, state=EscalationStep.State.PENDING)
         if incident.state != State.OPEN or not ahead.update(due_at=now, reason=EscalationReason.PASSED_ON):
             return False
-        payload = {"user": None, "reason": f"passed on by {actor.name}"}
-        TimelineEntry.objects.write(
-            incident=incident, kind=TimelineKind.ESCALATED, at=now, actor=actor, payload=payload
-        )
+        theirs = incident.pages.filter(state=Page.State.PENDING, user=actor.user_id, step__isnull=False)
+        theirs.update(state=Page.State.CANCELLED, closed_reason=f"passed on by {actor.name}", lease_until=None)
+        payload = {"text": "Passed on: the next person is told now"}
+        TimelineEntry.objects.write(incident=incident, kind=TimelineKind.NOTE, at=now, actor=actor, payload=payload)
         audit.record(actor=actor, verb="pass_on", obj=incident, now=now)
     return True
 

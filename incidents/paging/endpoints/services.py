@@ -113,10 +113,11 @@ def tell(
     kind: str,
     key: str,
     now: datetime,
+    about: str = "On call",
     transport: base.Transport | None = None,
 ) -> Outcome:
-    """Send a person a sentence that is about no incident: a shift begins, a swap is asked. `key` is one a sentence."""
-    told = replace(_plain(endpoint, sentence, now), kind=kind, title="On call", state="notice", reason="on call")
+    """Send a sentence that is about no incident: a shift begins, a silence will end. `key` is one a sentence."""
+    told = replace(_plain(endpoint, sentence, now), kind=kind, title=about, state="notice", reason=about.lower())
     return _send(endpoint, told, key, now, transport)
 
 

@@ -86,7 +86,11 @@ def post(
         answer = transport(url=url, body=body, headers=headers, timeout_seconds=timeout_seconds)
     except outbound.OutboundError as error:
         return Outcome(
-            status_code=None, error=str(error), permanent=error.permanent, arrived=None if error.sent else False
+            status_code=None,
+            error=str(error),
+            permanent=error.permanent,
+            arrived=None if error.sent else False,
+            hung=error.hung,
         )
     accepted = 200 <= answer.status_code < 300
     return Outcome(

@@ -33,7 +33,8 @@ def within_limits(pages: list[Page], *, now: datetime) -> list[Page]:
         sent = list(
             Page.objects.filter(endpoint=endpoint_id, sent_at__gt=now - MINUTE)
             .order_by("-sent_at")
-            .values_list("sent_at", flat=True)[:limit]
+            .values_list("sent_at", flat=True)
+            .distinct()[:limit]  # pages that were told together were one message, sent at one instant
         )
         room = limit - len(sent)
         messages = 1 if _bundles(waiting) else len(waiting)

@@ -47,6 +47,7 @@ class Copy:
     page: Page
     letter: base.Letter | None
     riders: tuple[Page, ...] = ()
+    why_not: str = ""
 
 
 def claim(*, now: datetime) -> list[Copy]:
@@ -94,7 +95,14 @@ def _record(tried: Page, outcome: Outcome, seconds: float, now: datetime, told_w
         incident = Incident.objects.select_for_update(no_key=True).get(pk=tried.incident_id)
         page = Page.objects.select_for_update(no_key=True).get(pk=tried.pk)
         repeated = page.uncertain
-        following = next_try(outcome=outcome, attempt=tried.attempts, ended_at=ended_at, give_up_at=page.give_up_at)
+        following = next_try(
+            outcome=outcome,
+            attempt=tried.attempts,
+            ended_at=ended_at,
+            give_up_at=page.give_up_at,
+            copy=repeated,
+            folds=tried.endpoint.channel.folds,
+        )
         mine = page.attempts == tried.attempts
         page.uncertain = page.uncertain or outcome.arrived is None
         if mine:
@@ -150,18 +158,23 @@ def not_reached(*, page: Page, reason: str, now: datetime) -> bool:
     return True
 
 
-def _cancelled(page: Page) -> bool:
-    """An answer cancels its pages in its own transaction; this catches what was decided in the same instant."""
-    state = page.incident.state
-    stale = {
+def is_stale(*, page: Page, state: str) -> bool:
+    """Whether an incident in this state makes the page untrue: that somebody is on it, where the answer has expired since."""
+    return {
         Page.Kind.OPENED: state != State.OPEN,
         Page.Kind.ESCALATED: state != State.OPEN,
         Page.Kind.RAISED: state == State.RESOLVED,
         Page.Kind.ASKED: state == State.RESOLVED,
         Page.Kind.REMINDED: state == State.RESOLVED,
-        Page.Kind.ACKNOWLEDGED: state == State.RESOLVED,
+        Page.Kind.ACKNOWLEDGED: state not in {State.ACKNOWLEDGED, State.MITIGATED},
         Page.Kind.RESOLVED: state != State.RESOLVED,
     }[Page.Kind(page.kind)]
+
+
+def _cancelled(page: Page) -> bool:
+    """An answer cancels its pages in its own transaction; this catches what was decided in the same instant, or waited."""
+    state = page.incident.state
+    stale = is_stale(page=page, state=state)
     if stale:
         pending = Page.objects.filter(pk=page.pk, state=Page.State.PENDING)
         pending.update(state=Page.State.CANCELLED, closed_reason=state, lease_until=None)
@@ -226,8 +239,8 @@ def _copy(
 ) -> Copy:
     page, *riders = together
     endpoint, secret = page.endpoint, secrets[page.endpoint_id]
-    if secret is None:
-        return Copy(page=page, letter=None, riders=tuple(riders))
+    if secret is None or not endpoint.ready or (page.user is not None and not page.user.is_active):
+        return Copy(page=page, letter=None, riders=tuple(riders), why_not=_why_not(page, secret))
     calls = page.kind in {Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED, Page.Kind.ASKED}
     alone = not riders or endpoint.kind == PagerEndpoint.Kind.VOICE
     acknowledge_url = _link(page, page.user, now) if calls and alone and page.user is not None else None
@@ -246,6 +259,14 @@ def _copy(
         answer_url=f"{settings.TAILWATCH_BASE_URL}/answers/twilio/{page.pk}/",
     )
     return Copy(page=page, letter=letter, riders=tuple(riders))
+
+
+def _why_not(page: Page, secret: str | None) -> str:
+    if page.user is not None and not page.user.is_active:
+        return f"{page.user} has left"
+    if not page.endpoint.ready:
+        return f"{page.endpoint.name} is switched off, or its number has not been verified"
+    return "the endpoint's secret was stored with another SECRET_KEY; enter it again" if secret is None else ""
 
 
 def _link(page: Page, person: User, now: datetime) -> str:
@@ -270,7 +291,7 @@ def _message(page: Page, acknowledge_url: str | None, riders: Sequence[Page]) ->
         kind=page.kind,
         page=page.pk,
         attempt=page.attempts,
-        repeated=page.uncertain,
+        repeated=any(one.uncertain for one in (page, *riders)),
         dedup_key=page.dedup_key,
         organisation=page.organisation.slug,
         number=incident.number,
@@ -298,8 +319,7 @@ def _message(page: Page, acknowledge_url: str | None, riders: Sequence[Page]) ->
 def _timed(copy: Copy, transport: base.Transport) -> tuple[Copy, Outcome, float]:
     began = time.perf_counter()
     if copy.letter is None:
-        unreadable = "the endpoint's secret was stored with another SECRET_KEY; enter it again"
-        return copy, Outcome(status_code=None, error=unreadable, permanent=True, arrived=False), 0.0
+        return copy, Outcome(status_code=None, error=copy.why_not, permanent=True, arrived=False), 0.0
     try:
         outcome = base.vendor(copy.letter.kind).send(copy.letter, transport=transport)
     except Exception as error:
@@ -344,8 +364,8 @@ def _failed(page: Page, incident: Incident, tried: Page, reason: str, at: dateti
     )
     Incident.objects.filter(pk=incident.pk).update(changed_at=max(incident.changed_at, at))
     hopes = Page.objects.filter(step_id=page.step_id, state__in=[Page.State.PENDING, Page.State.SENT])
-    if page.step_id is not None and not hopes.exclude(pk=page.pk).exists():
-        # Nobody was reached by this step: the next one need not wait for an answer that cannot come.
-        EscalationStep.objects.filter(
-            incident=incident, run=incident.escalation_run, state=EscalationStep.State.PENDING, due_at__gt=at
-        ).update(due_at=at)
+    step = incident.escalation_steps.filter(pages=page, run=incident.escalation_run).first()
+    if step is not None and not hopes.exclude(pk=page.pk).exists():
+        # Nobody was reached by this step: the one after it need not wait for an answer that cannot come.
+        following = incident.escalation_steps.filter(run=step.run, number=step.number + 1)
+        following.filter(state=EscalationStep.State.PENDING, due_at__gt=at).update(due_at=at)

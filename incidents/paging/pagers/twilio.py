@@ -51,6 +51,7 @@ def _by(account: base.Account, letter: base.Letter, transport: base.Transport) -
         error=f"{account.name}: {outcome.error}" if outcome.error else "",
         permanent=outcome.permanent,
         arrived=outcome.arrived,
+        hung=outcome.hung,
         retry_after_seconds=outcome.retry_after_seconds,
         answer=_sid(outcome.answer),
     )

@@ -41,7 +41,7 @@ def plan(
     until 07:00 → the same from 07:00.
     """
     begins = _begins(quiet, severity, now)
-    mine = [rule for rule in rules if severity <= rule.mildest_severity and rule.endpoint_id in endpoints]
+    mine = counting(rules=rules, endpoints=endpoints, severity=severity)
     if not mine:
         return dict.fromkeys(endpoints, (begins,))
     found: dict[int, tuple[datetime, ...]] = {}
@@ -49,6 +49,11 @@ def plan(
         at = begins + timedelta(seconds=rule.after_seconds)
         found[rule.endpoint_id] = (*found.get(rule.endpoint_id, ()), at)
     return found
+
+
+def counting(*, rules: Sequence[Rule], endpoints: Sequence[int], severity: int) -> list[Rule]:
+    """The rules that speak of this severity and of pagers that are there."""
+    return [rule for rule in rules if severity <= rule.mildest_severity and rule.endpoint_id in endpoints]
 
 
 def _begins(quiet: Quiet | None, severity: int, now: datetime) -> datetime:

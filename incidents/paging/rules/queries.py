@@ -8,25 +8,31 @@ from zoneinfo import ZoneInfo
 
 from incidents.oncall.document import HoursDocument
 from incidents.paging.escalation import hours_of
-from incidents.paging.models import PagerEndpoint
+from incidents.paging.models import Page, PagerEndpoint
 from incidents.paging.rules.models import NotificationRule, QuietHours
-from incidents.paging.rules.plan import Quiet, Rule, plan
+from incidents.paging.rules.plan import Quiet, Rule, counting, plan
 from incidents.response.models import Incident
 from observability.core.models import Organisation, User
 
 
 def due(*, incident: Incident, endpoints: Sequence[PagerEndpoint], now: datetime) -> dict[int, tuple[datetime, ...]]:
-    """When each of these endpoints rings, by its owner's rules. Two queries, however many people."""
+    """When each of these endpoints rings, by its owner's rules. Three queries, however many people.
+
+    Rules whose pagers have all failed in this incident do not count: the person's others ring.
+    """
     owners = sorted({endpoint.user_id for endpoint in endpoints if endpoint.user_id is not None})
     rules: dict[int, list[Rule]] = {owner: [] for owner in owners}
     for row in NotificationRule.objects.filter(organisation_id=incident.organisation_id, user__in=owners):
         rules[row.user_id].append(Rule(row.endpoint_id, row.after_seconds, row.mildest_severity))
     held = QuietHours.objects.filter(organisation_id=incident.organisation_id, user__in=owners).select_related("user")
     quiet = {row.user_id: quiet_of(row) for row in held}
+    failed = set(incident.pages.filter(state=Page.State.FAILED).values_list("endpoint", flat=True))
     found: dict[int, tuple[datetime, ...]] = {}
     for owner in owners:
         theirs = [endpoint.pk for endpoint in endpoints if endpoint.user_id == owner]
-        found |= plan(endpoints=theirs, rules=rules[owner], quiet=quiet.get(owner), severity=incident.severity, now=now)
+        mine = counting(rules=rules[owner], endpoints=theirs, severity=incident.severity)
+        mine = [] if failed.issuperset(rule.endpoint_id for rule in mine) else mine
+        found |= plan(endpoints=theirs, rules=mine, quiet=quiet.get(owner), severity=incident.severity, now=now)
     return found
 
 

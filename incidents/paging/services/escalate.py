@@ -12,7 +12,7 @@ from django.db.models import F
 from incidents.oncall.models import PolicyStep
 from incidents.oncall.queries import people_of, policy_for
 from incidents.oncall.queries.policies import Told
-from incidents.paging import escalation, queries
+from incidents.paging import escalation, queries, retry
 from incidents.paging.escalation import Action, EscalationReason, History, Next, Policy, Step, TargetKind
 from incidents.paging.models import Acknowledgement, EscalationStep, Page, PagerEndpoint
 from incidents.paging.rules import queries as rules
@@ -36,16 +36,17 @@ def begin(*, incident: Incident, now: datetime, policy: Policy | None = None) ->
     incident.escalation = {"outside": outside.name} if outside is not None else escalation.snapshot(policy)
     incident.escalation_run += 1
     incident.save(update_fields=["escalation", "escalation_run"])
-    _tell_rooms(incident, now)
+    _tell_rooms(incident, outside, now)
     if outside is None:
         advance(incident=incident, now=now)
 
 
-def _tell_rooms(incident: Incident, now: datetime) -> None:
-    """Rooms and vendors' services hear of it as it begins, whoever is on call."""
+def _tell_rooms(incident: Incident, outside: PagerEndpoint | None, now: datetime) -> None:
+    """Rooms and vendors' services hear of it as it begins, whoever is on call; of those that escalate only who does now."""
+    rooms = queries.rooms(incident=incident).defer("secret")
     write_pages(
         incident=incident,
-        endpoints=queries.rooms(incident=incident).defer("secret"),
+        endpoints=[room for room in rooms if not room.escalates or room == outside],
         kind=Page.Kind.OPENED,
         reason="everyone there hears it",
         decision=f"run {incident.escalation_run} rooms",
@@ -76,15 +77,52 @@ def advance(*, incident: Incident, now: datetime) -> None:
 
 
 def raised(*, incident: Incident, now: datetime) -> None:
-    """The severity rose: tell those who were told before; where nobody was, begin. Needs the incident locked."""
-    if not incident.escalation_run and incident.state == State.OPEN:
-        begin(incident=incident, now=now)
-        return
-    # Pages still in the outbox are written when they leave: they carry the new severity without being told.
+    """The severity rose: tell those who were told before. Needs the incident locked.
+
+    Where nobody was told, or everybody was and nobody answered, begin: steps and rules of the new severity count then.
+    """
+    if incident.state == State.OPEN:
+        if not incident.escalation_run or _at_its_end(incident):
+            cancel(incident=incident, reason=f"told anew as SEV{incident.severity}", now=now)
+            begin(incident=incident, now=now)
+            return
+        _ring_as_severe(incident, now)
+    # Pages that are due are written when they leave: they carry the new severity without being told.
     told = queries.told(incident=incident)
     reason = f"raised to SEV{incident.severity}"
     decision = f"{reason} at {now.isoformat(timespec='milliseconds')}"
     write_pages(incident=incident, endpoints=told, kind=Page.Kind.RAISED, reason=reason, decision=decision, now=now)
+
+
+def _at_its_end(incident: Incident) -> bool:
+    ahead = incident.escalation_steps.filter(run=incident.escalation_run, state=EscalationStep.State.PENDING)
+    return not incident.escalation.get("outside") and not ahead.exists() and queries.at_its_end(incident=incident)
+
+
+def _ring_as_severe(incident: Incident, now: datetime) -> None:
+    """What waits for the end of quiet hours, or for a rule, rings when the new severity says; pagers that it adds ring too."""
+    mine = incident.pages.filter(step__run=incident.escalation_run)
+    people = set(mine.values_list("user", flat=True)) - {None}
+    endpoints = list(queries.pagers(incident=incident, users=people).defer("secret"))
+    due = rules.due(incident=incident, endpoints=endpoints, now=now)
+    waiting: dict[int, list[Page]] = {}
+    for page in mine.filter(state=Page.State.PENDING, due_at__gt=now, attempts=0).order_by("due_at", "pk"):
+        waiting.setdefault(page.endpoint_id, []).append(page)
+    for endpoint_id, pages in waiting.items():
+        for page, at in zip(pages, due.get(endpoint_id, ()), strict=False):
+            if at < page.due_at:
+                page.due_at, page.give_up_at = at, at + retry.GIVE_UP_AFTER
+                page.save(update_fields=["due_at", "give_up_at"])
+    known = set(mine.values_list("endpoint", flat=True))
+    write_pages(
+        incident=incident,
+        endpoints=[endpoint for endpoint in endpoints if endpoint.pk not in known],
+        kind=Page.Kind.RAISED,
+        reason=f"raised to SEV{incident.severity}",
+        decision=f"rings as SEV{incident.severity} in run {incident.escalation_run}",
+        now=now,
+        due=due,
+    )
 
 
 def escalate_due(*, now: datetime) -> int:

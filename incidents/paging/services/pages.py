@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from incidents.paging import channels, queries, retry
 from incidents.paging.models import EscalationStep, Page, PagerEndpoint
@@ -87,7 +87,7 @@ def write_pages(
                 dedup_key=dedup_key(incident),
                 created_at=now,
                 due_at=due_at,
-                give_up_at=due_at + retry.GIVE_UP_AFTER,
+                give_up_at=due_at + _patience(endpoint, kind),
             )
             for endpoint in endpoints
             if endpoint.ready and channels.hears(endpoint.kind, kind)
@@ -95,6 +95,11 @@ def write_pages(
         ),
         ignore_conflicts=True,
     )
+
+
+def _patience(endpoint: PagerEndpoint, kind: Page.Kind) -> timedelta:
+    hands_over = endpoint.escalates and kind == Page.Kind.OPENED
+    return retry.HAND_BACK_AFTER if hands_over else retry.GIVE_UP_AFTER
 
 
 def dedup_key(incident: Incident) -> str:

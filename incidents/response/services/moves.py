@@ -59,12 +59,15 @@ def mitigate(*, incident: Incident, actor: Actor, now: datetime, reason: str = "
         incident, changes = _move(incident, Move.MITIGATE, Verb.MITIGATE, actor, now)
         if not changes:
             return incident
-        incident.mitigated_at = now
+        unanswered, incident.mitigated_at = incident.acknowledged_at is None, now
         incident.acknowledged_at = incident.acknowledged_at or now
         incident.acknowledged_by_id = incident.acknowledged_by_id or actor.user_id
         incident.snoozed_until = None
         save(incident, now, "mitigated_at", "acknowledged_at", "acknowledged_by", "snoozed_until")
-        paging.cancel(incident=incident, reason=f"mitigated by {actor.name}", now=now)
+        if unanswered:  # a vendor that still rings hears that somebody is on it
+            paging.acknowledged(incident=incident, by=actor.name, now=now)
+        else:
+            paging.cancel(incident=incident, reason=f"mitigated by {actor.name}", now=now)
         record(incident, TimelineKind.MITIGATED, Verb.MITIGATE, actor, now, {"reason": reason})
     return incident
 
