@@ -117,8 +117,15 @@ class _Probe:
         return None
 
     def close(self) -> None:
+        """Nothing new begins. The receivers' ports are free at once: the next configuration may take them."""
+        self.receivers.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
-        for part in (self.transport, self.finder, self.receivers, self.describer):
+        threading.Thread(target=self._end, name="probe-end", daemon=True).start()
+
+    def _end(self) -> None:
+        """What is under way ends by itself, and needs these until then."""
+        self.pool.shutdown(wait=True)
+        for part in (self.transport, self.finder, self.describer):
             part.close()
         if self.reader is not None:
             self.reader.close()

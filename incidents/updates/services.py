@@ -17,7 +17,7 @@ from incidents.response.timeline import TimelineKind
 from incidents.updates import cadence
 from incidents.updates.cadence import Audience, Impact, Phase
 from incidents.updates.models import StatusUpdate, UpdateReminder
-from observability.core import audit, claims, permissions
+from observability.core import audit, claims, permissions, questions
 from observability.core.models import User
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
@@ -122,6 +122,8 @@ def _post(update: StatusUpdate, *, incident: Incident, actor: Actor, now: dateti
 
 def remind_due(*, now: datetime) -> int:
     """Remind who owes an update that is due; how many were looked at."""
+    if not questions.any_due(UpdateReminder, now=now):
+        return 0
     claimed = claims.claim(UpdateReminder.objects.all(), now=now, lease=LEASE, limit=AT_ONCE)
     for reminder in claimed:
         try:

@@ -51,6 +51,9 @@ class Wiring:
         moved[histogram[inside][new[inside]]] = True
         new[inside] |= moved[histogram[inside]]
         self._bounds[moved] = bounds[moved]
+        absent = (self._histogram >= 0) & moved[self._histogram] if len(moved) else np.zeros(len(self._fed), np.bool_)
+        absent[numbers] = False
+        self._fed[absent] = False  # once they come back they belong to the histogram as it is now
         return feeds([order.keys[position] for position in np.flatnonzero(new)])
 
     def connect(self, feeding: Mapping[Series, Feed], slots: Mapping[SlotKey, int]) -> None:
@@ -59,12 +62,12 @@ class Wiring:
             return
         numbers = [self.register.numbers[one] for one in feeding]
         known = np.array(numbers, np.intp)
-        if self._fed[known].any():
-            again = np.zeros(len(self._fed), np.bool_)
-            again[known] = True
-            self._amounts, self._gauges, self._ticks = (
-                each[:, ~again[each[0]]] for each in (self._amounts, self._gauges, self._ticks)
-            )
+        # What they fed before goes, also where they were gone for a while: its slots may be others' by now.
+        again = np.zeros(len(self._fed), np.bool_)
+        again[known] = True
+        self._amounts, self._gauges, self._ticks = (
+            each[:, ~again[each[0]]] for each in (self._amounts, self._gauges, self._ticks)
+        )
         self._fed[known] = True
         short = (number for number, feed in zip(numbers, feeding.values(), strict=True) if not _all_in(feed, slots))
         self._short.update(short)

@@ -19,7 +19,7 @@ from incidents.response.models import Incident
 from incidents.response.queries import answers
 from incidents.response.severity import Severity
 from incidents.response.timeline import TimelineKind
-from observability.core import audit, permissions
+from observability.core import audit, permissions, questions
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
 
@@ -68,8 +68,13 @@ def wake(*, incident: Incident, actor: Actor, now: datetime) -> Incident:
     return incident
 
 
+_ANY_SNOOZE_OVER = "SELECT EXISTS (SELECT FROM incidents_incident WHERE snoozed_until <= %(now)s)"
+
+
 def wake_due(*, now: datetime) -> int:
     """Open and page anew what was snoozed until now; how many there were."""
+    if not questions.holds(_ANY_SNOOZE_OVER, now=now):
+        return 0
     due = Incident.objects.filter(snoozed_until__lte=now).order_by("snoozed_until").values_list("pk", flat=True)
     found = list(due[:AT_ONCE])
     for pk in found:

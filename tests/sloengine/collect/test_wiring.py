@@ -70,3 +70,12 @@ def test_a_reading_with_a_few_new_series_asks_about_those_alone() -> None:
     source.read(SERIES[3:], at=0.0)
     step = advance(source.readings, dict.fromkeys(SERIES, 1.0), at=30.0)
     assert set(source.wiring.strangers(step.order)) == set(SERIES[:3])
+
+
+def test_a_sum_that_was_away_while_its_histogram_got_bounds_belongs_to_it_when_it_is_back() -> None:
+    total = series("tailwatch_ttft_seconds_sum", service="chat", replica="a", version="1")
+    bucket = series("tailwatch_ttft_seconds_bucket", service="chat", replica="a", version="1", le="0.1")
+    source = Source()
+    source.read([total], at=0.0)
+    source.read([bucket], at=30.0)
+    assert source.read([bucket, total], at=60.0) == Source().read([bucket, total], at=0.0)
