@@ -13,7 +13,7 @@ from incidents.alerts.matchers import parse_all
 from incidents.maintenance import queries
 from incidents.maintenance.models import Maintenance
 from incidents.silences import services as silences
-from observability.core import audit, permissions, questions, words
+from observability.core import audit, claims, permissions, questions, words
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
@@ -91,14 +91,9 @@ def cancel(*, maintenance: Maintenance, actor: Actor, now: datetime) -> Maintena
 
 def run_maintenance(*, now: datetime) -> int:
     """Announce, begin and end what is due. One row locked at a time."""
-    done = 0
-    for found in queries.due(now=now)[:100] if questions.any_due(Maintenance, now=now) else ():
-        with transaction.atomic():
-            row = queries.due(now=now).filter(pk=found.pk).select_for_update(skip_locked=True, of=("self",)).first()
-            if row is not None:
-                _advance(row, now)
-                done += 1
-    return done
+    if not questions.any_due(Maintenance, now=now):
+        return 0
+    return claims.one_at_a_time(queries.due(now=now), lambda row: _advance(row, now))
 
 
 def _advance(row: Maintenance, now: datetime) -> None:

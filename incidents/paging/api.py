@@ -19,7 +19,7 @@ from incidents.paging.models import Page, PagerEndpoint
 from observability.core.access import Request
 from observability.core.models import User
 from observability.core.rest import PageOf, Paging, page
-from sloengine.catalog.models import Service
+from sloengine.catalog.api import service_if_named
 
 router = Router(tags=["pages"])
 
@@ -119,7 +119,9 @@ def pagers(request: Request, paging: Query[Paging]) -> dict[str, Any]:
 @router.post("/pagers", response={201: PagerMade}, summary="Add a pager")
 def add(request: Request, body: PagerIn) -> Status[dict[str, Any]]:
     given = body.dict(exclude={"user", "service"})
-    entered = endpoints.Entered(user=_user(request, body.user), service=_service(request, body.service), **given)
+    entered = endpoints.Entered(
+        user=_user(request, body.user), service=service_if_named(request, body.service), **given
+    )
     try:
         made, secret = endpoints.add(
             organisation=request.organisation, entered=entered, actor=request.actor, now=request.moment
@@ -169,7 +171,3 @@ def _user(request: Request, username: str | None) -> User | None:
         return None
     people = User.objects.filter(memberships__organisation=request.organisation)
     return get_object_or_404(people, username=username)
-
-
-def _service(request: Request, slug: str | None) -> Service | None:
-    return None if slug is None else get_object_or_404(Service, organisation=request.organisation, slug=slug)

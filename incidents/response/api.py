@@ -16,7 +16,7 @@ from incidents.response.models import Incident, TimelineEntry
 from incidents.response.severity import Severity
 from observability.core.access import Request
 from observability.core.rest import PageOf, Paging, page
-from sloengine.catalog.models import Service
+from sloengine.catalog.api import service_if_named
 
 router = Router(tags=["incidents"])
 
@@ -96,7 +96,7 @@ def incidents(request: Request, filters: Query[Filters]) -> dict[str, Any]:
     found = queries.incidents(
         organisation=request.organisation,
         state=filters.state,
-        service=_service(request, filters.service),
+        service=service_if_named(request, filters.service),
         severity=filters.severity,
         text=filters.text,
         since=filters.since,
@@ -110,7 +110,7 @@ def declare(request: Request, declaration: Declaration) -> Status[Incident]:
         organisation=request.organisation,
         title=declaration.title,
         severity=Severity(declaration.severity),
-        service=_service(request, declaration.service),
+        service=service_if_named(request, declaration.service),
         impact_started_at=declaration.impact_started_at,
         actor=request.actor,
         now=request.moment,
@@ -144,13 +144,4 @@ def load(request: Request, number: int) -> Incident:
     found = queries.incident(organisation=request.organisation, number=number)
     if found is None:
         raise Http404(f"There is no INC-{number} here.")
-    return found
-
-
-def _service(request: Request, slug: str) -> Service | None:
-    if not slug:
-        return None
-    found = Service.objects.filter(organisation=request.organisation, slug=slug).first()
-    if found is None:
-        raise Http404(f"There is no service {slug} here.")
     return found

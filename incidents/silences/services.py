@@ -15,7 +15,7 @@ from incidents.oncall.models import ShiftNotice
 from incidents.oncall.services import notices
 from incidents.silences import queries
 from incidents.silences.models import Notice, Silence
-from observability.core import audit, permissions, questions, words
+from observability.core import audit, claims, permissions, questions, words
 from observability.core.models import Organisation, User
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
@@ -107,14 +107,9 @@ def prolong(*, silence: Silence, ends_at: datetime, actor: Actor, now: datetime)
 
 def run_silences(*, now: datetime) -> int:
     """Begin those that were planned, announce those that will end, and end them. One row locked at a time."""
-    done = 0
-    for found in queries.due(now=now)[:100] if questions.any_due(Silence, now=now) else ():
-        with transaction.atomic():
-            row = queries.due(now=now).filter(pk=found.pk).select_for_update(skip_locked=True, of=("self",)).first()
-            if row is not None:
-                _advance(row, now)
-                done += 1
-    return done
+    if not questions.any_due(Silence, now=now):
+        return 0
+    return claims.one_at_a_time(queries.due(now=now), lambda row: _advance(row, now))
 
 
 def _advance(row: Silence, now: datetime) -> None:

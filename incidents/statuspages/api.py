@@ -12,7 +12,7 @@ from incidents.statuspages import queries, services
 from incidents.statuspages.models import StatusComponent, StatusPage
 from incidents.updates.cadence import Impact, Phase
 from observability.core.access import Request
-from sloengine.catalog.models import Service
+from sloengine.catalog.api import service_of
 
 router = Router(tags=["status page"])
 
@@ -89,7 +89,7 @@ def save(request: Request, body: PageIn) -> StatusPage:
         title=body.title,
         about=body.about,
         public=body.public,
-        components=[(_service(request, given.service), given.name) for given in body.components],
+        components=[(service_of(request, given.service), given.name) for given in body.components],
         actor=request.actor,
         now=request.moment,
     )
@@ -104,11 +104,4 @@ def _page(request: Request) -> StatusPage:
     found = queries.page_of(organisation=request.organisation)
     if found is None:
         raise Http404("There is no status page here yet.")
-    return found
-
-
-def _service(request: Request, slug: str) -> Service:
-    found = Service.objects.filter(organisation=request.organisation, slug=slug).first()
-    if found is None:
-        raise Http404(f"There is no service {slug} here.")
     return found

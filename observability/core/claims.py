@@ -7,8 +7,9 @@ once and never lost, whatever happens to the broker.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import models, transaction
 from django.db.models import Q
@@ -53,6 +54,18 @@ def claim(queryset: models.QuerySet[Row], *, now: datetime, lease: timedelta, li
         for row in rows:
             row.lease_until = now + lease
         return rows
+
+
+def one_at_a_time(due: models.QuerySet[Any], act: Callable[[Any], None], *, at_once: int = 100) -> int:
+    """`act` on each row that is due, locked, in a transaction of its own, if it is due still; how many. Nobody waits for a lock."""
+    done = 0
+    for pk in list(due.values_list("pk", flat=True)[:at_once]):
+        with transaction.atomic():
+            row = due.filter(pk=pk).select_for_update(skip_locked=True, of=("self",)).first()
+            if row is not None:
+                act(row)
+                done += 1
+    return done
 
 
 def nudge(task: Task) -> None:

@@ -24,7 +24,7 @@ from sloengine.budgets.policies import services as policy_services
 from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.budgets.policy import InvalidPolicy
 from sloengine.budgets.queries import BudgetStatus, BurnPoint, BurnWindow
-from sloengine.catalog.models import Service
+from sloengine.catalog.api import service_if_named
 from sloengine.objectives import services
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.objectives.openslo import InvalidObjectives
@@ -268,7 +268,7 @@ def exclude(request: Request, body: ExclusionIn) -> Status[Exclusion]:
             reason=body.reason,
             actor=request.actor,
             now=request.moment,
-            service=_service(request, body.service) if body.service and of_one is None else None,
+            service=service_if_named(request, body.service) if of_one is None else None,
             objective=of_one,
         )
     except BadRule as error:
@@ -286,7 +286,7 @@ def call_off(request: Request, number: int) -> Exclusion:
 
 @router.get("/budget-policy/standings", response=PageOf[StandingOut], summary="Objectives at a step of their policy")
 def standings(request: Request, filters: Query[Filters]) -> dict[str, Any]:
-    service = _service(request, filters.service) if filters.service else None
+    service = service_if_named(request, filters.service)
     rows: QuerySet[PolicyStanding] = policies.standings(organisation=request.organisation, service=service)
     return page(rows, filters)
 
@@ -314,11 +314,4 @@ def load(request: Request, service: str, slug: str) -> Objective:
     found = rows.filter(service__slug=service, slug=slug).first()
     if found is None:
         raise Http404(f"There is no objective {service}/{slug} here.")
-    return found
-
-
-def _service(request: Request, slug: str) -> Service:
-    found = Service.objects.filter(organisation=request.organisation, slug=slug).first()
-    if found is None:
-        raise Http404(f"There is no service {slug} here.")
     return found

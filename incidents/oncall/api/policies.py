@@ -9,12 +9,13 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from incidents.oncall import services
-from incidents.oncall.api.lookups import service_of, team_of
+from incidents.oncall.api.lookups import team_of
 from incidents.oncall.document import HoursDocument
 from incidents.oncall.models import EscalationPolicy
 from incidents.oncall.queries.policies import people_by_target, read, with_steps
 from incidents.oncall.services import PolicySettings, StepSpec, TargetSpec
 from observability.core.access import Request
+from sloengine.catalog.api import service_if_named
 
 router = Router(tags=["on call"])
 
@@ -78,7 +79,9 @@ def put_policy(request: Request, slug: str, body: PolicyIn) -> dict[str, Any]:
         slug=slug,
         name=body.name,
         steps=steps,
-        given=PolicySettings(**given, service=service_of(request, body.service), team=team_of(request, body.team)),
+        given=PolicySettings(
+            **given, service=service_if_named(request, body.service), team=team_of(request, body.team)
+        ),
         actor=request.actor,
         now=request.moment,
     )
