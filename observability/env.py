@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+#: What Django calls the parts of an address by, and libpq.
+CONNECTION = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+SEVERAL_SERVERS = {"target_session_attrs": "read-write", "connect_timeout": "5"}
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
@@ -83,22 +90,24 @@ def env_database(name: str) -> dict[str, object]:
 
 
 def parse_database_url(name: str, text: str) -> dict[str, object]:
-    """A DATABASES entry from postgresql://user:password@host:port/name, or ...@/name?host=/socket/folder."""
+    """A DATABASES entry from any address that libpq reads: postgresql://user:password@host:port/name, ...@/name?host=/socket/folder,
+    or a primary and its standbys, ...@one:5432,two:5432/name. Its further options (sslmode, ...) are passed on as they are.
+
+    Of several servers the one that takes writes is asked: after a promotion that is another one, and each may take 5 s to say so.
+    """
     parts = urlsplit(text)
+    expected = "postgresql://user:password@host:port/name"
     if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
-        raise SettingError(
-            name, repr(parts._replace(netloc="...").geturl()), "postgresql://user:password@host:port/name"
-        )
-    query = parse_qs(parts.query)
+        raise SettingError(name, repr(parts._replace(netloc="...").geturl()), expected)
     try:
-        port = parts.port
-    except ValueError:
-        raise SettingError(name, "a malformed port", "a whole number after the host") from None
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path[1:]),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": query.get("host", [unquote(parts.hostname or "")])[0],
-        "PORT": str(port or query.get("port", [""])[0]),
-    }
+        given = {key: str(value) for key, value in conninfo_to_dict(text).items()}
+    except ProgrammingError:  # its words may hold the password
+        raise SettingError(name, "an address that libpq cannot read", expected) from None
+    named = {key: given.pop(option, "") for key, option in CONNECTION.items()}
+    ports = named["PORT"].split(",")
+    if not all(port.isdigit() or not port for port in ports):
+        raise SettingError(name, "a malformed port", "a whole number after the host")
+    if "," in named["HOST"]:
+        given = {**SEVERAL_SERVERS, **given}
+    named["PORT"] = named["PORT"] if any(ports) else ""
+    return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": given}

@@ -87,6 +87,16 @@ def _listens(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+def base_backup(server: postgres.Postgres, *more: str, of: postgres.Postgres) -> None:
+    """Fills the data folder of `server` from a running one."""
+    subprocess.run(
+        [server.program("pg_basebackup"), "-D", server.data, "-h", str(of.sockets), "-U", "postgres",
+         "-X", "stream", "-c", "fast", "--no-sync", *more],
+        check=True, capture_output=True, user=server.account.uid, group=server.account.gid,
+        extra_groups=server.account.extra_groups, cwd=server.base,
+    )  # fmt: skip
+
+
 @contextmanager
 def copied(original: servers.Database) -> Iterator[tuple[postgres.Postgres, list[subprocess.Popen[bytes]]]]:
     """A copy of the run's server that may be restarted; this test's connections and children go there."""
@@ -95,12 +105,7 @@ def copied(original: servers.Database) -> Iterator[tuple[postgres.Postgres, list
         server = postgres.prepare(
             base=folder / "pg", sockets=folder / "s", settings={**postgres.UNSAFE, "max_connections": "60"}
         )
-        subprocess.run(
-            [server.program("pg_basebackup"), "-D", server.data, "-h", str(original.server.sockets), "-U", "postgres",
-             "-X", "stream", "-c", "fast", "--no-sync"],
-            check=True, capture_output=True, user=server.account.uid, group=server.account.gid,
-            extra_groups=server.account.extra_groups, cwd=server.base,
-        )  # fmt: skip
+        base_backup(server, of=original.server)
         settings, url = connection.settings_dict, os.environ["DATABASE_URL"]
         before = settings["HOST"]
         running = [_started(server, folder)]

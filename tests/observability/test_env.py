@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from observability.env import SettingError, env_bool, env_database, env_int, env_list, env_secret, env_url
+from observability.env import (
+    SettingError,
+    env_bool,
+    env_database,
+    env_int,
+    env_list,
+    env_secret,
+    env_url,
+    parse_database_url,
+)
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("off", False), ("", True)])
@@ -75,3 +84,42 @@ def test_a_database_address_may_name_a_host_or_a_socket_folder(monkeypatch, url,
         host,
         port,
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "options"),
+    [
+        (
+            "postgresql://u@one:6432,two/tail?sslmode=require",
+            "one,two",
+            "6432,",
+            {"target_session_attrs": "read-write", "connect_timeout": "5", "sslmode": "require"},
+        ),
+        (
+            "postgresql://u@/tail?host=/run/one,/run/two&target_session_attrs=any",
+            "/run/one,/run/two",
+            "",
+            {"target_session_attrs": "any", "connect_timeout": "5"},
+        ),
+        ("postgresql://u@one/tail?sslmode=verify-full", "one", "", {"sslmode": "verify-full"}),
+    ],
+)
+def test_a_database_address_may_name_a_primary_and_its_standbys(url, host, port, options):
+    entry = parse_database_url("DATABASE_URL", url)
+    assert (entry["HOST"], entry["PORT"], entry["OPTIONS"]) == (host, port, options)
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql://u:secret@h:x/d", "found a malformed port, expected a whole number after the host."),
+        (
+            "postgresql://u:secret@h/d?nonsense=1",
+            "found an address that libpq cannot read, expected postgresql://user:password@host:port/name.",
+        ),
+    ],
+)
+def test_a_malformed_database_address_is_refused_without_its_password(url, sentence):
+    with pytest.raises(SettingError) as stop:
+        parse_database_url("DATABASE_URL", url)
+    assert str(stop.value) == f"Setting DATABASE_URL: {sentence}"
