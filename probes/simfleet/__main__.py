@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from probes import shape
 from probes.shape import ShapeError
 from probes.simfleet import loader
 from probes.simfleet.config import FleetConfig, default_config
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     try:
-        server = FleetServer(_config(options.config), host=options.host, port=options.port)
+        secret = _secret(options.control_secret_file)
+        server = FleetServer(_config(options.config), host=options.host, port=options.port, control_secret=secret)
     except (ShapeError, BadTrace, PortTaken) as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
@@ -32,6 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.sigwait(ends)
     server.stop()
     return 0
+
+
+def _secret(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        found = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ShapeError(str(path), "(whole file)", str(problem), "a readable file with the secret") from None
+    return found or shape.Node(str(path), "", found).wrong("a secret")
 
 
 def _config(path: Path | None) -> FleetConfig:
@@ -50,6 +62,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on (default: the configuration's, else 127.0.0.1)")
     parser.add_argument(
         "--port", type=int, help="port to listen on, 0 for any (default: the configuration's, else 9850)"
+    )
+    parser.add_argument(
+        "--control-secret-file",
+        type=Path,
+        help="a file with the secret that signs orders to POST /control; without it none are taken",
     )
     return parser.parse_args(arguments)
 

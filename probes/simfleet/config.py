@@ -62,6 +62,7 @@ class EngineProfile:
 class Tenant:
     name: str
     share: float
+    tag: str = "standard"  # by which the gateway admits: live before standard before bulk
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _chat() -> ServiceConfig:
         context=Lengths(median=700, sigma=0.8, low=24, high=4_096),
         generated=Lengths(median=129, sigma=0.76, low=4, high=1_000),
         prefix=PrefixCache(share=0.8, low=0.45, high=0.9, system_tokens=160),
-        tenants=(Tenant("web", 0.55), Tenant("mobile", 0.30), Tenant("support-desk", 0.15)),
+        tenants=(Tenant("web", 0.55, "live"), Tenant("mobile", 0.30), Tenant("support-desk", 0.15)),
     )
 
 
@@ -135,7 +136,7 @@ def _code() -> ServiceConfig:
         context=Lengths(median=1_469, sigma=0.97, low=24, high=7_437),
         generated=Lengths(median=13, sigma=1.05, low=4, high=800),
         prefix=PrefixCache(share=0.8, low=0.6, high=0.95, system_tokens=96),
-        tenants=(Tenant("ide-plugin", 0.7), Tenant("review-bot", 0.2), Tenant("notebooks", 0.1)),
+        tenants=(Tenant("ide-plugin", 0.7, "live"), Tenant("review-bot", 0.2), Tenant("notebooks", 0.1)),
         engine=EngineProfile(step_seconds=0.019, prefill_tokens_per_second=100_000.0, chunk_tokens=2_048),
     )
 
@@ -150,7 +151,7 @@ def _batch() -> ServiceConfig:
         context=Lengths(median=320, sigma=0.65, low=32, high=2_048),
         generated=Lengths(median=230, sigma=0.7, low=16, high=1_200),
         prefix=PrefixCache(share=0.5, low=0.3, high=0.7, system_tokens=64),
-        tenants=(Tenant("labelling", 0.45), Tenant("reports", 0.30), Tenant("research", 0.25)),
+        tenants=(Tenant("labelling", 0.45, "bulk"), Tenant("reports", 0.30), Tenant("research", 0.25, "bulk")),
         daily_swing=0.15,
         weekend_share=0.95,
         peak_hour=2.0,

@@ -93,9 +93,9 @@ class Fleet:
         for service in self.config.services:
             trace = read_trace(Path(service.trace)) if service.trace else None
             self._pools[service.name] = Pool(service, seed=seed, start=start, trace=trace)
-        self._name()
+        self.rename()
 
-    def _name(self) -> None:
+    def rename(self) -> None:
         """Every page by its name; anew where replicas came or went."""
         self._handles = {}
         for service, pool in self._pools.items():
@@ -231,7 +231,7 @@ class Fleet:
             raise UnknownName(f"parameter of {name}", unknown[0], mechanism.parameters)
         if (name, chosen) not in self._mechanisms:
             self._mechanisms[name, chosen] = mechanism.begin(pool, {**mechanism.parameters, **parameters})
-            self._name()
+            self.rename()
 
     def stop_mechanism(self, name: str, *, service: str | None = None) -> None:
         """Stopping what is not active changes nothing."""
@@ -239,7 +239,7 @@ class Fleet:
         end = self._mechanisms.pop((name, service or next(iter(self._pools))), None)
         if end is not None:
             end()
-            self._name()
+            self.rename()
 
     def _mechanism(self, name: str) -> Mechanism:
         if name not in MECHANISMS:

@@ -11,7 +11,7 @@ services:                       # without it: chat, code and batch
     trace: AzureLLMInferenceTrace_conv.csv      # relative to this file
     context: {median: 700, sigma: 0.8, low: 24, high: 4096}
     prefix_cache: {share: 0.8, low: 0.45, high: 0.9, system_tokens: 160}
-    tenants: {web: 0.7, mobile: 0.3}
+    tenants: {web: {share: 0.7, tag: live}, mobile: 0.3}     # the tag by which the gateway admits; left out: standard
     engine: {max_num_seqs: 36, step_seconds: 0.022}
 """
 
@@ -104,13 +104,21 @@ def _service(node: shape.Node, defaults: FleetConfig) -> ServiceConfig:
     if node["prefix_cache"].given:
         changes["prefix"] = _prefix(node["prefix_cache"])
     if node["tenants"].given:
-        changes["tenants"] = tuple(
-            Tenant(tenant, share.number(low=1e-6, high=1e6)) for tenant, share in node["tenants"].items()
-        ) or node["tenants"].wrong("at least one tenant")
+        given = node["tenants"].items()
+        changes["tenants"] = tuple(_tenant(*one) for one in given) or node["tenants"].wrong("at least one tenant")
     default = known.get(name, defaults.services[0])
     if node["engine"].given:
         changes["engine"] = _engine(node["engine"], default.engine)
     return replace(default, **changes)
+
+
+def _tenant(name: str, node: shape.Node) -> Tenant:
+    """A share alone, or {share, tag}."""
+    if not isinstance(node.value, dict):
+        return Tenant(name, node.number(low=1e-6, high=1e6))
+    node.only("share", "tag")
+    share = node["share"].number(low=1e-6, high=1e6)
+    return Tenant(name, share, node["tag"].text()) if node["tag"].given else Tenant(name, share)
 
 
 def _lengths(node: shape.Node) -> Lengths:

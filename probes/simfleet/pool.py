@@ -11,7 +11,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from probes.simfleet.config import ServiceConfig
-from probes.simfleet.engine import Engine, Request
+from probes.simfleet.engine import NEVER, Engine, Request
 from probes.simfleet.gateway import Gateway
 from probes.simfleet.gpu import PowerCap
 from probes.simfleet.replica import Release, Replica
@@ -50,7 +50,10 @@ class Pool:
         self._turn = 0
         self._dead = False
         self._draining: set[int] = set()
-        self._reroute()
+        self.drained: set[int] = set()  # out of the router's reach by an operator's order
+        self.admission: dict[str, int] = {}  # tag to the most of its requests that may be inside at once
+        self.previous: Release | None = None
+        self.reroute()
         self._crowd_size = 0
         self._think_seconds = 1.0
         self._crowd: list[float] = []
@@ -123,6 +126,10 @@ class Pool:
             self._leave(request)
             return
         at = request.arrived
+        if self.admission and not self._admits(request):
+            self.gateway.fail("429", request.tenant)
+            self._leave(request)
+            return
         orders = self._orders
         self._turn += 1
         order = orders[self._turn % len(orders)]
@@ -136,6 +143,16 @@ class Pool:
         if not best.submit(request):
             self.gateway.fail("429", request.tenant)
             self._leave(request)
+
+    def _admits(self, request: Request) -> bool:
+        """Whether the request's tag has a place left; who has waited for longer than the timeout holds none."""
+        tags = [tenant.tag for tenant in self.config.tenants]
+        limit = self.admission.get(tags[request.tenant])
+        if limit is None:
+            return True
+        since = request.arrived - self.config.timeout_seconds
+        inside = (replica.engine.abandoned(since=since, before=NEVER) for replica in self.replicas)
+        return sum(tags[one.tenant] == tags[request.tenant] for here in inside for one in here) < limit
 
     def finished(self, request: Request) -> None:
         self.gateway.answered.append(request)
@@ -196,9 +213,8 @@ class Pool:
         """The replica the router would choose now; None for the dead one's share."""
         if self._dead and rng.random() < DEAD_SHARE:
             return None
-        usable = [r for r in self.replicas if r.up and r.index not in self._draining] or [
-            r for r in self.replicas if r.up
-        ]
+        live = [r for r in self.replicas if r.up and r.index not in self.drained]
+        usable = [r for r in live if r.index not in self._draining] or live
         return min(usable, key=lambda r: (r.engine.outstanding, rng.random())) if usable else None
 
     # --- what faults do
@@ -252,15 +268,15 @@ class Pool:
             for replica in added:
                 replica.begin(self.release, at=at, loading_seconds=0.0)
                 replica.engine.cold_requests = cold_requests
-            self._reroute()
+            self.reroute()
 
         def warm(at: float) -> None:
             for replica in added:
                 replica.handicap = 1.0
                 self.reclock(replica)
 
-        self._later(self.now + load, ready)
-        self._later(self.now + load + warm_seconds, warm)
+        self.later(self.now + load, ready)
+        self.later(self.now + load + warm_seconds, warm)
         return added
 
     def _grow(self, slow: float) -> Replica:
@@ -285,7 +301,7 @@ class Pool:
                 self.gateway.fail("500", request.tenant)
                 self._leave(request, self.now)
         del self.replicas[-count:]
-        self._reroute()
+        self.reroute()
 
     def take_down(self, index: int) -> None:
         """The process dies: what it had is lost, connections are refused until it is brought back."""
@@ -296,7 +312,7 @@ class Pool:
         self._hung.pop(index, None)
         replica.up = False
         replica.outages += 1
-        self._reroute()
+        self.reroute()
 
     def bring_back(self, index: int) -> None:
         """The process starts again; it serves after the profile's restart time."""
@@ -306,13 +322,15 @@ class Pool:
         def ready(at: float) -> None:
             if not replica.up and replica.outages == outage:
                 replica.begin(self.release, at=started, loading_seconds=self.config.engine.restart_seconds / 2)
-                self._reroute()
+                self.reroute()
 
-        self._later(self.now + self.config.engine.restart_seconds, ready)
+        self.later(self.now + self.config.engine.restart_seconds, ready)
 
     def roll_out(self, release: Release) -> None:
         """One replica after another: drain, then replace its process."""
-        self.release = release
+        if release is self.release:
+            return
+        self.previous, self.release = self.release, release
         self.releases[release.version] = release
         self._roll(0, release)
 
@@ -320,36 +338,37 @@ class Pool:
         """One replica's process is replaced at once by one that runs another configuration."""
         self.take_down(index)
         self.replicas[index].begin(release, at=self.now)
-        self._reroute()
+        self.reroute()
 
     def _roll(self, index: int, release: Release) -> None:
         if release is not self.release or index >= len(self.replicas):
             return
         self._draining = {index}
-        self._reroute()
+        self.reroute()
         replica = self.replicas[index]
 
         def check(at: float) -> None:
             if release is not self.release:
                 return
             if replica.engine.outstanding and replica.up:
-                self._later(at + _DRAIN_CHECK_SECONDS, check)
+                self.later(at + _DRAIN_CHECK_SECONDS, check)
                 return
             if replica.up:
                 replica.begin(release, at=at)
             self._draining = set()
-            self._reroute()
+            self.reroute()
             self._roll(index + 1, release)
 
-        self._later(self.now + _DRAIN_CHECK_SECONDS, check)
+        self.later(self.now + _DRAIN_CHECK_SECONDS, check)
 
-    def _later(self, at: float, act: Callable[[float], None]) -> None:
+    def later(self, at: float, act: Callable[[float], None]) -> None:
         self._agenda_order += 1
         heappush(self._agenda, (at, self._agenda_order, act))
 
-    def _reroute(self) -> None:
-        live = [replica for replica in self.replicas if replica.up]
-        self._dead = any(not replica.up and replica.outages for replica in self.replicas)
+    def reroute(self) -> None:
+        known = [replica for replica in self.replicas if replica.index not in self.drained]
+        live = [replica for replica in known if replica.up]
+        self._dead = any(not replica.up and replica.outages for replica in known)
         usable = [replica.engine for replica in live if replica.index not in self._draining] or [
             replica.engine for replica in live
         ]

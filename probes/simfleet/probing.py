@@ -8,8 +8,10 @@ from typing import Any
 
 from probes.simfleet import answers
 from probes.simfleet.config import FleetConfig, ServiceConfig
+from probes.simfleet.fleet import SimTarget
 
 CANARY_INTERVAL_SECONDS = 15
+_FOLDERS = {"engine": "replicas", "gateway": "gateways", "gpu": "gpus"}
 _NUMBER = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?")
 
 
@@ -21,6 +23,23 @@ def document(fleet: FleetConfig, *, base_url: str, listen: str = "127.0.0.1:9840
         "targets_url": f"{base_url}/targets",
         "scrape_interval_seconds": 15,
         "canaries": [_canary(service, base_url) for service in fleet.services],
+    }
+
+
+def listed(target: SimTarget, *, base_url: str) -> dict[str, Any]:
+    """A metrics page as GET /targets tells of it: gateway-chat is at /gateways/chat, gpu-chat-0 at /gpus/chat-0."""
+    page = target.name if target.kind == "engine" else target.name.removeprefix(f"{target.kind}-")
+    return {
+        "name": target.name,
+        "url": f"{base_url}/{_FOLDERS[target.kind]}/{page}/metrics",
+        "service": target.service,
+        "kind": target.kind,
+        "model": target.model,
+        "version": target.version,
+        "region": target.region,
+        "replica": target.replica,
+        "gpus": list(target.gpus),
+        "simulated": True,
     }
 
 

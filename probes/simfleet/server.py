@@ -10,6 +10,7 @@
     DELETE /faults                                  end all
     GET  /mechanisms                                single causes, their parameters, and which are active
     POST /mechanisms {"mechanism": name, "service": name, "action": "start"|"stop", "parameters": {name: number}}
+    POST /control/<service>                         a signed order to the gateway (control.py); off without a secret
     GET  /health
 
 A replica that is down closes the connection without an answer. A thread plays the fleet up to the wall clock.
@@ -28,15 +29,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from probes.exposition import Samples, render
-from probes.simfleet import gpu, openai
+from probes.simfleet import gpu, openai, probing
 from probes.simfleet.config import FleetConfig
+from probes.simfleet.control import Control
 from probes.simfleet.fleet import FAULTS, MECHANISMS, Fleet, SimCompletion, TargetDown, UnknownName
 from probes.simfleet.openai import BadRequest
 
 TICK_SECONDS = 0.25
 LONGEST_BODY = 4 * 1024 * 1024
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_FOLDERS = {"engine": "replicas", "gateway": "gateways", "gpu": "gpus"}
 log = logging.getLogger("simfleet")
 
 
@@ -47,9 +48,12 @@ class PortTaken(OSError):
 class FleetServer:
     """`start()` listens and plays; `stop()` ends both within a second."""
 
-    def __init__(self, config: FleetConfig, *, host: str | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, config: FleetConfig, *, host: str | None = None, port: int | None = None, control_secret: str = ""
+    ) -> None:
         host, port = host or config.host, config.port if port is None else port
         self.fleet = Fleet(config, seed=config.seed, start=time.time())
+        self.control = Control(self.fleet, secret=control_secret)
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self._until: dict[str, float] = {}
@@ -123,21 +127,7 @@ class FleetServer:
     def targets(self) -> list[dict[str, Any]]:
         with self.lock:
             known = self.fleet.targets
-        return [
-            {
-                "name": target.name,
-                "url": f"{self.url}/{_FOLDERS[target.kind]}/{_page_name(target.kind, target.name)}/metrics",
-                "service": target.service,
-                "kind": target.kind,
-                "model": target.model,
-                "version": target.version,
-                "region": target.region,
-                "replica": target.replica,
-                "gpus": list(target.gpus),
-                "simulated": True,
-            }
-            for target in known
-        ]
+        return [probing.listed(target, base_url=self.url) for target in known]
 
     def faults(self) -> dict[str, Any]:
         with self.lock:
@@ -172,11 +162,6 @@ class FleetServer:
         with self.lock:
             self.catch_up()
             return self.fleet.complete(service, ask.prompt, ask.max_tokens, ask.version, replica=replica)
-
-
-def _page_name(kind: str, name: str) -> str:
-    """gateway-chat is at /gateways/chat, gpu-chat-0 at /gpus/chat-0."""
-    return name if kind == "engine" else name.removeprefix(f"{kind}-")
 
 
 class _Http(ThreadingHTTPServer):
@@ -228,6 +213,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._fault(body)
             case ["mechanisms"]:
                 self._mechanism(body)
+            case ["control", service]:
+                with self.server.owner.lock:
+                    self.server.owner.catch_up()
+                    answer = self.server.owner.control.answer(service, body=body, headers=self.headers)  # type: ignore[arg-type]
+                self._json(*answer)
             case ["replicas", name, "v1", "completions"]:
                 self._complete(body, chat=False, replica=name)
             case ["replicas", name, "v1", "chat", "completions"]:

@@ -18,7 +18,7 @@ services:
     trace: conv.csv
     context: {median: 500, sigma: 0.5, low: 10, high: 2000}
     prefix_cache: {share: 0.5, low: 0.1, high: 0.2, system_tokens: 16}
-    tenants: {web: 0.7, mobile: 0.3}
+    tenants: {web: {share: 0.7, tag: live}, mobile: 0.3}
     engine: {max_num_seqs: 12, step_seconds: 0.03}
   - name: search
     model: tiny
@@ -34,7 +34,7 @@ def test_what_is_given_replaces_the_default_and_the_rest_stays() -> None:
     chat, search = config.services
     assert (config.seed, config.host, config.port) == (7, "0.0.0.0", 9999)
     assert (chat.replicas, chat.requests_per_second, chat.trace) == (2, 2.5, "conf/conv.csv")
-    assert (chat.context.median, chat.prefix.high, chat.tenants[0]) == (500, 0.2, Tenant("web", 0.7))
+    assert (chat.context.median, chat.prefix.high, chat.tenants[0]) == (500, 0.2, Tenant("web", 0.7, "live"))
     assert (chat.engine.max_num_seqs, chat.engine.step_seconds, chat.engine.chunk_tokens) == (12, 0.03, 1_536)
     assert chat.generated == default_config().service("chat").generated
     assert (search.name, search.model, search.replicas) == ("search", "tiny", 4)
