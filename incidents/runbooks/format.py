@@ -6,12 +6,16 @@
     matches: [traffic-spike]
     severity: 2
     owner: serving
+    last_drilled: 2026-10-14
     ---
     ## Confirm and refute
     1. [diagnostic] Did requests rise? `traffic_factor > 1.5 x`
     ## Mitigate now
     2. [action tighten_admission] Tighten admission on the lowest-priority tag.
     3. [manual] Tell the tenants.
+
+`matches` are leaves of the tree, `objectives` kinds of objective; one of the two is there. `last_drilled` may stand there
+where a runbook came from elsewhere: drills here are remembered by themselves.
 
 A numbered item that begins with its kind in brackets is a step. A diagnostic ends with the condition that speaks for the
 leaf, in the words of the decision tree. Whatever does not fit is a problem with file, line, what was found and what was
@@ -23,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +36,7 @@ import yaml
 from incidents.diagnosis.conditions import BadConditionError, Test, parse_test
 from incidents.diagnosis.treefile import ACTIONS
 from observability.core.documents import Problem
+from sloengine.objectives.objective import Indicator
 
 SECTIONS = ("Symptom", "Why it happens", "Confirm and refute", "Mitigate now", "Root cause", "Harden")
 _SLUG = re.compile(r"^[a-z][a-z0-9-]*$")
@@ -75,6 +81,8 @@ class Runbook:
     owner: str
     sections: tuple[Section, ...]
     steps: tuple[Step, ...]
+    objectives: tuple[str, ...] = ()
+    last_drilled: date | None = None
 
     @property
     def markdown(self) -> str:
@@ -105,11 +113,13 @@ def parse(*, source: str, file: str) -> Runbook:
     return Runbook(
         title=str(front["title"]),
         slug=str(front["slug"]),
-        matches=tuple(front["matches"]),
+        matches=tuple(front.get("matches", ())),
         severity=int(front["severity"]),
         owner=str(front["owner"]),
         sections=tuple(sections),
         steps=tuple(steps),
+        objectives=tuple(front.get("objectives", ())),
+        last_drilled=front.get("last_drilled"),
     )
 
 
@@ -124,6 +134,7 @@ def _front(reader: _Reader, text: str) -> dict[str, Any]:
     if not isinstance(front, dict):
         reader.bad(2, "front matter", repr(front), "title, slug, matches, severity, owner")
         raise RunbookInvalidError(reader.problems)
+    kinds = [kind.value for kind in Indicator]
     good: dict[str, tuple[Callable[[Any], object], str]] = {
         "title": (lambda value: isinstance(value, str) and value.strip(), "a text"),
         "slug": (lambda value: isinstance(value, str) and _SLUG.match(value), "lower case letters, digits and -"),
@@ -133,13 +144,28 @@ def _front(reader: _Reader, text: str) -> dict[str, Any]:
         ),
         "severity": (lambda value: type(value) is int and 1 <= value <= 5, "a number from 1 to 5"),
         "owner": (lambda value: isinstance(value, str) and value.strip(), "a text"),
+        "objectives": (
+            lambda value: isinstance(value, list) and value and all(one in kinds for one in value),
+            f"a list of {', '.join(kinds)}",
+        ),
+        "last_drilled": (
+            lambda value: isinstance(value, date) and not isinstance(value, datetime),
+            "a day, such as 2026-10-14",
+        ),
     }
+    lines = text.splitlines()
+    missing = {"last_drilled"} | {"matches" if "objectives" in front else "objectives"}
     for key, (fits, expected) in good.items():
-        if not fits(front.get(key)):
-            reader.bad(2, f"front matter.{key}", repr(front.get(key)), expected)
+        if not (key in missing and key not in front) and not fits(front.get(key)):
+            reader.bad(_line_of(key, lines), f"front matter.{key}", repr(front.get(key)), expected)
     for key in front.keys() - good.keys():
-        reader.bad(2, f"front matter.{key}", f"key {key!r}", f"one of {', '.join(good)}")
+        reader.bad(_line_of(key, lines), f"front matter.{key}", f"key {key!r}", f"one of {', '.join(good)}")
     return front
+
+
+def _line_of(key: object, lines: list[str]) -> int:
+    """The line of the file on which the front matter has the key; its first where it has none."""
+    return next((at for at, line in enumerate(lines, 2) if line.startswith(f"{key}:")), 2)
 
 
 def _body(reader: _Reader, lines: list[str], start: int) -> tuple[list[Section], list[Step]]:

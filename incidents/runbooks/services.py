@@ -49,6 +49,11 @@ def for_leaf(leaf: str) -> Runbook:
     return next((book for book in books.values() if leaf in book.matches), books["unexplained"])
 
 
+def for_objective(indicator: str) -> Runbook | None:
+    """The runbook for objectives of this kind; None where there is none."""
+    return next((book for book in library().values() if indicator in book.objectives), None)
+
+
 def run_diagnostics(*, incident: Incident, now: datetime) -> list[dict[str, Any]]:
     """Ask the runbook's diagnostics again, on demand; the result replaces `incident.diagnosis["runbook_steps"]`."""
     runbook = for_leaf(incident.leaf)

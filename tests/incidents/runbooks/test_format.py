@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -66,10 +67,13 @@ def test_a_good_runbook() -> None:
     ("old", "new", "line", "path", "found", "expected"),
     [
         ("title: A spike", "title: 3", 2, "front matter.title", "3", "a text"),
-        ("slug: a-spike", "slug: A Spike", 2, "front matter.slug", "'A Spike'", "lower case letters, digits and -"),
-        ("matches: [traffic-spike]", "matches: all", 2, "front matter.matches", "'all'", "a list of leaves"),
-        ("severity: 2", "severity: true", 2, "front matter.severity", "True", "a number from 1 to 5"),
+        ("slug: a-spike", "slug: A Spike", 3, "front matter.slug", "'A Spike'", "lower case letters, digits and -"),
+        ("matches: [traffic-spike]", "matches: all", 4, "front matter.matches", "'all'", "a list of leaves"),
+        ("severity: 2", "severity: true", 5, "front matter.severity", "True", "a number from 1 to 5"),
         ("owner: serving", "owners: serving", 2, "front matter.owner", "None", "a text"),
+        ("owner: serving", "owner: serving\nowners: x", 7, "front matter.owners", "key 'owners'", None),
+        ("owner: serving", "owner: serving\nobjectives: [speed]", 7, "front matter.objectives", "['speed']", None),
+        ("owner: serving", "owner: serving\nlast_drilled: lately", 7, "front matter.last_drilled", "'lately'", None),
         ("## Harden", "## Hardening", 31, "sections", None, ", ".join(SECTIONS)),
         ("Slow.", "", 9, "Symptom", "nothing", "a text"),
         ("`traffic_factor > 1.5 x`", "", 19, "step", None, "a condition in backquotes at the end of the line"),
@@ -103,6 +107,15 @@ def test_the_library_is_valid_and_named_by_its_slug(file: Path) -> None:
     kinds = {step.kind for step in book.steps}
     assert kinds == set(Kind)
     assert "<script" not in render(book.markdown)
+
+
+def test_a_runbook_is_for_leaves_or_for_kinds_of_objective() -> None:
+    book = parse(source=GOOD.replace("matches: [traffic-spike]", "objectives: [ttft, queue]"), file="a.md")
+    assert (book.matches, book.objectives, book.last_drilled) == ((), ("ttft", "queue"), None)
+    drilled = parse(source=GOOD.replace("severity: 2", "severity: 2\nlast_drilled: 2026-10-14"), file="a.md")
+    assert drilled.last_drilled == date(2026, 10, 14)
+    with pytest.raises(RunbookInvalidError, match=r"front matter.matches: found None"):
+        parse(source=GOOD.replace("matches: [traffic-spike]\n", ""), file="a.md")
 
 
 def test_diagnostics_confirm_refute_or_cannot_tell() -> None:
