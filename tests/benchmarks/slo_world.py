@@ -154,15 +154,24 @@ def exposition(pairs: int, *, ticks: int) -> Iterator[str]:
     yield "# EOF\n"
 
 
-def blocks(text: Iterator[str], folder: Path) -> Path:
-    """These samples as the blocks of a Prometheus."""
+def blocks(text: Iterator[str], folder: Path, *, longest: str = "2h") -> Path:
+    """These samples as the blocks of a Prometheus, compacted up to so long."""
     if shutil.which("promtool") is None:
         raise RuntimeError("promtool is not installed: this benchmark needs a real Prometheus (Debian: prometheus)")
     source, target = folder / "history.om", folder / "data"
     with source.open("w", encoding="utf-8") as file:
         file.writelines(text)
     subprocess.run(
-        ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(source), str(target)],
+        [
+            "promtool",
+            "tsdb",
+            "create-blocks-from",
+            f"--max-block-duration={longest}",
+            "openmetrics",
+            "--quiet",
+            str(source),
+            str(target),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
     )
