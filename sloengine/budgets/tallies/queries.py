@@ -115,19 +115,28 @@ def table(places: Places, edges: Sequence[datetime]) -> TallyTable:
         }
     )
     for kept, members in zip(places.blocks, members_of, strict=True):
+        if not len(members):
+            continue
         positions, began = places.position[members], places.began[members]
-        read: dict[datetime, Sums] = {}  # many edges of a chart have one row
+        # Many edges of a chart have one row; each is read once. The first of them stands for none: what was at the beginning.
+        instants, values = [-np.inf], [places.base[:, members]]
+        inside = [np.zeros(len(members), np.bool_)]
+        number: dict[datetime | None, int] = {None: 0}
+        of_edge = np.zeros(len(edges), np.intp)
         for index, edge in enumerate(edges):
             row = rows.get((kept.pk, edge))
-            values, ticks = places.base[:, members], began
-            if row is not None:
-                instant = row[0].timestamp()
-                inside = (positions < sums.width(row[1])) & (began <= instant)
-                if row[0] not in read:
-                    read[row[0]] = sums.read_at(row[1], np.where(inside, positions, 0))
-                values, ticks = np.where(inside, read[row[0]], values), np.where(inside, instant, began)
-            found.values[members, index] = values.T
-            found.ticks[members, index] = ticks
+            if row is None:
+                continue
+            if row[0] not in number:
+                number[row[0]] = len(instants)
+                instants.append(row[0].timestamp())
+                inside.append((positions < sums.width(row[1])) & (began <= instants[-1]))
+                values.append(sums.read_at(row[1], np.where(inside[-1], positions, 0)))
+            of_edge[index] = number[row[0]]
+        held = np.array(inside)
+        read = np.where(held[:, None, :], np.array(values), values[0])  # rows x sums x members
+        found.values[members] = read.transpose(2, 0, 1)[:, of_edge]
+        found.ticks[members] = np.where(held, np.array(instants)[:, None], began).T[:, of_edge]
     return found
 
 

@@ -123,8 +123,9 @@ def width(row: bytes) -> int:
 def read_at(row: bytes, positions: Positions) -> Sums:
     """The sums of some objectives of a row; a few cost half of all."""
     count = width(row)
-    plain = np.frombuffer(zlib.decompress(memoryview(row)[_HEAD.size :]), np.uint8)
     flags = (count + 7) // 8
+    size = flags + 8 * COLUMNS * count  # known, so that nothing is grown and copied
+    plain = np.frombuffer(zlib.decompress(memoryview(row)[_HEAD.size :], bufsize=size + 1), np.uint8)
     same = np.unpackbits(plain[:flags], count=count)[positions].astype(np.bool_)
     places = plain[flags:].reshape(COLUMNS, 8, count)
     few = places[:, :, positions]

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -125,21 +125,27 @@ class Look(NamedTuple):
 
 
 def nearest(*looks: Look, column: str = "vector") -> dict[Wanted, tuple[datetime, bytes]]:
-    """For each block and edge the last row at or before it; all tables in one statement."""
+    """For each block and edge the last row at or before it; all tables in one statement. Instants go as unix seconds and come back
+    so, and edges by their place: a chart has hundreds, and a date takes the driver ten times as long as a number."""
     parts: list[str] = []
     asked: list[Any] = []
+    pairs: list[Wanted] = []
     for look in looks:
-        pairs = sorted(look.wanted)
-        bound = "" if look.near is None else f" AND at > edge - interval '{look.near.total_seconds():.0f} s'"
+        some = sorted(look.wanted)
+        bound = (
+            "" if look.near is None else f" AND at > to_timestamp(edge) - interval '{look.near.total_seconds():.0f} s'"
+        )
         parts.append(
-            f"SELECT block, edge, at, {column} FROM unnest(%s::bigint[], %s::timestamptz[]) AS asked (block, edge),"  # noqa: S608 - our own names
-            f" LATERAL (SELECT at, {column} FROM {look.table} WHERE block_id = block AND at <= edge{bound}"
+            f"SELECT {len(pairs)} + place - 1, extract(epoch FROM at)::float8, {column}"  # noqa: S608 - our own names
+            " FROM unnest(%s::bigint[], %s::float8[]) WITH ORDINALITY AS asked (block, edge, place),"
+            f" LATERAL (SELECT at, {column} FROM {look.table} WHERE block_id = block AND at <= to_timestamp(edge){bound}"
             " ORDER BY at DESC LIMIT 1) AS row"
         )
-        asked += [[block for block, _ in pairs], [edge for _, edge in pairs]]
+        asked += [[block for block, _ in some], [edge.timestamp() for _, edge in some]]
+        pairs += some
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(f"({part})" for part in parts), asked)
-        return {(block, edge): (at, value) for block, edge, at, value in cursor.fetchall()}
+        return {pairs[place]: (datetime.fromtimestamp(at, UTC), value) for place, at, value in cursor.fetchall()}
 
 
 def _following(wanted: Iterable[Wanted]) -> dict[Wanted, Totals]:
