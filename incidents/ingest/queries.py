@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from incidents.ingest.folding import Known
@@ -23,49 +23,82 @@ SILENT = "silent"
 LOCK_TIMEOUT = "5s"
 
 
-_COLUMNS = [str(field.column) for field in Integration._meta.concrete_fields]
-_OF_KEY = f"SELECT {', '.join(_COLUMNS)} FROM incidents_integration WHERE key_hash = %s AND revoked_at IS NULL"  # noqa: S608
+#: What a request needs of its integration; the rest is read where it is asked for.
+_OF_KEY_FIELDS = [
+    "id", "organisation_id", "kind", "name", "key_hash", "secret", "timestamp_header", "mapping", "whole_groups", "default_urgency",
+    "service_id",
+]  # fmt: skip
+_OF_KEY = f"SELECT {', '.join(_OF_KEY_FIELDS)} FROM incidents_integration WHERE key_hash = %s AND revoked_at IS NULL"  # noqa: S608
 
 
 def of_key(*, key_hash: str) -> Integration | None:
     """The integration in use under this key. As SQL: every request asks it, and compiling it took longer than the answer."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OF_KEY, [key_hash])
-        row = cursor.fetchone()
+    try:
+        # This question shows whether the connection holds: no other is asked before it.
+        connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs leave it out
+        row = _asked(key_hash)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        row = _asked(key_hash)
     if row is None:
         return None
-    found = Integration(**dict(zip((field.attname for field in Integration._meta.concrete_fields), row, strict=True)))
-    found._state.adding = False
+    found = Integration.from_db("default", _OF_KEY_FIELDS, row)
     found.secret = decrypt(found.secret) if found.secret else ""
-    found.mapping = orjson.loads(row[_COLUMNS.index("mapping")])
+    found.mapping = orjson.loads(found.mapping)
     return found
 
 
-#: No row: the idempotency key has come before.
-_STORE = f"""
-SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';
-WITH event AS (
+def _asked(key_hash: str) -> Sequence[Any] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_KEY, [key_hash])
+        return cursor.fetchone()  # type: ignore[no-any-return]  # a row as the driver gives it
+
+
+#: The columns of an alert as they are given, with their types.
+_GIVEN = """
+    fingerprint text, urgency text, state text, title text, labels jsonb, annotations jsonb, extra jsonb,
+    starts_at timestamptz, ends_at timestamptz, source_group text, expires_at timestamptz, previous_ends_at timestamptz,
+    fires_since timestamptz
+"""
+_NAMES = ", ".join(column.split()[0] for column in _GIVEN.split(","))
+#: Alerts made of what is given, all due to be placed.
+_MAKE = f"""
+    INSERT INTO incidents_alert (organisation_id, integration_id, kind, reason, received_at, changed_at, place_at, {_NAMES})
+    SELECT %(organisation)s, %(integration)s, 'external', '', %(now)s, %(now)s, %(now)s, {_NAMES}
+    FROM jsonb_to_recordset(%(made)s::jsonb) AS given({_GIVEN})
+"""  # noqa: S608 - put together from constants
+_EVENT = """
     INSERT INTO incidents_event
         (organisation_id, integration_id, received_at, idempotency_key, body, alerts, truncated, error)
     VALUES (%(organisation)s, %(integration)s, %(now)s, %(key)s, %(body)s, %(alerts)s, %(truncated)s, %(error)s)
     ON CONFLICT DO NOTHING
     RETURNING id
-)
-SELECT event.id FROM event
-"""  # noqa: S608 - put together from a constant
-_KNOWN = """
-SELECT alert.id, alert.fingerprint, alert.starts_at, alert.ends_at, alert.changed_at, alert.previous_ends_at,
-       alert.fires_since, alert.labels, alert.annotations
-FROM unnest(%(fingerprints)s::text[]) AS asked(fingerprint),
-     LATERAL (
-        SELECT id FROM incidents_alert
+"""
+#: One question a request, for each is a way to the database and back: the event is stored, the latest episodes of its alerts are
+#: locked (in the order of their fingerprints, so that no two requests wait for each other) and told, and alerts never heard of are made.
+_TAKE = f"""
+SET LOCAL lock_timeout = '{LOCK_TIMEOUT}';
+WITH event AS ({{event}}), known AS MATERIALIZED (
+    SELECT latest.*
+    FROM unnest(%(fingerprints)s::text[]) AS asked(fingerprint), LATERAL (
+        SELECT id, fingerprint, starts_at, ends_at, changed_at, previous_ends_at, fires_since, labels, annotations
+        FROM incidents_alert
         WHERE integration_id = %(integration)s AND fingerprint = asked.fingerprint
         ORDER BY starts_at DESC LIMIT 1
-     ) AS latest
-     JOIN incidents_alert AS alert ON alert.id = latest.id
-ORDER BY alert.id
-FOR NO KEY UPDATE OF alert
-"""
+        FOR NO KEY UPDATE
+    ) AS latest
+), made AS (
+    {_MAKE}
+    WHERE EXISTS (SELECT FROM event) AND NOT EXISTS (SELECT FROM known WHERE known.fingerprint = given.fingerprint)
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+)
+SELECT event.id, (SELECT count(*) FROM made), known.* FROM event LEFT JOIN known ON true
+"""  # noqa: S608 - put together from constants
+_TAKE_REQUEST, _TAKE_REPORTS = _TAKE.format(event=_EVENT), _TAKE.format(event="SELECT 0 AS id")
+_MAKE_MORE = f"{_MAKE} ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +120,55 @@ class Row:
         return Known(self.starts_at, self.ends_at, self.changed_at, self.previous_ends_at, same, self.fires_since)
 
 
-def store_event(
-    *, integration: Integration, now: datetime, key: str | None, body: bytes, alerts: int, truncated: int, error: str
-) -> int | None:
-    """The id of the stored event; None where it was stored before under the same key."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is kept of a request, beside its alerts."""
+
+    key: str | None
+    body: bytes
+    alerts: int
+    truncated: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`known`: the latest episodes by fingerprint, locked until the transaction ends; `made`: how many alerts were made."""
+
+    event_id: int
+    made: int
+    known: Mapping[str, Row]
+
+
+def take(
+    *, integration: Integration, now: datetime, request: Request | None, fingerprints: Sequence[str], made: str
+) -> Taken | None:
+    """Store the request, if there is one, and make the alerts `made` (JSON) whose fingerprints were never heard of.
+
+    None where the request was stored before under the same key. Needs a transaction.
+    """
+    given = {"fingerprints": list(fingerprints), "made": made, **_whose(integration, now)}
+    if request is not None:
+        given |= asdict(request) | {"error": request.error[:1000]}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE,
-            {
-                "organisation": integration.organisation_id,
-                "integration": integration.pk,
-                "now": now,
-                "key": key,
-                "body": body,
-                "alerts": alerts,
-                "truncated": truncated,
-                "error": error[:1000],
-            },
-        )
+        cursor.execute(_TAKE_REPORTS if request is None else _TAKE_REQUEST, given)
         cursor.nextset()
-        row = cursor.fetchone()
-    return row[0] if row is not None else None
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    known = [Row(*row[2:-2], *map(orjson.loads, row[-2:])) for row in rows if row[2] is not None]
+    return Taken(rows[0][0], rows[0][1], {row.fingerprint: row for row in known})
 
 
-def latest(*, integration: Integration, fingerprints: Sequence[str]) -> dict[str, Row]:
-    """The latest episode of each fingerprint, locked until the transaction ends."""
+def make(*, integration: Integration, now: datetime, made: str) -> int:
+    """Make alerts (JSON) of fingerprints that were heard of before; how many were."""
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, {"integration": integration.pk, "fingerprints": list(fingerprints)})
-        rows = [Row(*row[:-2], *map(orjson.loads, row[-2:])) for row in cursor.fetchall()]
-    return {row.fingerprint: row for row in rows}
+        cursor.execute(_MAKE_MORE, {"made": made, **_whose(integration, now)})
+        return int(cursor.rowcount)
+
+
+def _whose(integration: Integration, now: datetime) -> dict[str, Any]:
+    return {"organisation": integration.organisation_id, "integration": integration.pk, "now": now}
 
 
 def integrations(*, organisation: Organisation) -> QuerySet[Integration]:

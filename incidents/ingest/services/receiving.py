@@ -19,13 +19,12 @@ from incidents.ingest import mapping, payloads, queries, signatures
 from incidents.ingest.folding import Fold, fold
 from incidents.ingest.models import Event, Integration
 from incidents.ingest.payloads import Malformed, Report, Reports
-from incidents.ingest.queries import Row
+from incidents.ingest.queries import Request, Row
 from incidents.paging.answers import services as answers
 
 TRIES = 4
 #: Of a request that could not be read, this much is kept to look at.
 KEPT_OF_A_REFUSED_BODY = 64 * 1024
-EXTERNAL = "external"
 
 
 class Refused(Exception):
@@ -177,29 +176,26 @@ def committed(store: Callable[[], int | None]) -> int | None:
 
 
 def store(integration: Integration, envelope: Envelope, said: Reports, error: str, now: datetime) -> int | None:
-    event_id = queries.store_event(
-        integration=integration,
-        now=now,
-        key=said.key,
-        body=envelope.body,
-        alerts=len(said.reports),
-        truncated=said.truncated,
-        error=error,
-    )
-    if event_id is not None:
-        fold_in(integration=integration, reports=said.reports, now=now)
-        if said.answer is not None:
-            vendor = integration.get_kind_display()
-            answers.answered_at_vendor(
-                organisation=integration.organisation, answer=said.answer, vendor=vendor, now=now
-            )
+    request = Request(said.key, envelope.body, len(said.reports), said.truncated, error)
+    event_id = _in_rounds(integration, said.reports, now, request=request)
+    if event_id is not None and said.answer is not None:
+        vendor = integration.get_kind_display()
+        answers.answered_at_vendor(organisation=integration.organisation, answer=said.answer, vendor=vendor, now=now)
     return event_id
 
 
 def fold_in(*, integration: Integration, reports: Sequence[Report], now: datetime) -> None:
-    """What the reports change, written to the alerts. Needs a transaction. Twice the same fingerprint goes in two rounds."""
+    """What the reports change, written to the alerts. Needs a transaction."""
+    _in_rounds(integration, reports, now, request=None)
+
+
+def _in_rounds(
+    integration: Integration, reports: Sequence[Report], now: datetime, *, request: Request | None
+) -> int | None:
+    """Twice the same fingerprint goes in two rounds; the first stores the request. Its id, None where it was stored before."""
     rest = sorted(reports, key=lambda report: (report.starts_at, report.ends_at is not None))
-    while rest:
+    event_id: int | None = None
+    while rest or request is not None:
         once: dict[str, Report] = {}
         later = []
         for report in rest:
@@ -208,29 +204,57 @@ def fold_in(*, integration: Integration, reports: Sequence[Report], now: datetim
                 later.append(report)
             else:
                 once[mine] = report
-        _fold_round(integration, once, now)
-        rest = later
+        taken = _fold_round(integration, once, now, request)
+        if request is not None:
+            if taken is None:
+                return None
+            event_id = taken
+        rest, request = later, None
+    return event_id
 
 
-def _fold_round(integration: Integration, reports: Mapping[str, Report], now: datetime) -> None:
-    known = queries.latest(integration=integration, fingerprints=sorted(reports))
+def _fold_round(
+    integration: Integration, reports: Mapping[str, Report], now: datetime, request: Request | None
+) -> int | None:
+    unheard = {
+        fingerprint: _new(integration, fingerprint, report, None)
+        for fingerprint, report in reports.items()
+        if fold(report=report, known=None, now=now) in {Fold.NEW, Fold.OVER}
+    }
+    taken = queries.take(
+        integration=integration,
+        now=now,
+        request=request,
+        fingerprints=sorted(reports),
+        made=_json(unheard.values()),
+    )
+    if taken is None:
+        return None
+    if taken.made != len(unheard.keys() - taken.known.keys()):
+        raise _Raced
+    if taken.known:
+        _fold_known(integration, reports, taken.known, now)
+    return taken.event_id
+
+
+def _fold_known(
+    integration: Integration, reports: Mapping[str, Report], known: Mapping[str, Row], now: datetime
+) -> None:
     made: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     extended: list[dict[str, Any]] = []
-    for fingerprint, report in reports.items():
-        row = known.get(fingerprint)
-        verdict = fold(report=report, known=row.known(report) if row is not None else None, now=now)
+    for fingerprint, row in known.items():
+        report = reports[fingerprint]
+        verdict = fold(report=report, known=row.known(report), now=now)
         if verdict in {Fold.NEW, Fold.OVER}:
             made.append(_new(integration, fingerprint, report, row))
-        elif row is not None and verdict in {Fold.ENDS, Fold.UPDATED, Fold.AGAIN}:
+        elif verdict in {Fold.ENDS, Fold.UPDATED, Fold.AGAIN}:
             changed.append(_fields(report) | {"id": row.pk})
-        if row is not None and report.expires_at is not None and verdict in {Fold.SAME, Fold.UPDATED, Fold.AGAIN}:
+        if report.expires_at is not None and verdict in {Fold.SAME, Fold.UPDATED, Fold.AGAIN}:
             extended.append({"id": row.pk, "expires_at": report.expires_at})
+    if made and queries.make(integration=integration, now=now, made=_json(made)) != len(made):
+        raise _Raced
     with connection.cursor() as cursor:
-        if made:
-            cursor.execute(_INSERT, [integration.organisation_id, integration.pk, now, now, now, _json(made)])
-            if cursor.rowcount != len(made):
-                raise _Raced
         if changed:
             cursor.execute(_UPDATE, [now, now, _json(changed)])
         if extended:
@@ -266,19 +290,6 @@ def _json(rows: Iterable[Mapping[str, Any]]) -> str:
     return text.replace("\\u0000", "") if "\\u0000" in text else text
 
 
-_INSERT = f"""
-INSERT INTO incidents_alert
-    (organisation_id, integration_id, kind, reason, received_at, changed_at, place_at, fingerprint, urgency, state, title,
-     labels, annotations, extra, starts_at, ends_at, source_group, expires_at, previous_ends_at,
-     fires_since)
-SELECT %s, %s, '{EXTERNAL}', '', %s, %s, %s, fingerprint, urgency, state, title,
-       labels, annotations, extra, starts_at, ends_at, source_group, expires_at, previous_ends_at, fires_since
-FROM jsonb_to_recordset(%s::jsonb) AS given(
-    fingerprint text, urgency text, state text, title text, labels jsonb, annotations jsonb, extra jsonb,
-    starts_at timestamptz, ends_at timestamptz, source_group text, expires_at timestamptz, previous_ends_at timestamptz,
-    fires_since timestamptz)
-ON CONFLICT DO NOTHING
-"""  # noqa: S608 - put together from a constant
 _UPDATE = """
 UPDATE incidents_alert AS alert
 SET state = given.state, title = given.title, labels = given.labels, annotations = given.annotations, extra = given.extra,

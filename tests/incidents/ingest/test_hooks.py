@@ -189,7 +189,7 @@ def test_under_overload_the_sender_is_asked_to_come_again(alertmanager: str, mon
     def breaks(**given: Any) -> None:
         raise OperationalError("the database is shutting down")
 
-    monkeypatch.setattr(queries, "store_event", breaks)
+    monkeypatch.setattr(queries, "take", breaks)
     assert post(alertmanager, group(alert(since=NOW))).status_code == 503
 
 
