@@ -3,7 +3,7 @@
 Time is a parameter. With an executor, each scrape and canary runs on a thread of its own and `tick` returns at once: a slow
 target delays nobody. Without one they run inline, which is how virtual time plays them.
 
-    ScrapeFailed     reason (one of REASONS) and detail; a transport raises it
+    ScrapeFailed     reason (one of watchlist.REASONS) and detail; a transport raises it
 """
 
 from __future__ import annotations
@@ -16,32 +16,25 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Protocol
 
-from probes import gpu, inventory, latency, naming
+from probes import gpu, inventory, serving
 from probes.attribution import Attributor
-from probes.bursts import READ_SECONDS, Bursts
+from probes.bursts import READ_SECONDS
 from probes.canary import Completion
 from probes.cards import Cards
 from probes.config import Canary, ProbeConfig, Target
 from probes.exposition import MalformedExposition, Samples, Series
 from probes.inventory import Facts
 from probes.judging import Judge
-from probes.latency import RecentLatency
 from probes.prober import Prober
 from probes.prompts import Prompt
-from probes.replica import Translator
 from probes.roster import Roster, TargetFinder
-from probes.signals import PREFIX
+from probes.serving import Serving
 from probes.slices import TokenTimes
 from probes.tally import Tally
 from probes.watch import Ask, Watch
+from probes.watchlist import Watchlist
 
 log = logging.getLogger(__name__)
-
-REASONS = (
-    "connect", "tls", "redirect", "status", "timeout", "truncated", "too_large", "encoding", "malformed",
-)  # fmt: skip
-_RUNNING = f"{PREFIX}requests_running"
-_TOKENS = (f"{PREFIX}prompt_tokens_total", f"{PREFIX}generated_tokens_total")
 
 
 class ScrapeFailed(Exception):
@@ -77,11 +70,11 @@ class Agent:
     ) -> None:
         self.config, self._transport, self._executor, self._gpus = config, transport, executor, gpus
         self._finder, self._more, self._describe = finder, more, describe
-        self._attributor = Attributor(config.attribution)
         self._roster = Roster(config.targets)
         self._lock = threading.RLock()
-        self._watches: dict[str, Watch] = {}
         self._tally = Tally()
+        self._list = Watchlist(attributor=Attributor(config.attribution), tally=self._tally)
+        self._serving = Serving(bursts=config.bursts)
         self._tally.set("probe_start_seconds", (), started)
         self._prober = Prober(
             config,
@@ -91,18 +84,13 @@ class Agent:
             run=self._run,
             lock=self._lock,
         )
-        self._bursts = {service: Bursts() for service in config.bursts}
-        self._latency = RecentLatency()
         self._times = TokenTimes()
-        self._slow: set[str] = set()
         self._cards = Cards(
             service=config.gpu_service,
             region=config.gpu_region,
             started=started,
             interval_seconds=config.scrape_interval_seconds,
         )
-        self._running: dict[tuple[str, str], bool] = {}  # by service and target
-        self._stalled: dict[str, float] = {}  # by replica, seconds without a token
         self._now = started
         self._due = {"targets_url": started, "gpu": started}
         self._due |= {source.name: started for source in config.discovery if finder is not None}
@@ -125,7 +113,7 @@ class Agent:
                 self._run(partial(self._discover, source.name, partial(self._finder.find, source)))
         if self._gpus is not None and self._take("gpu", now):
             self._run(partial(self._read_gpus, now))
-        for watch in list(self._watches.values()):
+        for watch in self._list:
             if watch.due <= now and not watch.busy:
                 watch.busy, watch.due = True, self._next(now, watch)
                 self._run(partial(self._scrape, watch, now))
@@ -137,7 +125,7 @@ class Agent:
     def next_due(self) -> float:
         """When `tick` has something to do again, in unix seconds."""
         with self._lock:
-            dues = [watch.due for watch in self._watches.values()] + [self._prober.next_due()]
+            dues = [watch.due for watch in self._list] + [self._prober.next_due()]
             idle = {"gpu"} if self._gpus is None else set()
             idle |= {"targets_url"} if self.config.targets_url is None else set()
             return min(dues + [due for what, due in self._due.items() if what not in idle], default=float("inf"))
@@ -145,16 +133,11 @@ class Agent:
     def samples(self) -> Samples:
         """All canonical series as of now. A target that is down gives target_up 0 and none of its old values."""
         with self._lock:
-            out: Samples = {}
-            for watch in self._watches.values():
-                out.update(watch.samples)
-                if watch.up is not None:
-                    out[naming.up(watch.target)] = 1.0 if watch.up else 0.0
+            out = self._list.samples()
             out.update(self._cards.samples(now=self._now))
             out.update(self._prober.samples())
             out.update(self._tally.samples())
-            for service, bursts in self._bursts.items():
-                out.update(bursts.samples(service))
+            out.update(self._serving.samples())
             for samples in self._more:
                 out.update(samples())
             return out
@@ -163,12 +146,12 @@ class Agent:
         """`samples`, and for people each replica's latency over five minutes and where the time of a token goes."""
         with self._lock:
             out = self.samples()
-            recent = {one: value for watch in self._watches.values() for one, value in watch.recent.items()}
+            recent = {one: value for watch in self._list for one, value in watch.recent.items()}
             return {**out, **recent, **self._times.samples(now=self._now, page=out)}
 
     def inventory(self, of_machine: Callable[[Target], Facts]) -> list[tuple[Target, Facts]]:
         with self._lock:
-            watches = [watch for watch in self._watches.values() if watch.target.kind == "engine" and watch.told]
+            watches = [watch for watch in self._list if watch.target.kind == "engine" and watch.told]
         return [(watch.target, inventory.merged(watch.told, of_machine(watch.target))) for watch in watches]
 
     def joined(self) -> Mapping[str, str]:
@@ -176,12 +159,12 @@ class Agent:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        return tuple(watch.target for watch in self._watches.values())
+        return self._list.targets
 
     @property
     def problems(self) -> Mapping[str, str]:
         """Why each target that is down is down, in words."""
-        return {watch.target.name: watch.detail for watch in self._watches.values() if watch.up is False}
+        return {watch.target.name: watch.detail for watch in self._list if watch.up is False}
 
     # Its parts; each runs on a thread of its own where there is an executor.
 
@@ -208,46 +191,29 @@ class Agent:
                 self._failed(watch, failure, detail)
                 return
             watch.up, watch.samples, watch.detail = True, canonical, ""
-            self._count_dropped(watch)
+            self._list.count_dropped(watch)
             if target.kind == "gpu" and watch.relabelled() and self._roster.page(target, raw):
                 self._watch(self.targets)
-            if self._watches.get(target.name) is watch:
+            if self._list.get(target) is watch:
                 self._learn(watch, now)
-
-    def _count_dropped(self, watch: Watch) -> None:
-        dropped = watch.translator.dropped
-        dropped["past_limit"] += self._attributor.past_limit
-        self._attributor.past_limit = 0
-        for what, count in dropped.items():
-            if count:
-                self._tally.add("probe_values_dropped_total", naming.with_reason(watch.labels, what), count)
-        dropped.clear()
 
     def _failed(self, watch: Watch, reason: str, detail: str) -> None:
         with self._lock:
-            watch.up, watch.samples, watch.recent, watch.detail = False, {}, {}, detail
-            self._running.pop((watch.target.service, watch.target.name), None)
-            self._stalled.pop(watch.target.label, None)
-            self._tally.add("probe_scrape_failures_total", naming.with_reason(watch.labels, reason))
+            self._list.failed(watch, reason, detail)
+            self._serving.lost(watch.target)
 
     def _learn(self, watch: Watch, now: float) -> None:
         service, samples, made = watch.target.service, watch.samples, watch.translator.made
         if watch.target.kind == "engine":
-            self._running[service, watch.target.name] = sum(samples[one] for one in made.get(_RUNNING, ())) > 0
-            self._stalled[watch.target.label] = watch.feel(now)
-            if found := latency.buckets(samples, made):
-                self._latency.add(now=now, service=service, replica=watch.target.label, buckets=found)
-            p95 = self._latency.p95(service, now=now)
-            slow = p95 is not None and p95 > latency.SLOW_TOKEN_SECONDS
-            if slow and service not in self._slow:  # R1: the similarity probe runs at once
+            if self._serving.page(now, watch):  # R1: the similarity probe runs at once
                 self._prober.hurry(service)
-            (self._slow.add if slow else self._slow.discard)(service)
-            if any(family in made for family in _TOKENS):
-                tokens = sum(samples[one] for family in _TOKENS for one in made.get(family, ()))
+            if (tokens := serving.tokens(watch)) is not None:
                 self._prober.traffic(now, service=service, replica=watch.target.label, tokens=tokens)
-        if service in self._bursts:
-            self._bursts[service].page(now, replica=watch.target.label, samples=samples, made=made)
-        self._cards.page(now=now, samples=samples, made=made, requests_run=self._runs(service), stalled=self._stalled)
+        if (bursts := self._serving.bursts.get(service)) is not None:
+            bursts.page(now, replica=watch.target.label, samples=samples, made=made)
+        self._cards.page(
+            now=now, samples=samples, made=made, requests_run=self._serving.runs(service), stalled=self._serving.stalled
+        )
 
     def _discover(self, name: str, ask: Callable[[], Sequence[Target]]) -> None:
         try:
@@ -282,59 +248,27 @@ class Agent:
                 now=now,
                 machine=machine,
                 replicas=self._roster.joined,
-                requests_run=self._runs(None),
-                stalled=self._stalled,
+                requests_run=self._serving.runs(None),
+                stalled=self._serving.stalled,
             )
             self._busy.discard("gpu")
-
-    def _runs(self, service: str | None) -> bool:
-        """Whether requests run on the service, or on any where service is None."""
-        return any(runs for (owner, _), runs in self._running.items() if service in (None, owner))
 
     # Its book-keeping.
 
     def _watch(self, targets: Sequence[Target]) -> None:
         """Takes over a set of targets; what did not change keeps its state."""
-        gateways = {target.service for target in targets if target.kind == "gateway"}
         with self._lock:
-            same = [watch.target for watch in self._watches.values()] == [*targets]
+            same = self._list.targets == tuple(targets)
             if not self._roster.join(targets) and same:
-                return  # nearly always; `without` follows from the targets
-            fresh: dict[str, Watch] = {}
-            for target in targets:
-                without = {"requests_total"} if target.kind == "engine" and target.service in gateways else set()
-                translator = Translator(
-                    target, without=without, joined=self._roster.joined, attributor=self._attributor
-                )
-                kept = self._watches.get(target.name)
-                if kept is not None and kept.translator.same(translator):
-                    fresh[target.name] = kept
-                    continue
-                fresh[target.name] = Watch(target, translator)
-                for reason in REASONS:
-                    self._tally.add("probe_scrape_failures_total", naming.with_reason(naming.own(target), reason), 0.0)
-            gone = [watch.target for name, watch in self._watches.items() if name not in fresh]
-            self._watches = fresh
-            self._running = {key: runs for key, runs in self._running.items() if key[1] in fresh}
-            labels = {target.label for target in targets}
-            self._stalled = {label: seconds for label, seconds in self._stalled.items() if label in labels}
-            self._latency.keep({(target.service, target.label) for target in targets})
-            shown = {
-                naming.own(target) for target in targets
-            }  # one that was only renamed goes on under the same labels
-            for target in gone:
-                if naming.own(target) in shown:
-                    continue
-                self._tally.drop("probe_scrape_seconds", naming.own(target))
-                for reason in (*REASONS, "internal", "not_a_number", "past_limit"):
-                    for name in ("probe_scrape_failures_total", "probe_values_dropped_total"):
-                        self._tally.drop(name, naming.with_reason(naming.own(target), reason))
+                return  # nearly always
+            self._list.take(targets, joined=self._roster.joined)
+            self._serving.keep(targets)
             if not same and self._finder is not None:
                 self._run(self._find_processes)
 
     def _set_back(self, now: float) -> None:
         """The clock was set back: what was due later than now was meant for another time."""
-        for watch in self._watches.values():
+        for watch in self._list:
             watch.due = min(watch.due, now)
         self._prober.set_back(now)
         self._due = {what: min(due, now) for what, due in self._due.items()}
@@ -347,13 +281,13 @@ class Agent:
         return True
 
     def _answered(self, target: Target) -> bool:
-        watch = self._watches.get(target.name)
+        watch = self._list.get(target)
         return watch is not None and watch.up is True
 
     def _next(self, now: float, watch: Watch | None = None) -> float:
         """The next multiple of the interval: scrapes are aligned to the clock. Engines of a service marked for bursts each second."""
         interval = self.config.scrape_interval_seconds
-        if watch is not None and watch.target.kind == "engine" and watch.target.service in self._bursts:
+        if watch is not None and watch.target.kind == "engine" and watch.target.service in self._serving.bursts:
             interval = READ_SECONDS
         return (now // interval + 1) * interval
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import pynvml as pynvml  # the simulated driver takes its structures from here
 
+from probes import fields
 from probes.fields import ACTIVITY, FIELDS, MEMBERS, RECOVERY, States
 from probes.gpu import GpuReading, Machine, Reading, Seconds, nothing, throttle_reasons
 from probes.gpuwatch import Watcher
@@ -51,6 +52,11 @@ class NvmlReader:
     def __init__(self, nvml: Nvml = pynvml, *, watch: bool = False) -> None:
         self._nvml, self._open, self._watch = nvml, False, watch
         self._states = States(nvml)
+        known = [one for one in FIELDS if hasattr(nvml, one.nvml)]
+        self._wanted = [(one, f"{one.name}_{one.reason}" if one.reason else one.name) for one in known]
+        self._asked = [
+            getattr(nvml, one.nvml) if one.scope is None else (getattr(nvml, one.nvml), one.scope) for one in known
+        ]
         self._lost_for = 0  # readings since a GPU was lost
         self._opening = threading.Lock()
         self._watcher: Watcher | None = None
@@ -253,20 +259,17 @@ class NvmlReader:
 
     def _fields(self, reading: Reading, handle: Any) -> None:
         nvml = self._nvml
-        wanted = [(one, getattr(nvml, one.nvml)) for one in FIELDS if hasattr(nvml, one.nvml)]
-        asked = [number if one.scope is None else (number, one.scope) for one, number in wanted]
         try:
-            answers = nvml.nvmlDeviceGetFieldValues(handle, asked)
+            answers = nvml.nvmlDeviceGetFieldValues(handle, self._asked)
         except nvml.NVMLError as problem:
             reading.missing("fields", self._states.of(problem))
             return
-        for (one, _), answer in zip(wanted, answers, strict=True):
-            what = f"{one.name}_{one.reason}" if one.reason else one.name
-            if answer.nvmlReturn != nvml.NVML_SUCCESS:
+        for (one, what), (kind, error, raw) in zip(self._wanted, fields.answers(answers), strict=True):
+            if error:
                 if not one.fallback:
-                    reading.missing(what, self._states.of(answer.nvmlReturn))
+                    reading.missing(what, self._states.of(error))
                 continue
-            value = float(getattr(answer.value, MEMBERS[answer.valueType])) * one.factor
+            value = fields.number(kind, raw) * one.factor
             if one.name == "recovery_action":
                 if value:
                     reading.states.append(f"recovery_{_word(RECOVERY, int(value))}")

@@ -29,7 +29,7 @@ class Receivers:
         self.otlp = OtlpReceiver(config.otlp, attributor, started=started) if config.otlp is not None else None
         self._stop = threading.Event()
         if self.otlp is not None:
-            threading.Thread(target=self.otlp.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+            threading.Thread(target=self.otlp.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
         if self.logs:
             threading.Thread(target=self._follow, name="access logs", daemon=True).start()
 

@@ -155,7 +155,7 @@ def _exported(exporter: Exporter | None, loaded: ProbeConfig, probe: _Probe) -> 
         tls=loaded.tls,
         auth=loaded.auth,
     )
-    threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+    threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
     return exporter
 
 

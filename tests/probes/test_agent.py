@@ -7,7 +7,6 @@ from concurrent.futures import Future
 
 import pytest
 
-from probes import gpu
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Target
@@ -159,116 +158,6 @@ def test_a_new_version_and_a_new_replica_are_seen_without_a_restart():
     )
 
 
-def test_canaries_are_asked_in_turn_and_measured_apart_from_traffic():
-    memory = Memory(**{"chat-0": page()})
-    one = agent(memory, CHAT, canaries=(CANARY,))
-    for at in range(0, 31, 5):
-        one.tick(START + at)
-    assert memory.asked == ["a", "b", "a", "b"]
-    own = {"service": "chat", "model": "m", "version": "1", "region": "eu", "slice": "short"}
-    found = one.samples()
-    assert found[series("tailwatch_canary_requests_total", **own, outcome="ok")] == 2.0
-    assert found[series("tailwatch_canary_requests_total", **own, outcome="timeout")] == 0.0
-    assert found[series("tailwatch_canary_ttft_seconds_bucket", **own, le="0.1")] == 2.0
-    assert found[series("tailwatch_canary_inter_token_seconds_count", **own)] == 4.0
-    assert found[series("tailwatch_canary_per_token_seconds_sum", **own)] == pytest.approx(0.3)
-    assert found[series("tailwatch_canary_e2e_seconds_sum", **own)] == pytest.approx(0.9)
-    assert found[series("tailwatch_answer_similarity_ratio", **own)] == 1.0
-    assert found[series("tailwatch_answer_similarity_samples_total", **own)] == 2.0
-    assert series("tailwatch_answer_similarity_ratio", **{**own, "slice": "long"}) not in found
-    assert not [one for one in found if one.name.startswith("tailwatch_ttft")]
-
-
-def test_a_canary_that_fails_counts_and_the_next_is_asked():
-    memory = Memory(**{"chat-0": page()})
-    memory.answer = RuntimeError("a bug")
-    one = agent(memory, CHAT, canaries=(CANARY,))
-    one.tick(START)
-    one.tick(START + 10)
-    failed = {
-        one.label("slice"): value
-        for one, value in one.samples().items()
-        if one.label("outcome") == "error" and "canary" in one.name
-    }
-    assert failed == {"short": 1.0, "long": 1.0}
-
-
-def similarity(one: Agent) -> dict[str | None, float]:
-    return {
-        one.label("version"): value
-        for one, value in one.samples().items()
-        if one.name == "tailwatch_answer_similarity_ratio"
-    }
-
-
-def test_the_similarity_shown_is_that_of_the_version_that_answers_now():
-    memory = Memory(**{"chat-0": page()})
-    memory.targets = (CHAT,)
-    one = agent(
-        memory,
-        targets_url="http://fleet/targets",
-        canaries=(Canary("chat", "http://chat", "m", PROMPTS[:1], interval_seconds=15),),
-    )
-    one.tick(START)
-    assert similarity(one) == {"1": 1.0}
-    memory.targets = (Target("chat-0", "http://chat-0", "chat", model="m", version="2", region="eu"),)
-    memory.answer = Completion("ok", "It is B.", (0.1,), 0.2)
-    one.tick(START + 15)
-    assert set(similarity(one)) == {"2"}
-    assert similarity(one)["2"] < 0.9
-
-
-def test_a_similarity_that_no_answer_renews_is_taken_away_and_its_counters_stay():
-    memory = Memory(**{"chat-0": page()})
-    one = agent(memory, CHAT, canaries=(CANARY,))
-    one.tick(START)
-    memory.answer = Completion("timeout")
-    for at in range(10, 200, 10):
-        one.tick(START + at)
-        assert (similarity(one) == {}) == (at > 120)
-    assert [
-        value for one, value in one.samples().items() if one.name == "tailwatch_answer_similarity_samples_total"
-    ] == [1.0]
-
-
-def test_after_a_pause_a_canary_is_asked_once_and_not_for_all_it_missed():
-    memory = Memory(**{"chat-0": page()})
-    one = agent(memory, CHAT, canaries=(CANARY,))
-    for at in (0, 500, 501, 509, 510):
-        one.tick(START + at)
-    assert memory.asked == ["a", "b", "a"]
-
-
-def test_where_p95_per_token_passes_130_ms_the_similarity_probe_runs_at_once_and_once():
-    memory = Memory(**{"chat-0": page()})
-    one = agent(memory, CHAT, canaries=(CANARY,), scrape_interval_seconds=1)
-    one.tick(START)
-    memory.pages["chat-0"] = page(slow=50)
-    one.tick(START + 1)
-    assert memory.asked == ["a", "a"]
-    one.tick(START + 2)
-    assert memory.asked == ["a", "a"]
-
-
-def test_a_similarity_probe_that_meets_a_canary_under_way_waits_for_it():
-    held, memory = Held(), Memory(**{"chat-0": page()})
-    config = ProbeConfig(targets=(CHAT,), canaries=(CANARY,), gpu="off", scrape_interval_seconds=1)
-    one = Agent(config, memory, started=START, executor=held)  # type: ignore[arg-type]
-    one.tick(START)
-    scrape, canary = held.work
-    scrape()
-    memory.pages["chat-0"] = page(slow=50)
-    one.tick(START + 1)
-    held.work[-1]()
-    one.tick(START + 2)
-    assert memory.asked == []
-    canary()
-    one.tick(START + 3)
-    for work in held.work[4:]:
-        work()
-    assert memory.asked == ["a", "a"]
-
-
 def test_a_clock_that_is_set_back_stops_nothing():
     memory = Memory(**{"chat-0": page(tokens=5)})
     one = agent(memory, CHAT, canaries=(CANARY,))
@@ -281,66 +170,6 @@ def test_a_clock_that_is_set_back_stops_nothing():
 
 def dcgm(busy: float, xid: int = 0) -> str:
     return f'DCGM_FI_DEV_GPU_UTIL{{UUID="GPU-1"}} {busy}\nDCGM_FI_DEV_XID_ERRORS{{UUID="GPU-1"}} {xid}\n'
-
-
-def test_the_spread_of_a_gpu_counts_while_its_service_runs_requests():
-    memory = Memory(**{"chat-0": page(running=2), "card": dcgm(90)})
-    one = agent(memory, CHAT, CARD)
-    gpu_labels = {"service": "chat", "replica": "chat-0", "region": "eu", "gpu": "GPU-1"}
-    for at, busy in enumerate([90, 60, 90, 60, 90, 60]):
-        memory.pages["card"] = dcgm(busy)
-        one.tick(START + 15 * at)
-    assert one.samples()[
-        series("tailwatch_gpu_utilisation_spread_points", **gpu_labels, reason="utilisation")
-    ] == pytest.approx(15.0)
-    memory.pages["chat-0"] = page(running=0)
-    for at in range(6, 30):
-        one.tick(START + 15 * at)
-    assert series("tailwatch_gpu_utilisation_spread_points", **gpu_labels, reason="utilisation") not in one.samples()
-
-
-def test_a_change_of_the_latest_xid_is_an_event_and_the_first_look_is_none():
-    memory = Memory(card=dcgm(0, xid=31))
-    one = agent(memory, CARD)
-    for at, xid in enumerate([31, 31, 79, 79, 0, 79]):
-        memory.pages["card"] = dcgm(0, xid)
-        one.tick(START + 15 * at)
-    assert {
-        one.label("reason"): value for one, value in one.samples().items() if one.name == "tailwatch_gpu_xid_total"
-    } == {"79": 2.0}
-
-
-class Cards:
-    def __init__(self, machine: gpu.Machine | Exception) -> None:
-        self.machine = machine
-
-    def read(self) -> gpu.Machine:
-        if isinstance(self.machine, Exception):
-            raise self.machine
-        return self.machine
-
-
-def test_this_machine_s_gpus_join_their_replica_and_throttled_time_adds_up():
-    reading = gpu.GpuReading("GPU-1", {"utilisation_ratio": 0.5}, throttled=("power_cap",))
-    one = agent(
-        Memory(**{"chat-0": page()}),
-        CHAT,
-        gpus=Cards(gpu.Machine("ok", (reading,))),
-        gpu_service="chat",
-        gpu_region="eu",
-    )
-    one.tick(START)
-    one.tick(START + 15)
-    own = {"service": "chat", "replica": "chat-0", "region": "eu", "gpu": "GPU-1"}
-    assert one.samples()[series("tailwatch_gpu_utilisation_ratio", **own)] == 0.5
-    assert one.samples()[series("tailwatch_gpu_throttled_seconds_total", **own, reason="power_cap")] == 15.0
-
-
-@pytest.mark.parametrize(("machine", "state"), [(gpu.Machine("no_driver"), "no_driver"), (OSError("gone"), "failed")])
-def test_no_gpu_and_a_driver_that_breaks_are_states(machine, state):
-    one = agent(Memory(), gpus=Cards(machine))
-    one.tick(START)
-    assert [one.label("state") for one in one.samples() if one.name == "tailwatch_gpu_state"] == [state]
 
 
 class Held:
@@ -399,17 +228,3 @@ def test_a_replica_s_own_latency_is_on_the_page_and_a_dead_engine_has_none():
     memory.pages["chat-0"] = ScrapeFailed("connect", "refused")
     one.tick(START + 90)
     assert mean not in one.page()
-
-
-def test_a_gpu_that_is_busy_while_its_replica_generates_nothing_hangs():
-    memory = Memory(**{"chat-0": page(running=2), "card": dcgm(100)})
-    one = agent(memory, CHAT, CARD)
-    for at in range(6):
-        one.tick(START + 15 * at)
-    found = {one.label("reason"): value for one, value in one.samples().items() if "fault" in one.name}
-    assert found == {"hang": 3.0}
-    assert one.samples()[series("tailwatch_engine_state", **OWN, state="hanging")] == 1.0
-    memory.pages["chat-0"] = page(running=2, tokens=9)
-    one.tick(START + 90)
-    one.tick(START + 105)
-    assert not [one for one in one.samples() if "fault" in one.name]

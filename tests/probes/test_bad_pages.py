@@ -74,7 +74,7 @@ def test_all_of_them_together_cost_a_good_target_nothing():
             while agent.samples().get(series("tailwatch_generated_tokens_total", **own)) != turn + 1:
                 assert time.perf_counter() - begun < 5.0
                 server.over.wait(0.01)
-            while any(watch.busy for watch in agent._watches.values()):
+            while any(watch.busy for watch in agent._list):
                 assert time.perf_counter() - begun < 10.0
                 server.over.wait(0.01)
     transport.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from probes import gpu
+from probes import fields, gpu
 from probes.exposition import series
 from probes.gpu import GpuReading, Machine, Seconds, throttle_reasons
 from probes.nvml import EMPTY_READS, REOPEN_READS, NvmlReader, pynvml
@@ -267,3 +267,14 @@ def test_samples_become_means_of_whole_seconds_and_a_second_under_way_waits():
     seconds = Seconds()
     assert seconds.add([(10 + at / 6, float(at >= 3)) for at in range(6)]) == ()
     assert seconds.add([(11.0, 1.0), (11.5, 1.0), (12.0, 0.0)]) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "member", "value"), [(at, member, at + 1.0) for at, member in enumerate(fields.MEMBERS)]
+)
+def test_a_field_s_raw_answer_is_what_its_structure_says(kind, member, value):
+    found = (pynvml.c_nvmlFieldValue_t * 2)()
+    found[1].valueType, found[1].nvmlReturn = kind, 15
+    setattr(found[1].value, member, value if member == "dVal" else int(value))
+    (_, ok, _), (told, error, raw) = fields.answers(found)
+    assert (ok, told, error, fields.number(told, raw)) == (0, kind, 15, value)

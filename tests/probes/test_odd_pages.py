@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from probes import assertions, gpu, openai
-from probes.agent import REASONS, Agent, ScrapeFailed
+from probes.agent import Agent, ScrapeFailed
 from probes.assertions import Assertion
 from probes.canary import Completion
 from probes.cards import STALE_SECONDS
@@ -23,6 +23,7 @@ from probes.exposition import Samples, series
 from probes.latency import RecentLatency
 from probes.prompts import Prompt
 from probes.sse import BrokenStream
+from probes.watchlist import REASONS
 from tests.probes.fixtures import LITELLM
 from tests.probes.test_agent import CANARY, CARD, CHAT, GATEWAY, START, Memory, agent, page
 
