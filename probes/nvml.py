@@ -19,6 +19,7 @@ from probes import fields
 from probes.fields import ACTIVITY, FIELDS, MEMBERS, RECOVERY, States
 from probes.gpu import GpuReading, Machine, Reading, Seconds, nothing, throttle_reasons
 from probes.gpuwatch import Watcher
+from probes.nvmlparts import Parts, text
 
 
 class Nvml(Protocol):
@@ -57,6 +58,7 @@ class NvmlReader:
         self._asked = [
             getattr(nvml, one.nvml) if one.scope is None else (getattr(nvml, one.nvml), one.scope) for one in known
         ]
+        self._parts = Parts(nvml, self._states)
         self._lost_for = 0  # readings since a GPU was lost
         self._opening = threading.Lock()
         self._watcher: Watcher | None = None
@@ -97,7 +99,7 @@ class NvmlReader:
             for at in range(self._nvml.nvmlDeviceGetCount()):
                 handle = self._nvml.nvmlDeviceGetHandleByIndex(at)
                 running = self._nvml.nvmlDeviceGetComputeRunningProcesses(handle)
-                found[_text(self._nvml.nvmlDeviceGetUUID(handle))] = tuple(int(one.pid) for one in running)
+                found[text(self._nvml.nvmlDeviceGetUUID(handle))] = tuple(int(one.pid) for one in running)
         except self._nvml.NVMLError:
             return found
         return found
@@ -113,6 +115,11 @@ class NvmlReader:
     def facts(self) -> Mapping[str, str]:
         """Driver, CUDA, and by UUID the model; empty before the driver was opened."""
         return self._facts
+
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """The MIG instances that the latest reading saw: `MIG-...` to `GPU-.../1`."""
+        return self._parts.uuids()
 
     def close(self) -> None:
         self._lose()
@@ -139,7 +146,7 @@ class NvmlReader:
         nvml = self._nvml
         found: dict[str, str] = {}
         asked: dict[str, Callable[[], str]] = {
-            "driver": lambda: _text(nvml.nvmlSystemGetDriverVersion()),
+            "driver": lambda: text(nvml.nvmlSystemGetDriverVersion()),
             "cuda": lambda: _version(nvml.nvmlSystemGetCudaDriverVersion_v2()),
         }
         for name, read in asked.items():
@@ -150,11 +157,11 @@ class NvmlReader:
         return found
 
     def _gpu(self, at: int, handles: dict[str, Any]) -> list[GpuReading]:
-        """The board, and its MIG instances where it is cut."""
+        """The board, its MIG instances where it is cut, and the virtual GPUs that it lends."""
         nvml = self._nvml
         try:
             handle = nvml.nvmlDeviceGetHandleByIndex(at)
-            uuid = _text(nvml.nvmlDeviceGetUUID(handle))
+            uuid = text(nvml.nvmlDeviceGetUUID(handle))
         except nvml.NVMLError as problem:
             return (
                 []
@@ -167,7 +174,7 @@ class NvmlReader:
             self._name(uuid, handle)
         card = self._cards[uuid]
         reading = Reading(uuid)
-        cut = self._is_cut(handle)
+        cut = self._parts.is_cut(handle)
         self._plain(reading, handle)
         self._history(reading, handle, card)
         self._fields(reading, handle)
@@ -175,14 +182,17 @@ class NvmlReader:
             self._activity(reading, handle, card, None)
         if reading.lost:
             return [nothing(uuid, "lost")]
-        if not cut:
-            return [reading.done()]
-        return [reading.done(), *self._instances(uuid, handle, card)]
+        out = [reading.done()]
+        if cut:
+            out += self._parts.instances(uuid, handle, lambda part, at: self._activity(part, handle, card, at))
+        if self._facts.get(f"{uuid}/vgpu") == "host":
+            out += self._parts.lent(uuid, handle)
+        return out
 
     def _name(self, uuid: str, handle: Any) -> None:
         nvml = self._nvml
         try:
-            self._facts[uuid] = _text(nvml.nvmlDeviceGetName(handle))
+            self._facts[uuid] = text(nvml.nvmlDeviceGetName(handle))
             mode = nvml.nvmlDeviceGetVirtualizationMode(handle)
         except nvml.NVMLError:
             return
@@ -327,37 +337,6 @@ class NvmlReader:
         self._metrics.sample1, self._metrics.sample2 = before, now
         return nvml.nvmlGpmMetricsGet(self._metrics)
 
-    def _is_cut(self, handle: Any) -> bool:
-        try:
-            return bool(self._nvml.nvmlDeviceGetMigMode(handle)[0])
-        except self._nvml.NVMLError:
-            return False
-
-    def _instances(self, uuid: str, handle: Any, card: _Card) -> list[GpuReading]:
-        """MIG instances, each with its memory and its activity; the driver measures neither power nor utilisation of one."""
-        nvml = self._nvml
-        found: dict[int, GpuReading] = {}
-        try:
-            places = nvml.nvmlDeviceGetMaxMigDeviceCount(handle)
-        except nvml.NVMLError as problem:
-            return [nothing(f"{uuid}/mig", self._states.of(problem))]
-        for at in range(places):
-            try:
-                part = nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, at)
-                instance = nvml.nvmlDeviceGetGpuInstanceId(part)
-            except nvml.NVMLError:
-                continue  # an empty place
-            if instance in found:
-                continue  # a second compute instance shares memory and activity with the first
-            reading, used = Reading(f"{uuid}/{instance}"), partial(self._memory_of, part)
-            self._ask(reading, "memory_bytes", used)
-            self._activity(reading, handle, card, instance)
-            found[instance] = reading.done()
-        return list(found.values())
-
-    def _memory_of(self, part: Any) -> float:
-        return float(self._nvml.nvmlDeviceGetMemoryInfo(part).used)
-
     def _ask(self, reading: Reading, name: str, read: Callable[[], float]) -> None:
         try:
             reading.values[name] = read()
@@ -372,7 +351,3 @@ def _version(number: int) -> str:
 
 def _word(words: tuple[str, ...], number: int) -> str:
     return words[number] if 0 <= number < len(words) else f"action_{number}"
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else value

@@ -39,6 +39,10 @@ class Board:
     throttle_bits: int = 0
     fields: dict[str, int] = field(default_factory=dict)  # pynvml's name of a field to its value; others as DEFAULTS
     instances: dict[int, tuple[int, float]] = field(default_factory=dict)  # MIG: instance to bytes used and SM activity
+    instance_bytes: int = 10 * 1024 * MEBIBYTE  # memory of one instance
+    vgpus: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # of a host: virtual GPU's UUID to bytes used and had
     hopper: bool = True  # has GPM
     history: bool = True  # has ring buffers of utilisation and power
     virtualisation: int = pynvml.NVML_GPU_VIRTUALIZATION_MODE_NONE
@@ -102,7 +106,8 @@ class SimulatedDriver:
         return _handle(at + 1)
 
     def nvmlDeviceGetUUID(self, handle: Any) -> str:  # noqa: N802
-        return self._board(handle).uuid
+        board, at = self._board(handle), _address(handle)
+        return board.uuid if at < 1000 else f"MIG-{board.uuid.removeprefix('GPU-')}-{at % 1000}"
 
     def nvmlDeviceGetName(self, handle: Any) -> str:  # noqa: N802
         return self._board(handle).name
@@ -120,7 +125,8 @@ class SimulatedDriver:
         board = self._asked("nvmlDeviceGetMemoryInfo", handle)
         at = _address(handle)
         used = board.memory_bytes if at < 1000 else board.instances[at % 1000][0]
-        return pynvml.c_nvmlMemory_t(total=board.memory_total_bytes, free=board.memory_total_bytes - used, used=used)
+        total = board.memory_total_bytes if at < 1000 else board.instance_bytes
+        return pynvml.c_nvmlMemory_t(total=total, free=total - used, used=used)
 
     def nvmlDeviceGetPowerUsage(self, handle: Any) -> int:  # noqa: N802
         return round(1000 * self._asked("nvmlDeviceGetPowerUsage", handle).watts)
@@ -206,6 +212,38 @@ class SimulatedDriver:
 
     def nvmlDeviceGetGpuInstanceId(self, handle: Any) -> int:  # noqa: N802
         return _address(handle) % 1000
+
+    def nvmlDeviceGetActiveVgpus(self, handle: Any) -> list[int]:  # noqa: N802
+        board, at = self._asked("nvmlDeviceGetActiveVgpus", handle), _address(handle)
+        return [1000 * at + number for number in range(len(board.vgpus))]
+
+    def nvmlVgpuInstanceGetUUID(self, one: int) -> str:  # noqa: N802
+        return self._vgpu("nvmlVgpuInstanceGetUUID", one)[0]
+
+    def nvmlVgpuInstanceGetType(self, one: int) -> int:  # noqa: N802
+        self._vgpu("nvmlVgpuInstanceGetType", one)
+        return one
+
+    def nvmlVgpuTypeGetFramebufferSize(self, kind: int) -> int:  # noqa: N802
+        return self._vgpu("nvmlVgpuTypeGetFramebufferSize", kind)[1][1]
+
+    def _nvmlGetFunctionPointer(self, name: str) -> Callable[[int, Any], int]:  # noqa: N802
+        """The library's own function: it writes 64 bits where the pointer points."""
+        if name != "nvmlVgpuInstanceGetFbUsage":
+            raise _error("NVML_ERROR_FUNCTION_NOT_FOUND")
+
+        def usage(one: int, out: Any) -> int:
+            try:
+                out._obj.value = self._vgpu(name, one)[1][0]
+            except pynvml.NVMLError as problem:
+                return int(problem.value)
+            return 0
+
+        return usage
+
+    def _vgpu(self, call: str, one: int) -> tuple[str, tuple[int, int]]:
+        board = self._asked(call, _handle(one // 1000))
+        return list(board.vgpus.items())[one % 1000]
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle: Any) -> list[Any]:  # noqa: N802
         board = self._asked("nvmlDeviceGetComputeRunningProcesses", handle)

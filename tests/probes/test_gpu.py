@@ -135,6 +135,33 @@ def test_a_board_cut_by_mig_gives_its_instances_and_its_own_power_once():
     assert (first.uuid, first.values["memory_bytes"], first.values["sm_activity_ratio"]) == ("GPU-1/1", 4 * 2**30, 0.9)
     assert (second.uuid, second.values["sm_activity_ratio"]) == ("GPU-1/5", 0.1)
     assert "power_watts" not in first.values
+    assert [part.values["memory_total_bytes"] for part in (board, first)] == [80 * 2**30, 10 * 2**30]
+
+
+def test_an_instance_s_own_uuid_is_known_and_goes_with_it_and_its_memory_may_be_denied():
+    one = driver(Board("GPU-1", instances={1: (2**30, 0.9), 5: (2**30, 0.1)}))
+    one.refuse("nvmlDeviceGetMemoryInfo", "NVML_ERROR_NO_PERMISSION")
+    reader = NvmlReader(one)
+    assert {state for reading in reader.read().gpus[1:] for state in reading.states} == {"ok", "memory_bytes_denied"}
+    assert reader.parts == {"MIG-1-1": "GPU-1/1", "MIG-1-5": "GPU-1/5"}
+    del one.boards[0].instances[5]
+    reader.read()
+    assert reader.parts == {"MIG-1-1": "GPU-1/1"}
+
+
+def test_a_host_s_virtual_gpus_have_their_own_memory_past_four_gigabytes_too():
+    mode = pynvml.NVML_GPU_VIRTUALIZATION_MODE_HOST_VGPU
+    lent = {"a": (5 * 2**30, 16 * 2**30), "b": (2**20, 8 * 2**30)}
+    one = driver(Board("GPU-1", virtualisation=mode, vgpus=lent))
+    board, *parts = read(one).gpus
+    assert "vgpu_host" in board.states
+    assert {part.uuid: (part.values["memory_bytes"], part.values["memory_total_bytes"]) for part in parts} == {
+        f"GPU-1/{uuid}": memory for uuid, memory in lent.items()
+    }
+    one.refuse("nvmlVgpuInstanceGetFbUsage", "NVML_ERROR_NOT_SUPPORTED")
+    assert read(one).gpus[1].states == ("ok", "memory_bytes_not_supported")
+    one.refuse("nvmlDeviceGetActiveVgpus", "NVML_ERROR_NO_PERMISSION")
+    assert (read(one).gpus[1].uuid, read(one).gpus[1].states) == ("GPU-1/vgpu", ("denied",))
 
 
 def test_a_virtual_gpu_says_that_it_is_one():
