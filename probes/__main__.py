@@ -24,6 +24,7 @@ from probes.finder import Finder
 from probes.gpu import Machine
 from probes.http import HttpTransport
 from probes.listener import PortTaken
+from probes.nvml import NvmlReader
 from probes.otlp import OtlpMissing
 from probes.shape import ShapeError
 
@@ -55,10 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(loaded: ProbeConfig) -> int:
     transport = HttpTransport(scrape_timeout_seconds=loaded.scrape_timeout_seconds)
-    finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds)
+    reader = run.reader_of(loaded, watch=True)
+    finder = Finder(timeout_seconds=loaded.scrape_timeout_seconds, gpus=reader, kubelet_socket=loaded.kubelet_socket)
     try:
         text, good = report.check(
-            loaded, transport, machine=_looked(loaded), finder=finder, listeners=procfs.listening().values()
+            loaded, transport, machine=_looked(reader), finder=finder, listeners=procfs.listening().values()
         )
     finally:
         transport.close()
@@ -67,9 +69,8 @@ def _check(loaded: ProbeConfig) -> int:
     return 0 if good else 1
 
 
-def _looked(loaded: ProbeConfig) -> Machine | None:
+def _looked(reader: NvmlReader | None) -> Machine | None:
     """Two looks: activity is what happened between them, and events and processes are asked for by the watcher's thread."""
-    reader = run.reader_of(loaded, watch=True)
     if reader is None:
         return None
     found = reader.read()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from probes import gpu, inventory, serving
 from probes.attribution import Attributor
@@ -35,6 +35,7 @@ from probes.watch import Ask, Watch
 from probes.watchlist import Watchlist
 
 log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 
 class ScrapeFailed(Exception):
@@ -92,8 +93,9 @@ class Agent:
             interval_seconds=config.scrape_interval_seconds,
         )
         self._now = started
-        self._due = {"targets_url": started, "gpu": started}
-        self._due |= {source.name: started for source in config.discovery if finder is not None}
+        self._asks = self._sources()
+        self._said: dict[str, str] = {}  # by source, why it does not answer
+        self._due = dict.fromkeys((*self._asks, *(() if gpus is None else ("gpu",))), started)
         self._busy: set[str] = set()
         self._watch(config.targets)
 
@@ -104,13 +106,9 @@ class Agent:
         if now < self._now:
             self._set_back(now)
         self._now = now
-        if self.config.targets_url is not None and self._take("targets_url", now):
-            self._run(
-                partial(self._discover, "targets_url", partial(self._transport.discover, self.config.targets_url))
-            )
-        for source in self.config.discovery:
-            if self._finder is not None and self._take(source.name, now):
-                self._run(partial(self._discover, source.name, partial(self._finder.find, source)))
+        for what, work in self._asks.items():
+            if self._take(what, now):
+                self._run(work)
         if self._gpus is not None and self._take("gpu", now):
             self._run(partial(self._read_gpus, now))
         for watch in self._list:
@@ -126,9 +124,7 @@ class Agent:
         """When `tick` has something to do again, in unix seconds."""
         with self._lock:
             dues = [watch.due for watch in self._list] + [self._prober.next_due()]
-            idle = {"gpu"} if self._gpus is None else set()
-            idle |= {"targets_url"} if self.config.targets_url is None else set()
-            return min(dues + [due for what, due in self._due.items() if what not in idle], default=float("inf"))
+            return min([*dues, *self._due.values()], default=float("inf"))
 
     def samples(self) -> Samples:
         """All canonical series as of now. A target that is down gives target_up 0 and none of its old values."""
@@ -215,19 +211,43 @@ class Agent:
             now=now, samples=samples, made=made, requests_run=self._serving.runs(service), stalled=self._serving.stalled
         )
 
-    def _discover(self, name: str, ask: Callable[[], Sequence[Target]]) -> None:
+    def _sources(self) -> dict[str, Callable[[], None]]:
+        """What is asked at each interval beside the targets themselves, by the name that it has in series about the probe."""
+        asks: dict[str, Callable[[], None]] = {}
+        if self.config.targets_url is not None:
+            find = partial(self._transport.discover, self.config.targets_url)
+            asks["targets_url"] = partial(self._ask, "targets_url", find, partial(self._found, "targets_url"))
+        for source in self.config.discovery if self._finder is not None else ():
+            find = partial(self._finder.find, source)
+            asks[source.name] = partial(self._ask, source.name, find, partial(self._found, source.name))
+        if self._finder is not None and self.config.kubelet_socket:
+            asks["kubelet"] = partial(self._ask, "kubelet", self._finder.held, self._held)
+        return asks
+
+    def _ask(self, name: str, ask: Callable[[], _Answer], take: Callable[[_Answer], None]) -> None:
+        """A source that does not answer leaves things as they were; why is said once, and counted each time."""
         try:
             found = ask()
             with self._lock:
-                self._watch(self._roster.found(name, found))
+                self._said.pop(name, None)
+                take(found)
         except ScrapeFailed as problem:
-            log.warning("%s: %s", name, problem)
+            if self._said.get(name) != str(problem):
+                log.warning("%s: %s", name, problem)
             with self._lock:
+                self._said[name] = str(problem)
                 self._tally.add("probe_scrape_failures_total", (("reason", problem.reason), ("replica", name)))
         except Exception:
             log.exception("%s", name)
         finally:
             self._busy.discard(name)
+
+    def _found(self, name: str, targets: Sequence[Target]) -> None:
+        self._watch(self._roster.found(name, targets))
+
+    def _held(self, pods: Mapping[str, str]) -> None:
+        if self._roster.held(pods):
+            self._watch(self.targets)
 
     def _find_processes(self) -> None:
         found = (

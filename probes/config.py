@@ -116,6 +116,7 @@ class ProbeConfig:
     gpu: str = "auto"  # auto | on | off | simulated: this machine's own GPUs through NVML
     gpu_service: str = UNKNOWN  # label of those GPUs where no target names them
     gpu_region: str = UNKNOWN
+    kubelet_socket: str = ""  # of pod-resources; empty: the kubelet is not asked
     tls: Tls | None = None
     auth: Auth | None = None
     host: str = "127.0.0.1"
@@ -143,6 +144,7 @@ _TOP = (
     "gpu",
     "gpu_service",
     "gpu_region",
+    "kubelet_socket",
     "listen",
     "embedder",
     "false_alarm_days",
@@ -194,6 +196,7 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
         gpu=_gpu(top["gpu"]),
         gpu_service=_text(top["gpu_service"], UNKNOWN),
         gpu_region=_text(top["gpu_region"], UNKNOWN),
+        kubelet_socket=_text(top["kubelet_socket"], ""),
         tls=_tls(top["listen_tls"]),
         auth=_auth(top["listen_auth"]),
         host=host,

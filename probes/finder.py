@@ -1,4 +1,4 @@
-"""Asks the sources of targets: files here, HTTP elsewhere. Also tells which local engine's processes are on which GPU."""
+"""Asks the sources of targets: files here, HTTP elsewhere. Also tells which pod, and which local engine's process, has which GPU."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 
 import httpx
 
-from probes import discovery, fetch, join, procfs
+from probes import discovery, fetch, join, podresources, procfs
 from probes.agent import ScrapeFailed
 from probes.config import Target
 from probes.discovery import Found
+from probes.kubelet import Kubelet
 from probes.nvml import NvmlReader
 from probes.shape import ShapeError
 from probes.sources import Source
@@ -27,14 +28,18 @@ FILE_BYTES = 4 * 1024 * 1024
 
 
 class Finder:
-    def __init__(self, *, timeout_seconds: float = 5.0, gpus: NvmlReader | None = None) -> None:
+    def __init__(
+        self, *, timeout_seconds: float = 5.0, gpus: NvmlReader | None = None, kubelet_socket: str = ""
+    ) -> None:
         self._timeout, self._gpus = timeout_seconds, gpus
+        self._kubelet = Kubelet(kubelet_socket, timeout_seconds=timeout_seconds)
         self._clients: dict[str, httpx.Client] = {}
         self._said: dict[str, set[str]] = {}  # by source
 
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
+        self._kubelet.close()
 
     def find(self, source: Source) -> Sequence[Target]:
         """Raises ScrapeFailed. What is left out is said once."""
@@ -46,10 +51,20 @@ class Finder:
             raise ScrapeFailed("malformed", f"{source.at}: {problem}") from None
         except OSError as problem:
             raise ScrapeFailed("connect", f"{source.at}: {problem.strerror or problem}") from None
-        for sentence in sorted(set(found.left_out) - self._said.get(source.name, set())):
-            log.warning("%s", sentence)
-        self._said[source.name] = set(found.left_out)
+        self._say(source.name, found.left_out)
         return found.targets
+
+    def held(self) -> Mapping[str, str]:
+        """GPU to the pod that the kubelet gave it to. Raises ScrapeFailed; what joins nothing is said once."""
+        parts = {} if self._gpus is None else self._gpus.parts
+        found, left_out = podresources.pods(self._kubelet.held(), parts=parts)
+        self._say("kubelet", left_out)
+        return found
+
+    def _say(self, source: str, left_out: Sequence[str]) -> None:
+        for sentence in sorted(set(left_out) - self._said.get(source, set())):
+            log.warning("%s", sentence)
+        self._said[source] = set(left_out)
 
     def on_gpus(self, targets: Sequence[Target]) -> Mapping[str, str]:
         """GPU UUID to the local target whose processes are on it. Costs milliseconds: for when the targets change."""

@@ -1,8 +1,8 @@
 """Which replica runs on which GPU. Pure. In this order, and what none of them joins is shown as `unjoined`:
 
 1. config: the UUIDs in a target's `gpus`;
-2. the pod that a DCGM exporter shows beside each GPU, against a target's `pod` (discovery knows it). The exporter has it from the
-   kubelet's pod-resources socket, which speaks gRPC; the probe carries no gRPC and so does not ask the socket itself;
+2. the pod that holds a GPU, against a target's `pod` (discovery knows it): by the kubelet's pod-resources socket (probes.kubelet),
+   else as a DCGM exporter shows it beside each GPU, which has it from that socket;
 3. the processes on each GPU when the targets change, against who listens on a local target's port: the engine's workers are its
    children. It needs to see the processes (the host's PID namespace) and their sockets (the same user, or root).
 """

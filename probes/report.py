@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from probes import dialects, explain, gpu
+from probes import dialects, explain, gpu, join
 from probes.agent import ScrapeFailed, Transport
 from probes.attribution import Attributor
 from probes.config import Canary, ProbeConfig, Target
@@ -97,11 +97,29 @@ def check(
             + (f": {completion.detail}" if completion.detail else "")
         )
         notes.append(f"  references: {_references(canary)}")
+    if config.kubelet_socket and finder is not None:
+        said, told = _kubelet(config.kubelet_socket, finder, targets)
+        good &= told
+        notes += said
     if machine is not None:
         notes += explain.machine(machine, listeners=listeners)
         good &= config.gpu != "on" or bool(machine.gpus)
     notes += explain.page(host=config.host, tls=config.tls is not None, auth=config.auth is not None)
     return table(rows) + "".join(f"{note}\n" for note in notes), good
+
+
+def _kubelet(socket: str, finder: TargetFinder, targets: Sequence[Target]) -> tuple[list[str], bool]:
+    """Which pod holds which GPU, and which of our replicas that is."""
+    try:
+        held = finder.held()
+    except ScrapeFailed as problem:
+        return [f"kubelet {socket}: {problem}"], False
+    replicas = join.replicas(targets, by_pod=held, by_process={})
+    lines = [f"kubelet {socket}: {len(held)} GPUs are held by pods"]
+    return lines + [
+        f"  {gpu}: {pod}, {f'replica {replicas[gpu]}' if gpu in replicas else 'no target of ours'}"
+        for gpu, pod in sorted(held.items())
+    ], True
 
 
 def _references(canary: Canary) -> str:

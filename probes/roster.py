@@ -21,12 +21,16 @@ class TargetFinder(Protocol):
     def on_gpus(self, targets: Sequence[Target]) -> Mapping[str, str]:
         """GPU UUID to the name of the target whose processes are on it."""
 
+    def held(self) -> Mapping[str, str]:
+        """GPU to the pod that the kubelet gave it to; raises ScrapeFailed. Called only where the config names its socket."""
+
 
 class Roster:
     def __init__(self, targets: Sequence[Target]) -> None:
         self._configured = targets
         self._found: dict[str, Sequence[Target]] = {}  # by source
         self._pods: dict[str, Mapping[str, str]] = {}  # by page: GPU to the pod on it
+        self._held: Mapping[str, str] = {}  # GPU to its pod, by the kubelet
         self._processes: Mapping[str, str] = {}
         self._alike: set[str] = set()
         self.joined: Mapping[str, str] = {}  # GPU to replica, as of the latest `join`
@@ -53,6 +57,11 @@ class Roster:
         self._pods[target.name] = join.pods(samples)
         return self._pods[target.name] != before
 
+    def held(self, found: Mapping[str, str]) -> bool:
+        """Takes what the kubelet says of GPUs and pods; whether that changed."""
+        before, self._held = self._held, found
+        return found != before
+
     def processes(self, found: Mapping[str, str]) -> bool:
         """Takes which target's processes are on which GPU; whether that changed."""
         before, self._processes = self._processes, found
@@ -64,5 +73,5 @@ class Roster:
         self._pods = {name: shown for name, shown in self._pods.items() if name in names}
         by_pod = {gpu: pod for shown in self._pods.values() for gpu, pod in shown.items()}
         before = self.joined
-        self.joined = join.replicas(targets, by_pod=by_pod, by_process=self._processes)
+        self.joined = join.replicas(targets, by_pod={**by_pod, **self._held}, by_process=self._processes)
         return self.joined != before

@@ -76,7 +76,7 @@ class _Probe:
         self.reader = reader_of(loaded, watch=True)
         self.transport = HttpTransport(scrape_timeout_seconds=seconds)
         self.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
-        self.finder = Finder(timeout_seconds=seconds, gpus=self.reader)
+        self.finder = Finder(timeout_seconds=seconds, gpus=self.reader, kubelet_socket=loaded.kubelet_socket)
         self.receivers = Receivers(loaded, started=now())
         self.describer = Describer(
             timeout_seconds=seconds,

@@ -50,8 +50,8 @@ def test_memory_does_not_grow_with_the_targets_that_ever_were():
             tally._values,
             cards._known,
             cards._faults._gpus,
-            one._stalled,
-            one._latency._last,
+            one._serving.stalled,
+            one._serving._latency._last,
         ]
         sizes.append(sum(len(part) for part in kept))
     assert max(sizes[8:]) <= max(sizes[:8])

@@ -27,6 +27,8 @@ def test_the_pod_has_no_root_no_capability_and_nothing_to_write():
     }
     assert set(container["resources"]["limits"]) == {"cpu", "memory"}
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    hosts = [one["hostPath"]["path"] for one in spec["volumes"] if "hostPath" in one]
+    assert hosts == ["/var/lib/kubelet/pod-resources"]
     assert "nvidia.com/gpu" not in container["resources"]["limits"]  # it looks, it takes none
 
 
