@@ -217,11 +217,12 @@ class Agent:
         if self.config.targets_url is not None:
             find = partial(self._transport.discover, self.config.targets_url)
             asks["targets_url"] = partial(self._ask, "targets_url", find, partial(self._found, "targets_url"))
-        for source in self.config.discovery if self._finder is not None else ():
-            find = partial(self._finder.find, source)
-            asks[source.name] = partial(self._ask, source.name, find, partial(self._found, source.name))
-        if self._finder is not None and self.config.kubelet_socket:
-            asks["kubelet"] = partial(self._ask, "kubelet", self._finder.held, self._held)
+        if (finder := self._finder) is not None:
+            for source in self.config.discovery:
+                find = partial(finder.find, source)
+                asks[source.name] = partial(self._ask, source.name, find, partial(self._found, source.name))
+            if self.config.kubelet_socket:
+                asks["kubelet"] = partial(self._ask, "kubelet", finder.held, self._held)
         return asks
 
     def _ask(self, name: str, ask: Callable[[], _Answer], take: Callable[[_Answer], None]) -> None:

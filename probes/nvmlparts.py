@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from probes.fields import States
@@ -70,22 +71,21 @@ class Parts:
                 reading = Reading(f"{uuid}/{text(nvml.nvmlVgpuInstanceGetUUID(one))}")
             except nvml.NVMLError:
                 continue  # it ended meanwhile
-            self._ask(reading, "memory_bytes", lambda one=one: self._frame_buffer(one))
-            self._ask(
-                reading,
-                "memory_total_bytes",
-                lambda one=one: nvml.nvmlVgpuTypeGetFramebufferSize(nvml.nvmlVgpuInstanceGetType(one)),
-            )
+            self._ask(reading, "memory_bytes", partial(self._frame_buffer, one))
+            self._ask(reading, "memory_total_bytes", partial(self._frame_buffer_of, one))
             found.append(reading.done())
         return found
 
-    def _frame_buffer(self, one: int) -> int:
+    def _frame_buffer(self, one: int) -> float:
         """Not by pynvml's own nvmlVgpuInstanceGetFbUsage: it takes the 64 bits that the driver writes for 32, and 5 GiB for 1."""
         used = ctypes.c_ulonglong(0)
         problem = self._nvml._nvmlGetFunctionPointer("nvmlVgpuInstanceGetFbUsage")(one, ctypes.byref(used))
         if problem:
             raise self._nvml.NVMLError(problem)
-        return used.value
+        return float(used.value)
+
+    def _frame_buffer_of(self, one: int) -> float:
+        return float(self._nvml.nvmlVgpuTypeGetFramebufferSize(self._nvml.nvmlVgpuInstanceGetType(one)))
 
     def _memory(self, reading: Reading, part: Any) -> None:
         try:
@@ -105,7 +105,7 @@ class Parts:
 
     def _ask(self, reading: Reading, name: str, read: Callable[[], float]) -> None:
         try:
-            reading.values[name] = float(read())
+            reading.values[name] = read()
         except self._nvml.NVMLError as problem:
             reading.missing(name, self._states.of(problem))
 

@@ -200,6 +200,9 @@ class Found:
             raise self.targets
         return self.targets
 
+    def held(self):
+        return {}
+
     def on_gpus(self, targets):
         return {}
 

@@ -67,15 +67,16 @@ class Lister(grpc.GenericRpcHandler):
         if isinstance(self.answer, threading.Event):
             self.answer.wait(10)
             return b""
-        if isinstance(self.answer, grpc.StatusCode):
-            context.abort(self.answer, "as the test says")
-        return self.answer
+        if isinstance(self.answer, bytes):
+            return self.answer
+        context.abort(self.answer, "as the test says")
+        raise AssertionError
 
 
 @contextlib.contextmanager
 def serving(folder: Path, answer: bytes | grpc.StatusCode | threading.Event) -> Iterator[str]:
     with ThreadPoolExecutor(2) as pool:
-        server = grpc.server(pool, handlers=(Lister(answer),), options=[("grpc.max_send_message_length", -1)])
+        server = grpc.server(pool, handlers=[Lister(answer)], options=[("grpc.max_send_message_length", -1)])
         path = f"{folder}/kubelet.sock"
         server.add_insecure_port(f"unix:{path}")
         server.start()
