@@ -29,6 +29,9 @@ class MetricSource(models.Model):
         default=Flavour.PROMETHEUS.value,
     )
     matchers = models.TextField(blank=True, help_text='Narrows what is read: cluster="eu",namespace=~"llm.*"')
+    summed = models.BooleanField(
+        default=False, help_text="The server sums counters over targets: less to read, and restarts are seen less well"
+    )
     naming = models.JSONField(
         null=True, blank=True, help_text="How engines' own series are named; none: a probe's series"
     )

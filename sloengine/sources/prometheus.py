@@ -37,7 +37,8 @@ _REMEMBERED: Final = 200_000
 class PrometheusSource:
     """Readings of the canonical families a probe's targets left in a Prometheus, or, with `naming`, of the engines' own series.
 
-    `bounds` by family narrows histograms to these buckets; `matchers` (cluster="eu",namespace=~"llm.*") narrows everything.
+    `bounds` by family narrows histograms to these buckets; `matchers` (cluster="eu",namespace=~"llm.*") narrows everything. With
+    `summed` the server sums counters over its targets, which only canonical series know how to be: they name their service.
     """
 
     reads_past = True
@@ -52,10 +53,16 @@ class PrometheusSource:
         naming: Naming | None = None,
         bounds: Mapping[str, Collection[float]] | None = None,
         matchers: str = "",
+        summed: bool = False,
         most_series: int = MOST_SERIES,
         most_samples: int = MOST_SAMPLES,
     ) -> None:
+        if summed and naming is not None:
+            raise SourceUnavailable(
+                "sums by the server need a probe's series in it; it has engines' own", Fault.BAD_QUERY
+            )
         self.connection = Connection(url, access=access, flavour=flavour)
+        self._summed = summed
         self._matchers, self._most_series, self._most_samples = matchers, most_series, most_samples
         self._general: tuple[str, ...] = ()
         self._translator: Translator | None = None
@@ -141,8 +148,9 @@ class PrometheusSource:
         if self._questions is None:
             names = [name for name in self._names if name not in self._refused]
             self._questions = selectors.questions(
-                names, matchers=self._matchers, bounds=self._bounds, counts=self._counts, most_series=self._most_series
-            )
+                names, matchers=self._matchers, bounds=self._bounds, counts=self._counts, most_series=self._most_series,
+                summed=self._summed,
+            )  # fmt: skip
         return self._questions
 
     def _general_questions(self, raw: Iterable[Series]) -> list[Question]:

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from probes.signals import PREFIX, SIGNALS
+from sloengine.collect.increments import COUNTER_ENDINGS, SUMMED
+from sloengine.collect.slots import SERVICE_LABELS
 
 #: Proxies that turn a body into a URL refuse more than 8 KiB of it; percent-encoding makes a third of the characters three.
 LONGEST_QUERY: Final = 5000
 #: Series that one question may return: 50,000 are some 12 MB of JSON.
 MOST_SERIES: Final = 50_000
 _PARTS: Final = ("_bucket", "_sum", "_count")
+_SUMMED_BY: Final = ",".join(("__name__", "le", *sorted(SERVICE_LABELS)))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Some names, and matchers that all of their series must meet: `job="vllm"`, without braces."""
+    """Some names, and matchers that all of their series must meet: `job="vllm"`, without braces. `summed`: over the targets, by the
+    server, with `instance="sum"`."""
 
     names: tuple[str, ...]
     matchers: str = ""
     bounds: tuple[str, ...] = ()
+    summed: bool = False
 
     @property
     def text(self) -> str:
@@ -34,17 +39,19 @@ class Question:
         parts = [f'__name__=~"{_alternation(self.names)}"']
         if self.bounds:
             parts.append(f'le=~"{"|".join(map(quoted, self.bounds))}"')
-        return "{" + ",".join([*parts, *([self.matchers] if self.matchers else [])]) + "}"
+        selector = "{" + ",".join([*parts, *([self.matchers] if self.matchers else [])]) + "}"
+        return (
+            f'label_replace(sum by ({_SUMMED_BY}) ({selector}),"instance","{SUMMED}","","")'
+            if self.summed
+            else selector
+        )
 
     def halves(self) -> tuple[Question, Question] | None:
         """The same in two; None where there is one name left."""
         if len(self.names) < 2:
             return None
         middle = len(self.names) // 2
-        return (
-            Question(self.names[:middle], self.matchers, self.bounds),
-            Question(self.names[middle:], self.matchers, self.bounds),
-        )
+        return replace(self, names=self.names[:middle]), replace(self, names=self.names[middle:])
 
 
 def names_of(families: Iterable[str]) -> tuple[str, ...]:
@@ -63,9 +70,16 @@ def questions(
     bounds: Mapping[str, Collection[float]] | None = None,
     counts: Mapping[str, int] | None = None,
     most_series: int = MOST_SERIES,
+    summed: bool = False,
 ) -> list[Question]:
     """Questions that cover all names: each at most LONGEST_QUERY characters, and `most_series` series where `counts` tells how
-    many a name has. `bounds` by bucket name narrow it to these."""
+    many a name has. `bounds` by bucket name narrow it to these; `summed`: counters come as sums over the targets."""
+    if summed:
+        given = list(names)
+        limits = {"matchers": matchers, "bounds": bounds, "counts": counts, "most_series": most_series}
+        plain = questions([name for name in given if not name.endswith(COUNTER_ENDINGS)], **limits)  # type: ignore[arg-type]
+        counters = questions([name for name in given if name.endswith(COUNTER_ENDINGS)], **limits)  # type: ignore[arg-type]
+        return [*(replace(one, summed=True) for one in counters), *plain]
     narrowed = bounds or {}
     found: list[Question] = []
     for name in sorted(set(names) & set(narrowed)):

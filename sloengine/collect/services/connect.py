@@ -19,7 +19,7 @@ PROBES, PROMETHEUS = "probes", "prometheus"
 #: What a person may say about a Prometheus besides its address.
 SETTINGS = (
     "flavour", "matchers", "naming", "username", "password", "bearer_file", "ca_file", "certificate_file", "key_file", "org_id",
-    "lag_seconds", "tick_seconds",
+    "lag_seconds", "tick_seconds", "summed",
 )  # fmt: skip
 
 

@@ -91,6 +91,7 @@ class Setup:
     url: str
     flavour: Flavour
     matchers: str
+    summed: bool
     naming: Naming | None
     access: Access
 
@@ -106,7 +107,7 @@ def _setup(row: MetricSource) -> Setup:
         org_id=row.org_id,
     )
     naming = Naming.load(row.naming) if row.naming is not None else None
-    return Setup(row.url, Flavour(row.flavour), row.matchers, naming, access)
+    return Setup(row.url, Flavour(row.flavour), row.matchers, row.summed, naming, access)
 
 
 @lru_cache(maxsize=64)
@@ -129,6 +130,7 @@ def _opened(setup: Setup, *, families: Collection[str], bounds: Mapping[str, Col
         access=replace(setup.access, password=password),
         flavour=setup.flavour,
         matchers=setup.matchers,
+        summed=setup.summed,
         naming=setup.naming,
         families=families,
         bounds=bounds,

@@ -67,6 +67,9 @@ class Command(BaseCommand):
             "--flavour", choices=[one.value for one in Flavour], help="which server it is, where it is not found out"
         )
         parser.add_argument("--matchers", default="", help='narrows all that is read: cluster="eu",namespace=~"llm.*"')
+        parser.add_argument(
+            "--sums", action="store_true", help="for very large fleets: the server sums counters over its targets"
+        )
         parser.add_argument("--lag", type=int, help="seconds that samples arrive late")
         parser.add_argument("--tick", type=int, default=30, help="seconds between readings, 15 to 60 (30)")
         parser.add_argument("--username", default="", help="for basic authentication")
@@ -137,6 +140,7 @@ def _source(organisation: Organisation, url: str, options: dict[str, Any]) -> Me
     source = found or MetricSource(organisation=organisation, name=options["name"])
     source.kind, source.url, source.naming = MetricSource.Kind.PROMETHEUS, url, None
     source.matchers, source.org_id, source.username = options["matchers"], options["org_id"], options["username"]
+    source.summed = options["sums"]
     if not 15 <= options["tick"] <= 60:
         raise CommandError(f"found --tick {options['tick']}, expected 15 to 60 seconds")
     source.tick_seconds, source.password = options["tick"], ""
