@@ -79,11 +79,29 @@ HELPS: Mapping[str, tuple[str, ...]] = {
     "quality-drift": ("freeze_deploys",),
     "error-spike": ("freeze_deploys",),
     "traffic-mix-shift": (),
+    "service-outage": ("fail_over", "warm_restart"),
+    "region-outage": ("fail_over", "scale_out"),
+    "gpu-fault": ("drain", "scale_out"),
+    "out-of-memory": ("rollback", "tighten_admission", "freeze_deploys"),
+    "errors-after-quantisation": ("freeze_deploys", "rollback", "switch_variant"),
+    "admission-rejections": ("scale_out",),
+    "retry-storm": ("tighten_admission", "scale_out"),
+    "cold-start": ("drain",),
+    "config-drift": ("fail_over", "freeze_deploys"),
+    "slow-tail": ("tighten_admission",),
+    "streaming-stalls": ("tighten_admission",),
+    "failed-rollout": ("freeze_deploys", "rollback", "switch_variant"),
+    "safety-regression": ("freeze_deploys", "rollback", "switch_variant"),
+    "retrieval-regression": ("freeze_deploys",),
+    "schema-break": ("freeze_deploys", "rollback", "switch_variant"),
+    "slice-regression": ("freeze_deploys", "switch_variant", "rollback"),
+    "kpi-falls": ("freeze_deploys",),
+    "cost-anomaly": (),
     "unexplained": ("tighten_admission",),
 }
 ACTIONS = (
     "tighten_admission", "scale_out", "warm_restart", "rollback", "switch_variant", "drain", "limit_tenant", "freeze_deploys",
-    "check_power",
+    "check_power", "fail_over",
 )  # fmt: skip
 
 

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from incidents.alerts.models import Alert
+from incidents.diagnosis.precision import precision
 from incidents.diagnosis.replay import NOT_CONFIGURED, Replayed
 from incidents.diagnosis.settling import SETTLED_CONFIDENCE, UNEXPLAINED
-from incidents.diagnosis.view import ChangeSeen, Found, Period, When
+from incidents.diagnosis.view import ChangeSeen, Found, Period, Serving, When, Window
 from incidents.response.models import Incident
 from observability.core import questions
 from sloengine.budgets.models import Finding, FindingKind, FindingState
@@ -26,6 +27,11 @@ NOW_AT_MOST = timedelta(minutes=5)
 NOW_AT_LEAST = timedelta(minutes=1)
 BEFORE_LENGTH = timedelta(hours=1)
 BEFORE_ENDS = timedelta(minutes=1)  # before the impact began: its first minute is rarely exact
+WEEK = timedelta(days=7)
+AROUND_FROM = timedelta(minutes=10)
+SINCE_AT_MOST = timedelta(minutes=20)
+SERVED_WITHIN = timedelta(days=14)  # how far back a version is looked for
+ELSEWHERE_WITHIN = timedelta(minutes=10)
 CHANGES_FROM = timedelta(hours=2)
 CHANGES_UNTIL = timedelta(minutes=10)
 MOST_FROM_OUTSIDE = 50
@@ -42,10 +48,14 @@ def periods(*, impact_started_at: datetime, now: datetime) -> Mapping[When, Peri
     """
     start = min(max(now - NOW_AT_MOST, impact_started_at), now - NOW_AT_LEAST)
     before = impact_started_at - BEFORE_ENDS
+    hour = (now - WEEK).replace(minute=0, second=0, microsecond=0)  # old history has a row an hour
     return {
         When.NOW: Period(start, now),
         When.BEFORE: Period(before - BEFORE_LENGTH, before),
         When.LATEST: Period(now - NOW_AT_LEAST, now),
+        When.WEEK: Period(hour, hour + timedelta(hours=1)),
+        When.AROUND: Period(impact_started_at - AROUND_FROM, now),
+        When.SINCE: Period(min(max(now - SINCE_AT_MOST, impact_started_at), now - NOW_AT_LEAST), now),
     }
 
 
@@ -58,13 +68,14 @@ class ServiceView:
     now: datetime
     replay: Callable[[], Replayed] = field(default=lambda: Replayed(reason=NOT_CONFIGURED))
     _periods: Mapping[When, Period] = field(init=False)
-    _increments: dict[tuple[str, When, tuple[str, ...]], rollups.Groups[float]] = field(default_factory=dict)
-    _histograms: dict[tuple[str, When, tuple[str, ...]], rollups.Groups[HistogramIncrement]] = field(
+    _increments: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[float]] = field(default_factory=dict)
+    _histograms: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[HistogramIncrement]] = field(
         default_factory=dict
     )
-    _gauges: dict[tuple[str, When, tuple[str, ...]], rollups.Groups[GaugeWindow]] = field(default_factory=dict)
+    _gauges: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[GaugeWindow]] = field(default_factory=dict)
     _findings: list[Found] | None = None
     _changes: list[ChangeSeen] | None = None
+    _servings: list[Serving] | None = None
     _replayed: Replayed | None = None
 
     def __post_init__(self) -> None:
@@ -77,37 +88,40 @@ class ServiceView:
     def period(self, when: When) -> Period:
         return self._periods[when]
 
-    def covered_seconds(self, family: str, when: When) -> float | None:
+    def _span(self, when: Window) -> Period:
+        return self._periods[when] if isinstance(when, When) else when
+
+    def covered_seconds(self, family: str, when: Window) -> float | None:
         edges = self._counted(family, when, ()).edges
         return edges.seconds if edges is not None and edges.seconds > 0 else None
 
-    def increments(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
+    def increments(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
         return self._counted(family, when, by)
 
-    def _counted(self, family: str, when: When, by: tuple[str, ...]) -> rollups.Groups[float]:
+    def _counted(self, family: str, when: Window, by: tuple[str, ...]) -> rollups.Groups[float]:
         key = (family, when, by)
         if key not in self._increments:
-            period = self._periods[when]
+            period = self._span(when)
             self._increments[key] = rollups.increments(
                 service=self.service_row, family=family, start=period.start, end=period.end, by=by
             )
         return self._increments[key]
 
     def histogram(
-        self, family: str, when: When, by: tuple[str, ...] = ()
+        self, family: str, when: Window, by: tuple[str, ...] = ()
     ) -> Mapping[tuple[str, ...], HistogramIncrement]:
         key = (family, when, by)
         if key not in self._histograms:
-            period = self._periods[when]
+            period = self._span(when)
             self._histograms[key] = rollups.histogram(
                 service=self.service_row, family=family, start=period.start, end=period.end, by=by
             )
         return self._histograms[key]
 
-    def gauge(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]:
+    def gauge(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]:
         key = (family, when, by)
         if key not in self._gauges:
-            period = self._periods[when]
+            period = self._span(when)
             self._gauges[key] = rollups.gauge(
                 service=self.service_row, family=family, start=period.start, end=period.end, by=by
             )
@@ -149,6 +163,27 @@ class ServiceView:
             self._changes = [_seen(row) for row in rows.order_by("-at")]
         return self._changes
 
+    def servings(self) -> Sequence[Serving]:
+        if self._servings is None:
+            rows = Deployment.objects.filter(
+                service=self.service_row, seen_from__lte=self.now, seen_until__gte=self.now - SERVED_WITHIN
+            )
+            fields = ("region", "version", "config_hash", "seen_from", "seen_until")
+            self._servings = [Serving(*row) for row in rows.order_by("-seen_from").values_list(*fields)[:200]]
+        return self._servings
+
+    def elsewhere(self) -> Sequence[str]:
+        """Services of the organisation with an open incident whose impact began at about the same time, ours left out."""
+        began = self.impact_started_at
+        rows = Incident.objects.unresolved().filter(
+            organisation_id=self.service_row.organisation_id,
+            service__isnull=False,
+            impact_started_at__gte=began - ELSEWHERE_WITHIN,
+            impact_started_at__lte=began + ELSEWHERE_WITHIN,
+        )
+        names = rows.exclude(service=self.service_row).order_by("service__slug").values_list("service__slug", flat=True)
+        return list(names.distinct()[:MOST_FROM_OUTSIDE])
+
     def replayed(self) -> Replayed:
         if self._replayed is None:
             self._replayed = self.replay()
@@ -161,7 +196,9 @@ def _seen(row: Change) -> ChangeSeen:
     after = row.after if isinstance(row.after, dict) else {}
     moved = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     told = "version" if "version" in moved else moved[0] if moved else "version"
-    return ChangeSeen(row.kind, row.at, str(before.get(told, "?")), str(after.get(told, "?")))
+    sides = [[str(side.get(key, "")) for key in moved] for side in (before, after)]
+    precise = precision(" ".join(sides[0])) != precision(" ".join(sides[1]))
+    return ChangeSeen(row.kind, row.at, str(before.get(told, "?")), str(after.get(told, "?")), precise)
 
 
 def versions(*, service: Service, now: datetime) -> tuple[str | None, str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from incidents.diagnosis import measures
 from incidents.diagnosis.evidence import Answer, Query, cannot_tell
 from incidents.diagnosis.signals import text
-from incidents.diagnosis.view import Found, View, When
+from incidents.diagnosis.view import Found, View, When, Window
 
 Reader = Callable[[View], Answer]
 TTFT_STAGES = ("queue", "prefill")
@@ -27,18 +27,18 @@ def answer(
     return Answer(value, view.period(When.NOW).seconds, detail=detail, sentence=sentence, query=query)
 
 
-def rate(view: View, family: str, when: When) -> float | None:
+def rate(view: View, family: str, when: Window) -> float | None:
     groups = view.increments(family, when)
     covered = view.covered_seconds(family, when)
     return sum(groups.values()) / covered if groups and covered else None
 
 
-def mean(view: View, family: str, when: When) -> float | None:
+def mean(view: View, family: str, when: Window) -> float | None:
     one = view.histogram(family, when).get(())
     return one.mean if one is not None else None
 
 
-def gauge(view: View, family: str, when: When) -> float | None:
+def gauge(view: View, family: str, when: Window) -> float | None:
     one = view.gauge(family, when).get(())
     return one.mean if one is not None else None
 
@@ -47,7 +47,7 @@ def only_told(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def stages(view: View, when: When) -> dict[str, float]:
+def stages(view: View, when: Window) -> dict[str, float]:
     return only_told({stage: mean(view, f"{stage}_seconds", when) for stage in TTFT_STAGES})
 
 

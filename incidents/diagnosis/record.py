@@ -57,14 +57,14 @@ def _nodes(diagnosis: Diagnosis) -> list[Record]:
     asked = {step.node: step for step in (*diagnosis.steps, *diagnosis.aside)}
     on_path = {step.node for step in diagnosis.steps}
     parents = diagnosis.tree.parents()
-    taken = {step.to: step.answer for step in diagnosis.steps}
+    taken = {step.to: (step.node, step.answer) for step in diagnosis.steps}  # of several parents the one it was come by
     return [
-        _node(node, asked.get(node.id), node.id in on_path, parents.get(node.id), taken.get(node.id))
+        _node(node, asked.get(node.id), node.id in on_path, taken.get(node.id) or parents.get(node.id))
         for node in diagnosis.tree.nodes.values()
     ]
 
 
-def _node(node: Node, asked: Asked | None, on_path: bool, parent: tuple[str, str] | None, taken: str | None) -> Record:
+def _node(node: Node, asked: Asked | None, on_path: bool, parent: tuple[str, str] | None) -> Record:
     return {
         "id": node.id,
         "question": node.question,
@@ -73,7 +73,7 @@ def _node(node: Node, asked: Asked | None, on_path: bool, parent: tuple[str, str
         "answers": [edge.answer for edge in node.edges],
         "on_path": on_path,
         "parent": parent[0] if parent else None,
-        "edge": taken or (parent[1] if parent else None),
+        "edge": parent[1] if parent else None,
         "evidence": [_evidence(item) for item in asked.evidence] if asked else [],
     }
 

@@ -27,7 +27,7 @@ from sloengine.rollups import queries as rollups
 
 log = logging.getLogger(__name__)
 
-TREE_FILE = Path(__file__).parent / "default_tree.yaml"
+TREE_FILES = tuple(Path(__file__).parent / name for name in ("default_tree.yaml", "default_leaves.yaml"))
 LOOK_AGAIN_AFTER = timedelta(seconds=55)
 REPLAY_PENDING = "the replay suite runs; its verdict joins within three minutes"
 REPLAY_LEASE = timedelta(minutes=4)  # longer than any run: a claim this old belonged to a worker that died
@@ -36,7 +36,7 @@ REPLAY_LEASE = timedelta(minutes=4)  # longer than any run: a claim this old bel
 @lru_cache(maxsize=1)
 def tree() -> Tree:
     """The tree that ships. Raises TreeInvalidError with all problems."""
-    return treefile.parse(source=TREE_FILE.read_text(encoding="utf-8"), file=TREE_FILE.name)
+    return treefile.parse_files(files=[(file.name, file.read_text(encoding="utf-8")) for file in TREE_FILES])
 
 
 @dataclass(frozen=True, slots=True)

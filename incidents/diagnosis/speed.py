@@ -19,22 +19,8 @@ from incidents.diagnosis.readings import (
 from incidents.diagnosis.signals import text
 from incidents.diagnosis.view import View, When
 from sloengine.objectives.objective import budget_name
-from sloengine.rollups.windows import quantile
 
 SPEED = frozenset({"availability", "latency", "ttft", "inter_token", "per_token", "queue"})
-FAILED = ("error", "timeout", "rejected")
-
-
-def p95(family: str) -> Reader:
-    def read(view: View) -> Answer:
-        histogram = view.histogram(family, When.NOW).get(())
-        found = quantile(histogram, 0.95) if histogram is not None else None
-        if found is None:
-            return answer(view, None, family)
-        high = "no bound" if found.high == float("inf") else text(found.high, "s")
-        return answer(view, found.value, family, detail=f"in the bucket {text(found.low, 's')} to {high}")
-
-    return read
 
 
 def stage_share(stage: str, whole: tuple[str, ...]) -> Reader:
@@ -92,15 +78,6 @@ def burn_rate(view: View) -> Answer:
     return answer(view, fast, "findings", detail=detail.strip(), sentence=said)
 
 
-def error_share(view: View) -> Answer:
-    groups = view.increments("requests_total", When.NOW, ("outcome",))
-    total = sum(count for (outcome,), count in groups.items() if outcome != "aborted")
-    failed = sum(count for (outcome,), count in groups.items() if outcome in FAILED)
-    return answer(
-        view, measures.share(failed, total), "requests_total", detail=f"{failed:,.0f} of {total:,.0f} requests"
-    )
-
-
 def backlog(view: View, when: When) -> float | None:
     """Requests inside the service, running or waiting, over all replicas."""
     inside = [view.gauge(family, when, ("replica",)) for family in ("requests_running", "requests_waiting")]
@@ -123,18 +100,6 @@ def traffic_factor(view: View) -> Answer:
 
 def request_rate(view: View) -> Answer:
     return answer(view, rate(view, "requests_total", When.NOW), "requests_total")
-
-
-def replicas_down(view: View) -> Answer:
-    """Replicas that did not answer in half of the window, or of its last minute."""
-    told: dict[str, float] = {}
-    for when in (When.NOW, When.LATEST):
-        for (replica,), one in view.gauge("target_up", when, ("replica",)).items():
-            if one.mean is not None:
-                told[replica] = min(told.get(replica, 1.0), one.mean)
-    down = sorted(replica for replica, up in told.items() if up < 0.5)
-    detail = f"{', '.join(down)} of {len(told)}" if down else ""
-    return answer(view, float(len(down)) if told else None, "target_up", detail=detail)
 
 
 def queue_skew(view: View) -> Answer:

@@ -82,9 +82,12 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
+    """`early`: the node that is asked where no branch said yes; its yes decides this branch all the same."""
+
     name: str
     node: str
     first_response: str
+    early: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Diagnosis:
     expectations: tuple[Evidence, ...]  # what the leaf expects, as found
     rivals: tuple[Rival, ...]
     branches: Mapping[str, bool | None]
-    branch: Branch | None  # the first yes
+    branch: Branch | None  # the first yes; where none said yes, the one whose early node did
     headline: str
 
     @property
@@ -154,7 +157,10 @@ class Diagnosis:
 
     @property
     def first_response(self) -> str:
-        return self.branch.first_response if self.branch else self.leaf.first_action.text
+        """The branch's where it said yes; of an early sign, or of none, the leaf's own."""
+        if self.branch and self.branches[self.branch.name]:
+            return self.branch.first_response
+        return self.leaf.first_action.text
 
 
 def evaluate(*, tree: Tree, signals: Signals) -> Diagnosis:
@@ -175,9 +181,12 @@ def evaluate(*, tree: Tree, signals: Signals) -> Diagnosis:
     steps, leaf_id = walk(tree.root)
     branches = {branch.name: _truth(ask(branch.node).answer) for branch in tree.branches}
     said_yes = [branch for branch in tree.branches if branches[branch.name]]
+    if not said_yes:
+        answers = {step.node: step.answer for step in steps}
+        said_yes = [branch for branch in tree.branches if branch.early and answers.get(branch.early) == YES]
     untold = sum(step.answer == CANNOT_TELL for step in steps)
     confidence, found = _confidence(tree.leaves[leaf_id], signals, untold)
-    other_ends = {walk(ask(branch.node).to)[1] for branch in said_yes} - {leaf_id}
+    other_ends = {walk(ask(branch.node).to)[1] for branch in said_yes if branches[branch.name]} - {leaf_id}
     rivals = _rivals(tree, signals, leaf_id, said_yes, other_ends)
     on_path = {step.node for step in steps}
     return Diagnosis(

@@ -2,7 +2,7 @@
 Nothing is half applied: parse returns a Tree or raises TreeInvalidError with all problems.
 
 What is checked: keys and types; ids unique (also between nodes and leaves); every target exists; every node and leaf
-is reachable from the root; no cycle; a node has one parent, so that the tree can be drawn (leaves may have several);
+is reachable from the root; no cycle (a node or leaf may have several parents; it is drawn under the one it was come by);
 every signal is known and every threshold carries a unit that fits it; each node ends with one `otherwise`; each
 branch's node answers yes and no; confidence figures in range.
 """
@@ -10,7 +10,7 @@ branch's node answers yes and no; confidence figures in range.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -52,18 +52,19 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|fa
 class _Reader:
     """Walks the document with a path in hand and gathers problems."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, files: Sequence[tuple[str, str]]) -> None:
+        self.files = files
         self.lines: dict[Path, int] = {}
         self.problems: list[Problem] = []
 
-    def load(self, source: str) -> Any:
+    def load(self) -> Any:
+        source = "".join(text if text.endswith("\n") else f"{text}\n" for _, text in self.files)
         try:
             composed = yaml.compose(source, Loader=_Loader)
             document = yaml.load(source, Loader=_Loader)  # noqa: S506  a SafeLoader with fewer booleans
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise TreeInvalidError([Problem(self.file, line, "", str(error.problem), "YAML")]) from error
+            raise TreeInvalidError([Problem(*self._place(line), "", str(error.problem), "YAML")]) from error
         if composed is not None:
             self._mark(composed, ())
         return document
@@ -84,7 +85,16 @@ class _Reader:
 
     def bad(self, path: Path, found: str, expected: str) -> None:
         line = next((self.lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self.lines), 1)
-        self.problems.append(Problem(self.file, line, ".".join(str(part) for part in path), found, expected))
+        self.problems.append(Problem(*self._place(line), ".".join(str(part) for part in path), found, expected))
+
+    def _place(self, line: int) -> tuple[str, int]:
+        """The file, and the line in it, of a line of the whole document."""
+        for file, text in self.files[:-1]:
+            length = len(text.splitlines())
+            if line <= length:
+                return file, line
+            line -= length
+        return self.files[-1][0], line
 
     def mapping(
         self, value: Any, path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()
@@ -143,8 +153,13 @@ def _named(value: Any) -> str:
 
 def parse(*, source: str, file: str) -> Tree:
     """Raises TreeInvalidError with every problem."""
-    reader = _Reader(file)
-    top = reader.mapping(reader.load(source), (), ("tree", "version", "root", "branches", "nodes", "leaves"))
+    return parse_files(files=((file, source),))
+
+
+def parse_files(*, files: Sequence[tuple[str, str]]) -> Tree:
+    """A tree in several files (name, text), one after the other, as one document. Raises TreeInvalidError."""
+    reader = _Reader(files)
+    top = reader.mapping(reader.load(), (), ("tree", "version", "root", "branches", "nodes", "leaves"))
     nodes = {
         node_id: _node(reader, node_id, value) for node_id, value in reader.table(top.get("nodes"), ("nodes",)).items()
     }
@@ -257,14 +272,19 @@ def _branches(reader: _Reader, value: Any, nodes: Mapping[str, Node]) -> tuple[B
     branches = []
     for name, item in reader.mapping(value, ("branches",), ("slo", "quality", "cost")).items():
         path: Path = ("branches", name)
-        fields = reader.mapping(item, path, ("node", "first_response"))
+        fields = reader.mapping(item, path, ("node", "first_response"), ("early",))
         node = reader.string(fields.get("node"), (*path, "node"))
-        if node not in nodes:
-            reader.bad((*path, "node"), f"node {node!r}", "the id of a node")
-        elif {edge.answer for edge in nodes[node].edges} != {YES, NO}:
-            reader.bad(("nodes", node, "answers"), ", ".join(edge.answer for edge in nodes[node].edges),
-                       f"yes and no, for it is the question of branch {name}")  # fmt: skip
-        branches.append(Branch(str(name), node, reader.string(fields.get("first_response"), (*path, "first_response"))))
+        early = reader.string(fields["early"], (*path, "early")) if "early" in fields else None
+        for key, one in (("node", node), ("early", early)):
+            if one is None:
+                continue
+            if one not in nodes:
+                reader.bad((*path, key), f"node {one!r}", "the id of a node")
+            elif {edge.answer for edge in nodes[one].edges} != {YES, NO}:
+                reader.bad(("nodes", one, "answers"), ", ".join(edge.answer for edge in nodes[one].edges),
+                           f"yes and no, for it is a question of branch {name}")  # fmt: skip
+        said = reader.string(fields.get("first_response"), (*path, "first_response"))
+        branches.append(Branch(str(name), node, said, early))
     return tuple(branches)
 
 
@@ -274,21 +294,11 @@ def _check_shape(reader: _Reader, tree: Tree) -> None:
     if tree.root not in tree.nodes:
         reader.bad(("root",), repr(tree.root), "the id of a node")
         return
-    parents: dict[str, set[str]] = {}
     for node in tree.nodes.values():
         for edge in node.edges:
             _check_target(reader, tree, ("nodes", node.id, "answers", edge.answer, "to"), edge.to)
-            parents.setdefault(edge.to, set()).add(node.id)
         if node.cannot_tell is not None:
             _check_target(reader, tree, ("nodes", node.id, "cannot_tell"), node.cannot_tell)
-            parents.setdefault(node.cannot_tell, set()).add(node.id)
-    for node_id in tree.nodes:
-        if len(parents.get(node_id, ())) > 1:
-            reader.bad(
-                ("nodes", node_id),
-                "parents " + ", ".join(sorted(parents[node_id])),
-                "one parent, so that it can be drawn",
-            )
     reached = _reach(reader, tree, tree.root, ())
     for kind, ids in (("nodes", tree.nodes), ("leaves", tree.leaves)):
         for one in ids:

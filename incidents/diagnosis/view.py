@@ -2,6 +2,9 @@
 
 Two windows: NOW is the last five minutes of the impact (at least one), BEFORE the hour that ended a minute before the
 impact began. LATEST is the last minute, for what is a state rather than a mean (a replica is down or it is not).
+WEEK is the clock hour of a week ago that now's instant lies in; AROUND begins ten minutes before the impact, for events
+that lead to it (a restart, an XID); SINCE is all of the impact, twenty minutes at most, for what comes rarely (canaries).
+Any other Period may be asked, too.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ class When(StrEnum):
     NOW = "now"
     BEFORE = "before"
     LATEST = "latest"
+    WEEK = "week"
+    AROUND = "around"
+    SINCE = "since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,28 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSeen:
+    """`precise`: the precision of weights or cache is what differs, as far as names tell."""
+
     kind: str
     at: datetime
     before: str
     after: str
+    precise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A version and configuration as the catalogue has seen it serve in a region."""
+
+    region: str
+    version: str
+    config_hash: str
+    seen_from: datetime
+    seen_until: datetime
 
 
 Groups = Mapping[tuple[str, ...], float]
+Window = When | Period
 
 
 class View(Protocol):
@@ -71,12 +92,18 @@ class View(Protocol):
     @property
     def service(self) -> str: ...
     def period(self, when: When) -> Period: ...
-    def covered_seconds(self, family: str, when: When) -> float | None: ...
-    def increments(self, family: str, when: When, by: tuple[str, ...] = ()) -> Groups: ...
+    def covered_seconds(self, family: str, when: Window) -> float | None: ...
+    def increments(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Groups: ...
     def histogram(
-        self, family: str, when: When, by: tuple[str, ...] = ()
+        self, family: str, when: Window, by: tuple[str, ...] = ()
     ) -> Mapping[tuple[str, ...], HistogramIncrement]: ...
-    def gauge(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]: ...
+    def gauge(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]: ...
     def findings(self) -> Sequence[Found]: ...
     def changes(self) -> Sequence[ChangeSeen]: ...
+    def servings(self) -> Sequence[Serving]: ...
+    def elsewhere(self) -> Sequence[str]: ...
+    @property
+    def impact_started_at(self) -> datetime: ...
+    @property
+    def now(self) -> datetime: ...
     def replayed(self) -> Replayed: ...

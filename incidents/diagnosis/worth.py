@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from incidents.diagnosis import measures
 from incidents.diagnosis.evidence import Answer
 from incidents.diagnosis.readings import Reader, against, answer, rate
 from incidents.diagnosis.signals import text
-from incidents.diagnosis.view import View, When
+from incidents.diagnosis.view import ChangeSeen, View, When
 
-QUALITY = frozenset({"quality", "safety"})
+QUALITY = frozenset({"quality", "safety", "schema"})
+#: Assertions about the structure of an answer, as a tool call has one.
+STRUCTURE = frozenset({"json", "schema"})
 
 
 def similarity_at(view: View, when: When, by_version: str | None = None) -> float | None:
@@ -37,14 +42,24 @@ def similarity_fall(view: View) -> Answer:
     )
 
 
-def violations(family: str) -> Reader:
+def violations(family: str, kinds: frozenset[str] = frozenset()) -> Reader:
+    """Violations per answer held against such an assertion (of these kinds); of older probes per canary."""
+
     def read(view: View) -> Answer:
-        canaries = sum(view.increments("canary_requests_total", When.NOW).values())
-        broken = view.increments(family, When.NOW)
-        value = measures.share(sum(broken.values()), canaries) if broken else None
+        broken = _of_kinds(view.increments(family, When.NOW, ("reason",)), kinds)
+        checks = _of_kinds(view.increments(family.replace("violations", "checks"), When.NOW, ("reason",)), kinds)
+        asked = (
+            checks if checks else None if kinds else sum(view.increments("canary_requests_total", When.NOW).values())
+        )
+        value = measures.share(broken, asked) if broken is not None else None
         return answer(view, value, family, reason="no canary assertions counted in the window")
 
     return read
+
+
+def _of_kinds(groups: Mapping[tuple[str, ...], float], kinds: frozenset[str]) -> float | None:
+    told = [count for (reason,), count in groups.items() if not kinds or reason in kinds]
+    return sum(told) if told else None
 
 
 def replay_count(worse: bool) -> Reader:
@@ -84,10 +99,49 @@ def _versions(view: View, when: When) -> dict[str, float]:
     return {key[0]: one.n for key, one in view.gauge("answer_similarity_ratio", when, ("version",)).items()}
 
 
-def changes_nearby(view: View) -> Answer:
-    changes = [one for one in view.changes() if one.kind in {"deploy", "config"}]
-    told = "; ".join(f"{one.kind} {one.before} to {one.after} at {one.at:%H:%M}" for one in changes[:3])
+def _changes(view: View, kinds: frozenset[str], *, precise: bool = False) -> Answer:
+    changes = [one for one in view.changes() if one.kind in kinds and (one.precise or not precise)]
+    nearest = sorted(changes, key=lambda one: abs(one.at - view.impact_started_at))
+    told = "; ".join(f"{_named(one)} at {one.at:%H:%M}, {apart(one.at, view.impact_started_at)}" for one in nearest[:3])
     return answer(view, float(len(changes)), "changes", detail=told)
+
+
+def _named(one: ChangeSeen) -> str:
+    return f"{one.kind} {one.before} to {one.after}" if one.before or one.after != "?" else one.kind
+
+
+def apart(at: datetime, impact: datetime) -> str:
+    """How far from the start of the impact: "4 min before it began"."""
+    minutes = round((impact - at).total_seconds() / 60)
+    if minutes == 0:
+        return "as it began"
+    return f"{minutes} min before it began" if minutes > 0 else f"{-minutes} min after it began"
+
+
+def kpi_findings(view: View) -> Answer:
+    found = [one for one in view.findings() if one.kind == "kpi" or (one.kind == "burn" and one.indicator == "kpi")]
+    return answer(view, float(len(found)), "findings", detail="; ".join(dict.fromkeys(one.objective for one in found)))
+
+
+def changes_nearby(view: View) -> Answer:
+    return _changes(view, frozenset({"deploy", "config"}))
+
+
+def config_changes(view: View) -> Answer:
+    return _changes(view, frozenset({"config"}))
+
+
+def quantisation_changes(view: View) -> Answer:
+    return _changes(view, frozenset({"deploy", "config"}), precise=True)
+
+
+def maintenance_nearby(view: View) -> Answer:
+    return _changes(view, frozenset({"maintenance"}))
+
+
+def incidents_elsewhere(view: View) -> Answer:
+    others = view.elsewhere()
+    return answer(view, float(len(others)), "incidents", detail=", ".join(others[:5]))
 
 
 def tokens(view: View, when: When) -> float | None:
@@ -120,3 +174,30 @@ def top_tenant_growth(view: View) -> Answer:
     if found is None:
         return answer(view, None, "tenant_tokens_total", reason=reason)
     return answer(view, found[1], "tenant_tokens_total", detail=found[0])
+
+
+def similarity_week_fall(view: View) -> Answer:
+    now, then = (similarity_at(view, when) for when in (When.NOW, When.WEEK))
+    reason = "no canary answers now or a week ago"
+    return answer(view, measures.growth(then, now), "answer_similarity_ratio", reason=reason)
+
+
+def price_findings(view: View) -> Answer:
+    """Cost anomalies whose strongest driver is the price, not the traffic."""
+    found = [one for one in view.findings() if one.kind == "cost" and "price" in str(one.evidence.get("driver", ""))]
+    return answer(view, float(len(found)), "findings")
+
+
+def mix_distance(view: View) -> Answer:
+    """Half the sum of what each tenant's share of requests moved: 0.6/0.4 to 0.3/0.7 is 0.3. Total variation distance."""
+    now, before = (_mix(view, when) for when in (When.NOW, When.BEFORE))
+    if not now or not before:
+        return answer(view, None, "tenant_requests_total", reason="no requests by tenant now or before")
+    value = sum(abs(now.get(name, 0.0) - before.get(name, 0.0)) for name in {*now, *before}) / 2
+    return answer(view, value, "tenant_requests_total")
+
+
+def _mix(view: View, when: When) -> dict[str, float]:
+    counted = view.increments("tenant_requests_total", when, ("tenant",))
+    total = sum(counted.values())
+    return {tenant: count / total for (tenant,), count in counted.items()} if total > 0 else {}

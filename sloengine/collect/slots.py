@@ -33,7 +33,7 @@ REPLICA_FAMILIES: Final = frozenset(
     {
         "requests_running", "requests_waiting", "e2e_seconds", "ttft_seconds", "inter_token_seconds", "queue_seconds",
         "prefill_seconds", "decode_seconds", "generated_tokens_total", "target_up", "kv_cache_ratio",
-        "gpu_utilisation_ratio", "gpu_clock_hertz",
+        "gpu_utilisation_ratio", "gpu_clock_hertz", "gpu_fault_severity", "engine_restarts_total", "engine_stalled_seconds",
     }
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ NO_SLOT: Final = frozenset(
     {
         "config_info", "config_field_info", "config_source_info", "process_start_seconds", "probe_start_seconds", "gpu_state",
         "engine_state", "latency_mean_seconds", "latency_p95_seconds", "latency_p95_low_seconds", "latency_p95_high_seconds",
-        "gpu_memory_total_bytes", "gpu_power_limit_watts", "gpu_processes",
+        "gpu_power_limit_watts", "gpu_processes",
     }
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 from incidents.diagnosis.answers import READERS, ServiceSignals
 from incidents.diagnosis.replay import Replayed, SliceVerdict, Verdict
 from incidents.diagnosis.signals import sentence
-from incidents.diagnosis.view import ChangeSeen, Found, Period, When
+from incidents.diagnosis.view import ChangeSeen, Found, Period, Serving, When, Window
 from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -31,7 +31,17 @@ class FakeView:
     found: Sequence[Found] = ()
     changed: Sequence[ChangeSeen] = ()
     replay: Replayed = field(default_factory=Replayed)
+    served: Sequence[Serving] = ()
+    others: Sequence[str] = ()
     service: str = "chat"
+    impact_started_at: datetime = AT - timedelta(minutes=5)
+    now: datetime = AT
+
+    def servings(self) -> Sequence[Serving]:
+        return self.served
+
+    def elsewhere(self) -> Sequence[str]:
+        return self.others
 
     def period(self, when: When) -> Period:
         return (
@@ -40,15 +50,15 @@ class FakeView:
             else Period(AT - timedelta(minutes=66), AT - timedelta(minutes=6))
         )
 
-    def covered_seconds(self, family: str, when: When) -> float | None:
+    def covered_seconds(self, family: str, when: Window) -> float | None:
         return float(self.period(when).seconds) if (family, when) in self.counters else None
 
-    def increments(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
+    def increments(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
         groups = self.counters.get((family, when), {})
         return groups if by or not groups else {(): sum(groups.values())}
 
     def histogram(
-        self, family: str, when: When, by: tuple[str, ...] = ()
+        self, family: str, when: Window, by: tuple[str, ...] = ()
     ) -> Mapping[tuple[str, ...], HistogramIncrement]:
         groups = self.histograms.get((family, when), {})
         if not by and groups:
@@ -58,7 +68,7 @@ class FakeView:
             for key, (total, count) in groups.items()
         }
 
-    def gauge(self, family: str, when: When, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]:
+    def gauge(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], GaugeWindow]:
         groups = self.gauges.get((family, when), {})
         if not by and groups:
             groups = {(): sum(groups.values()) / len(groups)}
@@ -99,6 +109,13 @@ def both(
             "changes_nearby",
             "cost_findings",
             "shift_findings",
+            "slow_burns",
+            "quantisation_changes",
+            "config_changes",
+            "maintenance_nearby",
+            "incidents_elsewhere",
+            "kpi_findings",
+            "price_findings",
         }
     ],
 )
@@ -221,7 +238,7 @@ def test_changes_are_told_with_both_sides_and_traffic_changes_left_out() -> None
     changes = [ChangeSeen("config", AT, "bf16", "int4"), ChangeSeen("traffic", AT, "a", "b")]
     assert ask("changes_nearby", changed=changes) == (
         1,
-        "1 version or config change near the start of the impact (config bf16 to int4 at 09:00)",
+        "1 version or config change near the start of the impact (config bf16 to int4 at 09:00, 5 min after it began)",
     )
 
 

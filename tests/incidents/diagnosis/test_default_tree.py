@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from incidents.actions.guards import HELPS
-from incidents.diagnosis import record, treefile
+from incidents.diagnosis import record
 from incidents.diagnosis.answers import READERS
+from incidents.diagnosis.services import tree
 from incidents.diagnosis.signals import SIGNALS, Table
 from incidents.diagnosis.tree import Diagnosis, breach_sentence, evaluate
 from tests.incidents.diagnosis.situations import (
@@ -28,8 +28,7 @@ from tests.incidents.diagnosis.situations import (
     table,
 )
 
-FILE = Path(treefile.__file__).parent / "default_tree.yaml"
-TREE = treefile.parse(source=FILE.read_text(encoding="utf-8"), file=FILE.name)
+TREE = tree()
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
@@ -51,9 +50,10 @@ def test_the_path_of_a_traffic_spike() -> None:
     found = look(LEAVES["traffic-spike"])
     assert found.path == (
         "slo_breach=yes",
+        "replicas_answer=yes",
         "errors_without_slowness=no",
+        "one_part=everything",
         "where=queue",
-        "replicas=every",
         "traffic=up",
     )
     assert found.branches == {"slo": True, "quality": False, "cost": False}
@@ -71,10 +71,10 @@ def test_the_path_of_a_traffic_spike() -> None:
          {**PREFILL, "prompt_length_factor": 5, "inter_token_factor": 4}, "long-prompt-flood"),
         ("long prompts behind which a queue grows", {**QUEUE, "prefill_growth": 0.2, "prompt_length_factor": 5}, "long-prompt-flood"),
         ("many preemptions but room in the cache", {**QUEUE, "preemption_share": 0.5}, "queue-unexplained"),
-        ("a replica down that makes the others slow", {**QUEUE, "error_share": 0.1, "replicas_down": 1}, "replica-outage"),
+        ("a replica down that makes the others slow", {**QUEUE, "error_share": 0.1, "replicas_down": 1, "replica_down_share": 0.25}, "replica-outage"),
         ("time-outs of a slow service", {**QUEUE, "error_share": 0.1, "traffic_factor": 3}, "traffic-spike"),
         ("a slow batch service whose errors stand alone", {**BREACH, "error_share": 0.1, "ttft_p95": 4.0}, "error-spike"),
-        ("a total outage whose metrics vanished", {"outage": 1, "error_share": None, "replicas_down": 3}, "replica-outage"),
+        ("a total outage whose metrics vanished", {"outage": 1, "error_share": None, "replicas_down": 3, "replicas_up": 0}, "service-outage"),
         ("no stage histograms at all, tokens slow, clock down",
          {**DECODE, "gpu_clock_factor": 0.5, "queue_share": None, "queue_growth_share": None}, "decode-slowdown"),
         ("a regression while a tenant runs away", {**LEAVES["quality-regression"], **COST}, "quality-regression"),
