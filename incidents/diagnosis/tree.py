@@ -2,7 +2,8 @@
 
 A tree asks its nodes one after another until it stands on a leaf. Its three branches (SLO breach, quality or safety
 drop, cost or traffic shift) are all asked; the first yes decides the first response, the others are kept as rivals.
-An evaluation always ends in exactly one leaf: a node's first answer that holds is taken, else its `otherwise`.
+An evaluation always ends in exactly one leaf: a node's first answer that holds is taken, else its `otherwise`; where none of
+its answers can be told, "cannot tell". A service without retrieval lacks that answer, not the question.
 
 Confidence of a leaf = ceiling x (weight of the expectations met, those nobody can tell counting half) / all weight,
 less 0.10 for each "cannot tell" on the path, between 0.05 and the ceiling.
@@ -206,7 +207,7 @@ def evaluate(*, tree: Tree, signals: Signals) -> Diagnosis:
 def _ask(node: Node, signals: Signals) -> Asked:
     shown: list[Evidence] = []
     otherwise = node.edges[-1]
-    untold = False
+    told: list[bool | None] = []
     for edge in node.edges:
         if edge.when is None:
             continue
@@ -214,9 +215,9 @@ def _ask(node: Node, signals: Signals) -> Asked:
         if verdict.holds:
             return Asked(node.id, edge.answer, edge.to, _evidence(node, signals, [*verdict.evidence, *shown]))
         shown.extend(verdict.evidence)
-        untold = untold or verdict.holds is None
+        told.append(verdict.holds)
     evidence = _evidence(node, signals, shown)
-    if untold:
+    if told and all(holds is None for holds in told):
         return Asked(node.id, CANNOT_TELL, node.cannot_tell or otherwise.to, evidence)
     return Asked(node.id, otherwise.answer, otherwise.to, evidence)
 

@@ -25,9 +25,9 @@ BURN = Found("burn", "page", "burns", {
 class FakeView:
     """(family, when) -> {group: value}; a histogram is (sum, count), a gauge its mean."""
 
-    counters: Mapping[tuple[str, When], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
-    histograms: Mapping[tuple[str, When], Mapping[tuple[str, ...], tuple[float, float]]] = field(default_factory=dict)
-    gauges: Mapping[tuple[str, When], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
+    counters: Mapping[tuple[str, Window], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
+    histograms: Mapping[tuple[str, Window], Mapping[tuple[str, ...], tuple[float, float]]] = field(default_factory=dict)
+    gauges: Mapping[tuple[str, Window], Mapping[tuple[str, ...], float]] = field(default_factory=dict)
     found: Sequence[Found] = ()
     changed: Sequence[ChangeSeen] = ()
     replay: Replayed = field(default_factory=Replayed)
@@ -51,7 +51,8 @@ class FakeView:
         )
 
     def covered_seconds(self, family: str, when: Window) -> float | None:
-        return float(self.period(when).seconds) if (family, when) in self.counters else None
+        span = when if isinstance(when, Period) else self.period(when)
+        return float(span.seconds) if (family, when) in self.counters else None
 
     def increments(self, family: str, when: Window, by: tuple[str, ...] = ()) -> Mapping[tuple[str, ...], float]:
         groups = self.counters.get((family, when), {})
@@ -177,14 +178,16 @@ def test_errors_leave_client_aborts_out() -> None:
 
 
 def test_replicas_that_do_not_answer_are_named() -> None:
-    value, said = ask("replicas_down", gauges={("target_up", When.NOW): {("r1",): 1.0, ("r2",): 0.1, ("r3",): 1.0}})
+    value, said = ask(
+        "replicas_down", gauges={("target_up", When.NOW): {("eu", "r1"): 1.0, ("eu", "r2"): 0.1, ("eu", "r3"): 1.0}}
+    )
     assert (value, said) == (1, "1 replica does not answer the probe (r2 of 3)")
 
 
 def test_a_replica_that_just_fell_silent_is_down_though_it_was_up_for_most_of_the_window() -> None:
     up = {
-        ("target_up", When.NOW): {("r1",): 1.0, ("r2",): 0.8},
-        ("target_up", When.LATEST): {("r1",): 1.0, ("r2",): 0.0},
+        ("target_up", When.NOW): {("eu", "r1"): 1.0, ("eu", "r2"): 0.8},
+        ("target_up", When.LATEST): {("eu", "r1"): 1.0, ("eu", "r2"): 0.0},
     }
     assert ask("replicas_down", gauges=up)[0] == 1
 

@@ -19,6 +19,7 @@ from tests.incidents.diagnosis.situations import (
     BREACH,
     COST,
     DECODE,
+    DOWN,
     LEAVES,
     PREFILL,
     QUALITY,
@@ -71,10 +72,10 @@ def test_the_path_of_a_traffic_spike() -> None:
          {**PREFILL, "prompt_length_factor": 5, "inter_token_factor": 4}, "long-prompt-flood"),
         ("long prompts behind which a queue grows", {**QUEUE, "prefill_growth": 0.2, "prompt_length_factor": 5}, "long-prompt-flood"),
         ("many preemptions but room in the cache", {**QUEUE, "preemption_share": 0.5}, "queue-unexplained"),
-        ("a replica down that makes the others slow", {**QUEUE, "error_share": 0.1, "replicas_down": 1, "replica_down_share": 0.25}, "replica-outage"),
+        ("a replica down that makes the others slow", {**QUEUE, **DOWN}, "replica-outage"),
         ("time-outs of a slow service", {**QUEUE, "error_share": 0.1, "traffic_factor": 3}, "traffic-spike"),
         ("a slow batch service whose errors stand alone", {**BREACH, "error_share": 0.1, "ttft_p95": 4.0}, "error-spike"),
-        ("a total outage whose metrics vanished", {"outage": 1, "error_share": None, "replicas_down": 3, "replicas_up": 0}, "service-outage"),
+        ("a total outage whose metrics vanished", {**LEAVES["service-outage"], "error_share": None}, "service-outage"),
         ("no stage histograms at all, tokens slow, clock down",
          {**DECODE, "gpu_clock_factor": 0.5, "queue_share": None, "queue_growth_share": None}, "decode-slowdown"),
         ("a regression while a tenant runs away", {**LEAVES["quality-regression"], **COST}, "quality-regression"),
@@ -136,10 +137,18 @@ def test_nothing_known_is_unexplained_and_says_cannot_tell() -> None:
 
 
 def test_confidence_counts_what_nobody_can_tell_as_half() -> None:
-    # 3 + 3 + 1 met of 8, the skew untold: 0.95 x 7.5 / 8; and no step of the path could not be told
+    # 3 + 3 + 1 + 1 + 1 = 9, the skew untold: 0.95 x 8.5 / 9, less 0.10 for each question that nobody could answer
     found = look(LEAVES["traffic-spike"], {"queue_replica_skew": None})
-    assert "replicas=cannot tell" in found.path
-    assert found.confidence == pytest.approx(0.95 * 7.5 / 8 - 0.10)
+    assert found.confidence == pytest.approx(0.95 * 8.5 / 9)
+    unsure = look(LEAVES["long-prompt-flood"], {"prompt_length_factor": None})
+    assert "prompts=cannot tell" in unsure.path
+    assert unsure.confidence == pytest.approx(0.40 - 0.10)
+
+
+def test_an_answer_that_cannot_be_told_leaves_the_question_to_the_others() -> None:
+    found = look(LEAVES["quality-regression"], {"retrieval_fall": None, "safety_violation_share": None})
+    assert "quality_kind=answers" in found.path
+    assert found.confidence == look(LEAVES["quality-regression"]).confidence
 
 
 def test_a_tenant_alone_in_its_growth_beats_a_mix_shift() -> None:
@@ -193,7 +202,9 @@ def test_evaluation_always_ends_in_exactly_one_leaf(values: dict[str, float | No
     assert 0.05 <= found.confidence <= found.leaf.ceiling
     assert found.steps[-1].to == found.leaf.id
     assert all(rival.leaf != found.leaf.id for rival in found.rivals)
-    first_yes = next((name for name, told in found.branches.items() if told), None)
+    first_yes = next(
+        (name for name, told in found.branches.items() if told), "slo" if "moving=yes" in found.path else None
+    )
     assert (found.branch.name if found.branch else None) == first_yes
     stored = record.to_json(diagnosis=found, decided_at=AT)
     assert sum(leaf["on_path"] for leaf in stored["leaves"]) == 1

@@ -40,7 +40,7 @@ def test_without_any_evidence_an_incident_is_unexplained_and_says_what_it_cannot
     incident = make_incident(service)
     found = services.diagnose(incident=incident, now=NOW)
     stored = Incident.objects.get(pk=incident.pk)
-    assert (stored.leaf, stored.runbook, stored.tree_version) == ("unexplained", "unexplained", 1)
+    assert (stored.leaf, stored.runbook, stored.tree_version) == ("unexplained", "unexplained", 2)
     assert stored.confidence == found.confidence
     assert stored.diagnosis["branches"] == {"slo": False, "quality": False, "cost": False}
     assert stored.headline.startswith("chat: no branch of the tree")
@@ -93,7 +93,7 @@ def test_only_changes_near_the_start_of_the_impact_count(service: Service) -> No
     incident = make_incident(service, group_key="again")
     assert services.diagnose(incident=incident, now=NOW).leaf.id == "quality-regression"
     evidence = next(node for node in incident.diagnosis["nodes"] if node["id"] == "version_changed")["evidence"]
-    assert evidence[0]["sentence"].endswith("(deploy v1 to v2 at 09:56)")
+    assert evidence[0]["sentence"].endswith("(deploy v1 to v2 at 09:56, 1 min before it began)")
 
 
 def test_looking_again_waits_a_minute_and_writes_only_when_the_leaf_changes(service: Service) -> None:
