@@ -14,11 +14,12 @@ from incidents.paging.api import router as paging
 from incidents.paging.rules.api import router as rules
 from incidents.response.api import router as response
 from incidents.routing.api import router as routing
+from incidents.runbooks.api import router as runbooks
 from incidents.silences.api import router as silences
 from incidents.statuspages.api import router as statuspages
 from incidents.updates.api import router as updates
 
-#: command and updates first: `response` takes every other POST below an incident for a move.
+#: command, updates and runbooks first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
-    command, updates, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing, ingest,
+    command, updates, runbooks, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing, ingest,
 )  # fmt: skip

@@ -36,6 +36,7 @@ from incidents.paging.models import (
 from incidents.paging.rules.models import NotificationRule, QuietHours
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
 from incidents.routing.models import RouteDocument
+from incidents.runbooks.models import CheckRun, RunbookFolder, RunbookUse, RunbookVersion, StepTick
 from incidents.silences.models import Notice, Silence
 from incidents.statuspages.models import StatusComponent, StatusPage
 from incidents.updates.models import StatusUpdate, UpdateReminder
@@ -47,6 +48,7 @@ __all__ = [
     "AlertCursor",
     "CalendarFeed",
     "Carrier",
+    "CheckRun",
     "Delivery",
     "DemoMessage",
     "Duty",
@@ -66,6 +68,9 @@ __all__ = [
     "Postmortem",
     "QuietHours",
     "RouteDocument",
+    "RunbookFolder",
+    "RunbookUse",
+    "RunbookVersion",
     "Schedule",
     "ScheduleGap",
     "ScheduleOverride",
@@ -78,6 +83,7 @@ __all__ = [
     "StatusPage",
     "StatusUpdate",
     "StepTarget",
+    "StepTick",
     "Swap",
     "TeamMember",
     "TimelineEntry",

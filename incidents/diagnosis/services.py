@@ -20,7 +20,7 @@ from incidents.diagnosis.tree import Diagnosis, Tree, breach_sentence, evaluate
 from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.timeline import TimelineKind
-from incidents.runbooks import diagnostics
+from incidents.runbooks import queries as shelf
 from incidents.runbooks import services as runbooks
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
@@ -66,7 +66,7 @@ def diagnose(*, incident: Incident, now: datetime) -> Diagnosis:
             "version": diagnosis.tree.version,
         },
     )
-    _write(incident, TimelineKind.DIAGNOSED, now, _found(look, before=""))
+    _write(incident, TimelineKind.DIAGNOSED, now, _found(look, incident.runbook, before=""))
     return diagnosis
 
 
@@ -108,7 +108,8 @@ def _look_again(incident: Incident, now: datetime) -> bool:
             return False
         _store(locked, look, now)
         if change is settling.Change.REPLACE:
-            _write(locked, TimelineKind.DIAGNOSED, now, _found(look, before=stored.leaf if stored else ""))
+            told = _found(look, locked.runbook, before=stored.leaf if stored else "")
+            _write(locked, TimelineKind.DIAGNOSED, now, told)
         return change is settling.Change.REPLACE
 
 
@@ -165,7 +166,6 @@ def _look(incident: Incident, now: datetime, *, first: bool) -> Look:
     with rollups.snapshot():
         signals = _signals(incident, now, replays)
         diagnosis = evaluate(tree=tree(), signals=signals)
-        steps = diagnostics.steps(runbook=runbooks.for_leaf(diagnosis.leaf.id), signals=signals, now=now)
         headline = record.headline(
             diagnosis=diagnosis,
             service=incident.service.slug if incident.service else "",
@@ -173,7 +173,6 @@ def _look(incident: Incident, now: datetime, *, first: bool) -> Look:
         )
     stored = record.to_json(diagnosis=diagnosis, decided_at=now) | {
         "asked_at": now.isoformat(),
-        "runbook_steps": steps,
         "replay": replays.to_json(),
     }
     return Look(diagnosis, headline, stored)
@@ -230,16 +229,19 @@ def _store(incident: Incident, look: Look, now: datetime) -> None:
     incident.diagnosis = look.stored
     incident.leaf = look.diagnosis.leaf.id
     incident.confidence = look.diagnosis.confidence
-    incident.runbook = look.diagnosis.leaf.runbook
+    leaf = look.diagnosis.leaf
+    book = shelf.for_leaf(organisation_id=incident.organisation_id, leaf=leaf.id, named=leaf.runbook)
+    incident.runbook = book.runbook.slug
     incident.headline = look.headline
     incident.tree_version = look.diagnosis.tree.version
     incident.changed_at = now
     incident.save(
         update_fields=["diagnosis", "leaf", "confidence", "runbook", "headline", "tree_version", "changed_at"]
     )
+    runbooks.ask(incident=incident, now=now)
 
 
-def _found(look: Look, *, before: str) -> dict[str, object]:
+def _found(look: Look, runbook: str, *, before: str) -> dict[str, object]:
     leaf = look.diagnosis.leaf
     return {
         "headline": look.headline,
@@ -247,7 +249,7 @@ def _found(look: Look, *, before: str) -> dict[str, object]:
         "before": before,
         "title": leaf.title,
         "confidence": look.stored["confidence"],
-        "runbook": leaf.runbook,
+        "runbook": runbook,
         "path": list(look.diagnosis.path),
         "rivals": [{"leaf": rival["leaf"], "confidence": rival["confidence"]} for rival in look.stored["rivals"]],
     }

@@ -39,6 +39,7 @@ class TimelineKind(StrEnum):
     MERGED = "merged"
     SPLIT = "split"
     SNOOZED = "snoozed"
+    RUNBOOK = "runbook"
     NOTE = "note"
     POSTMORTEM_DRAFTED = "postmortem_drafted"
     POSTMORTEM_PUBLISHED = "postmortem_published"
@@ -77,6 +78,19 @@ def _bracket(payload: Payload, key: str) -> str:
     return f" ({value})" if value else ""
 
 
+def _runbook(payload: Payload) -> str:
+    slug = _text(payload, "runbook", "?")
+    match payload.get("what"):
+        case "opened":
+            return f"Runbook opened: {_text(payload, 'title', slug)}"
+        case "asked":
+            return f"Checks of the runbook {slug} asked again"
+        case "checked":
+            return f"Checks of the runbook {slug}: {_text(payload, 'said')}"
+        case what:
+            return f"Step {_text(payload, 'number')} {what}: {_text(payload, 'text')}"
+
+
 def _status_update(payload: Payload) -> str:
     if payload.get("audience") == "public":
         return f"Published, {_text(payload, 'phase')}: {_text(payload, 'headline')}: {_text(payload, 'text')}"
@@ -105,6 +119,7 @@ _SENTENCES: Mapping[TimelineKind, Callable[[Payload], str]] = {
     TimelineKind.MITIGATED: lambda p: f"Mitigated{_because(p)}",
     TimelineKind.RESOLVED: lambda p: f"Resolved{_because(p)}",
     TimelineKind.REOPENED: lambda p: f"Reopened{_because(p)}",
+    TimelineKind.RUNBOOK: _runbook,
     TimelineKind.NOTE: lambda p: _text(p, "text", "Note"),
     TimelineKind.POSTMORTEM_DRAFTED: lambda p: "Postmortem drafted",
     TimelineKind.POSTMORTEM_PUBLISHED: lambda p: "Postmortem published",

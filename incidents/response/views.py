@@ -20,7 +20,7 @@ from incidents.silences import queries as silences
 from observability.core import etag
 from observability.core.access import Request, viewed
 
-PARTS = {name: f"response/_{name}.html" for name in ("top", "why", "evidence", "side")}
+PARTS = {name: f"response/_{name}.html" for name in ("top", "why", "runbook", "evidence", "side")}
 LONGEST_NOTE = 4000
 
 

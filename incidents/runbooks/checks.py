@@ -11,17 +11,17 @@ from django.core.checks import CheckMessage, Error, register
 from incidents.diagnosis import services as diagnosis
 from incidents.diagnosis.tree import Tree
 from incidents.diagnosis.treefile import TreeInvalidError
-from incidents.runbooks import services
+from incidents.runbooks import queries
 from incidents.runbooks.format import Runbook, RunbookInvalidError
 
 
 @register("incidents")
 def tree_and_runbooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     try:
-        tree, books = diagnosis.tree(), services.library()
+        tree, books = diagnosis.tree(), queries.shipped()
     except (TreeInvalidError, RunbookInvalidError) as invalid:
         return [Error(str(problem), id="incidents.E001") for problem in invalid.problems]
-    return list(leaves_without_runbook(tree, books.values()))
+    return list(leaves_without_runbook(tree, [book.runbook for book in books.values()]))
 
 
 def leaves_without_runbook(tree: Tree, books: Iterable[Runbook]) -> Iterable[CheckMessage]:

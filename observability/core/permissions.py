@@ -34,6 +34,7 @@ class Verb(StrEnum):
     EXCLUDE_TIME = "exclude_time"
     ADJUST_BUDGET = "adjust_budget"
     ENFORCE_POLICY = "enforce_policy"
+    EDIT_RUNBOOK = "edit_runbook"
     EDIT_POSTMORTEM = "edit_postmortem"
     PUBLISH_POSTMORTEM = "publish_postmortem"
     START_FAULT = "start_fault"
@@ -52,7 +53,7 @@ class Verb(StrEnum):
 _EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE, Verb.CHANGE_SEVERITY, Verb.ADD_RESPONDER})
 _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
-    Verb.EDIT_POSTMORTEM, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE, Verb.SNOOZE, Verb.MERGE,
+    Verb.EDIT_POSTMORTEM, Verb.EDIT_RUNBOOK, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE, Verb.SNOOZE, Verb.MERGE,
 }  # fmt: skip
 _COMMANDER = _RESPONDER | {
     Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME, Verb.LOWER_SEVERITY, Verb.PUBLISH_UPDATE,

@@ -34,6 +34,7 @@ def slo(request: Request, service: str, slug: str) -> HttpResponse:
     objective = _objective(request, service, slug)
     context = {
         "here": "slos",
+        "indicator": objective.indicator,
         "page": queries.slo_page(objective=objective, now=request.moment),
         "what_if": queries.what_if(objective=objective, asked=request.GET, now=request.moment),
     }

@@ -83,8 +83,8 @@ class Sheet:
 
 
 def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> Sheet:
-    """The page of `incident` as `actor` sees it at `now`; of a part (top, why, evidence, side) only what that part shows."""
-    top, why, proof, side = (part in {"", name} for name in ("top", "why", "evidence", "side"))
+    """The page of `incident` as `actor` sees it at `now`; of a part (top, why, runbook, evidence, side) only what that part shows."""
+    top, why, proof, side, book = (part in {"", name} for name in ("top", "why", "evidence", "side", "runbook"))
     diagnosis: Mapping[str, Any] = incident.diagnosis if isinstance(incident.diagnosis, dict) else {}
     leaf: Mapping[str, Any] = next((leaf for leaf in diagnosis.get("leaves", ()) if leaf.get("on_path")), {})
     pages = tuple(_pages(incident))
@@ -117,7 +117,7 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
         first_action=str(leaf.get("first_action") or ""),
         refuted_by=str(leaf.get("refuted_by") or ""),
         charts=evidence.charts_of(incident=incident, now=now) if proof else "",
-        runbook=checklist(incident=incident) if not part else None,
+        runbook=checklist(incident=incident, now=now) if book else None,
         watch=watch_of(policy.name, [step.label for step in policy.steps]),
         pages=pages,
         timeline=_timeline(incident) if side else (),

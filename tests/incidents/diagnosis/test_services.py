@@ -12,7 +12,7 @@ from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
 from incidents.diagnosis.view import When
 from incidents.response import services as response
 from incidents.response.models import Incident
-from incidents.runbooks import services as runbooks
+from incidents.runbooks import queries as shelf
 from incidents.runbooks.checks import leaves_without_runbook, tree_and_runbooks
 from observability.core import permissions
 from sloengine.budgets.models import Finding
@@ -251,29 +251,10 @@ def test_a_replay_that_fails_is_an_answer_with_its_reason(
     assert "the replay suite of chat failed" in caplog.text
 
 
-def test_the_runbook_of_the_leaf_is_stored_with_its_diagnostics(service: Service) -> None:
-    quality_finding(service)
-    incident = make_incident(service)
-    services.diagnose(incident=incident, now=NOW)
-    steps = incident.diagnosis["runbook_steps"]
-    assert incident.runbook == "quality-drift"
-    changes = next(step for step in steps if step.get("signal") == "changes_nearby")
-    assert (changes["verdict"], changes["value"], changes["ran_at"]) == ("confirms", 0, NOW.isoformat())
-    assert {step["kind"] for step in steps} == {"manual", "diagnostic", "action"}
-    Change.objects.create(
-        service=service, kind="config", at=NOW - 3 * MINUTE, before={"kv": "fp16"}, after={"kv": "fp8"}
-    )
-    again = runbooks.run_diagnostics(incident=incident, now=NOW + MINUTE)
-    assert next(step for step in again if step.get("signal") == "changes_nearby")["verdict"] == "refutes"
-    assert Incident.objects.get(pk=incident.pk).diagnosis["runbook_steps"] == again
-
-
 def test_every_leaf_has_its_runbook() -> None:
     assert tree_and_runbooks(None) == []
-    for leaf in services.tree().leaves.values():
-        assert runbooks.for_leaf(leaf.id).slug == leaf.runbook
-    assert runbooks.for_leaf("nobody-knows").slug == "unexplained"
-    missing = [book for slug, book in runbooks.library().items() if slug != "traffic-spike"]
+    books = [book.runbook for book in shelf.shipped().values()]
+    missing = [book for book in books if book.slug != "traffic-spike"]
     ids = [(message.id, message.msg.split("'")[1]) for message in leaves_without_runbook(services.tree(), missing)]
     assert ids == [("incidents.E002", "traffic-spike")]
 

@@ -87,5 +87,5 @@ def test_a_simulated_fault_is_diagnosed(stage: Stage, fault: str) -> None:
     assert stored.leaf == FAULTS[fault].expected_leaf, (diagnosis.path, stored.headline)
     assert stored.confidence is not None
     assert stored.confidence > 0.7
-    assert stored.diagnosis["runbook_steps"]
+    assert stored.check_runs.get().runbook == stored.runbook
     assert [entry.kind for entry in stored.timeline.all()][-2:] == ["decided", "diagnosed"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from incidents.diagnosis import treefile
-from incidents.diagnosis.signals import Table
+from incidents.diagnosis.evidence import Answer
 from incidents.runbooks import diagnostics
 from incidents.runbooks.format import SECTIONS, Kind, RunbookInvalidError, parse
 from incidents.runbooks.rendering import render
@@ -119,15 +119,15 @@ def test_a_runbook_is_for_leaves_or_for_kinds_of_objective() -> None:
 
 
 def test_diagnostics_confirm_refute_or_cannot_tell() -> None:
-    book = parse(source=GOOD, file="a.md")
-    verdicts = [
-        diagnostics.steps(runbook=book, signals=Table({"traffic_factor": value}), now=NOW)[0]["verdict"]
-        for value in (2.3, 1.0, None)
-    ]
-    assert verdicts == ["confirms", "refutes", "cannot tell"]
-    first, second, _ = diagnostics.steps(runbook=book, signals=Table({"traffic_factor": 2.3}), now=NOW)
-    assert first["sentence"] == "Requests arrive 2.3 times as often as before"
-    assert (second["kind"], second["action"]) == ("action", "tighten_admission")
+    step = parse(source=GOOD, file="a.md").steps[0]
+    assert step.expected is not None
+    answers = [Answer(value=value, reason="no data") for value in (2.3, 1.0, None)]
+    found = [diagnostics.judged(step=step, test=step.expected, answer=answer, now=NOW) for answer in answers]
+    assert [one["verdict"] for one in found] == ["confirms", "refutes", "cannot tell"]
+    assert found[0]["sentence"] == "Requests arrive 2.3 times as often as before"
+    broken = diagnostics.failed(step=step, test=step.expected, reason="it took longer than 5 s", now=NOW)
+    assert (broken["verdict"], broken["sentence"]) == ("could not run", "Could not run: it took longer than 5 s")
+    assert diagnostics.summary([*found, found[0], broken]) == "2 confirm, 1 refutes, 1 cannot tell and 1 could not run"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incidents.diagnosis import services as diagnosis
-from incidents.runbooks import services
+from incidents.runbooks import queries, shelf
 from incidents.runbooks.format import Kind
 from sloengine.objectives.objective import Indicator
 
@@ -24,7 +24,7 @@ WITHOUT = {Indicator.COMPOSITE, Indicator.QUERY}
 
 @pytest.mark.parametrize("slug", FAILURE_MODES)
 def test_each_failure_mode_has_a_runbook_of_its_own(slug: str) -> None:
-    assert services.library()[slug].matches == (slug,)
+    assert queries.shipped()[slug].runbook.matches == (slug,)
 
 
 def test_each_leaf_of_the_tree_names_the_runbook_of_its_own_name() -> None:
@@ -33,13 +33,13 @@ def test_each_leaf_of_the_tree_names_the_runbook_of_its_own_name() -> None:
 
 @pytest.mark.parametrize("indicator", [kind for kind in Indicator if kind not in WITHOUT])
 def test_each_kind_of_objective_has_a_runbook(indicator: Indicator) -> None:
-    found = services.for_objective(indicator)
+    found = shelf.for_objective(books=queries.shipped(), indicator=indicator)
     assert found is not None
-    assert indicator.value in found.objectives
+    assert indicator.value in found.runbook.objectives
 
 
 def test_each_runbook_has_something_to_ask_by_itself_and_something_to_do() -> None:
-    for book in services.library().values():
-        kinds = [step.kind for step in book.steps]
-        assert kinds.count(Kind.DIAGNOSTIC) >= 4, book.slug
-        assert Kind.ACTION in kinds, book.slug
+    for slug, book in queries.shipped().items():
+        kinds = [step.kind for step in book.runbook.steps]
+        assert kinds.count(Kind.DIAGNOSTIC) >= 4, slug
+        assert Kind.ACTION in kinds, slug
