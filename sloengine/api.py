@@ -5,11 +5,13 @@ from __future__ import annotations
 from ninja import Router
 
 from sloengine.backtests.api import router as backtests
+from sloengine.kpis.api import router as kpis
 from sloengine.objectives.api import router as objectives
 from sloengine.reports.api import router as reports
 
 ROUTERS: tuple[Router, ...] = (
     backtests,
+    kpis,
     objectives,
     reports,
 )  # the address of a back-test would read as an objective's

@@ -16,6 +16,7 @@ from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
 from sloengine.cost.models import Price, UsageBucket, UsageCursor
+from sloengine.kpis.models import PushedKpi
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.rollups.models import RollupFinest, RollupFiveMinutes, RollupHour
 
@@ -34,6 +35,7 @@ __all__ = [
     "ObjectiveChange",
     "PolicyStanding",
     "Price",
+    "PushedKpi",
     "RollupFinest",
     "RollupFiveMinutes",
     "RollupHour",

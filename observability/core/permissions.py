@@ -46,6 +46,7 @@ class Verb(StrEnum):
     MANAGE_ROUTES = "manage_routes"
     SILENCE = "silence"
     RUN_GATE = "run_gate"
+    PUSH_KPI = "push_kpi"
     VIEW_AUDIT = "view_audit"
 
 
@@ -54,6 +55,7 @@ _EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE, Verb.CHANGE_SEVERITY, Verb.ADD_R
 _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
     Verb.EDIT_POSTMORTEM, Verb.EDIT_RUNBOOK, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE, Verb.SNOOZE, Verb.MERGE,
+    Verb.PUSH_KPI,
 }  # fmt: skip
 _COMMANDER = _RESPONDER | {
     Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME, Verb.LOWER_SEVERITY, Verb.PUBLISH_UPDATE,
@@ -62,7 +64,7 @@ ALLOWED: dict[str, frozenset[Verb]] = {
     Role.VIEWER: _EVERYONE,
     Role.LEADERSHIP: _EVERYONE,
     Role.AUDITOR: _EVERYONE | {Verb.VIEW_AUDIT},
-    Role.RELEASE_ENGINEER: _EVERYONE | {Verb.NOTE, Verb.RUN_GATE, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME},
+    Role.RELEASE_ENGINEER: _EVERYONE | {Verb.NOTE, Verb.RUN_GATE, Verb.PUSH_KPI, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME},
     Role.RESPONDER: _RESPONDER,
     Role.COMMANDER: _COMMANDER,
     Role.ADMIN: frozenset(Verb),

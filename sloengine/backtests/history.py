@@ -111,6 +111,8 @@ def untold(promise: Objective) -> str:
     """Why a source's past tells nothing of it, though rollups do; empty where it does. Only increments of its series are read."""
     if promise.terms.queries.present:
         return "its own queries are asked live only"
+    if promise.terms.kpi:
+        return "its KPI is pushed to us"
     plain = (Reading.WITHIN, Reading.OUTCOMES, Reading.MEAN, Reading.UNBROKEN, Reading.PARTS)
     if all(measure.reading in plain for measure in promise.measures):
         return ""

@@ -87,7 +87,8 @@ def tested(*, objective: Row, asked: Asked, now: datetime) -> Backtest:
 def sources_of(organisation: Organisation) -> tuple[list[MetricSource], str]:
     """The enabled sources where all of them can tell the past: it reaches further back, and finer, than rollups do. Else none, and
     the sentence that says why the rollups are replayed."""
-    sources = list(MetricSource.objects.filter(organisation=organisation, enabled=True).order_by("pk"))
+    rows = MetricSource.objects.filter(organisation=organisation, enabled=True).order_by("pk")
+    sources = list(rows.exclude(kind=MetricSource.Kind.PUSHED))  # of which rollups tell, and nobody else knows
     mute = [source.name for source in sources if source.kind != MetricSource.Kind.PROMETHEUS]
     if not sources:
         return [], "There is no source: what was recorded is replayed."

@@ -15,6 +15,7 @@ class MetricSource(models.Model):
         SCRAPE = "scrape", "Direct scrape"
         PROMETHEUS = "prometheus", "Prometheus"
         MEMORY = "memory", "In this process"
+        PUSHED = "pushed", "KPIs that are pushed"
 
     organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="metric_sources")
     name = models.CharField(max_length=200)

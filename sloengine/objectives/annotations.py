@@ -10,11 +10,13 @@ tiers             of the shipped table only these: fast, slow
 minimum-failures  fewer in the long window wake nobody; minimum-events the same of all events
 members           parts of a composite with weights: availability=3, first-token-p95=1; combine: weighted, worst
 usd-per-gpu-hour  for cost
+kpi               the name under which a KPI is pushed
 tags, policy      words of yours; the error-budget policy
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -26,10 +28,11 @@ from sloengine.objectives.terms import Alerting, Combine, Member, Missing, Terms
 
 PREFIX = "tailwatch/"
 NEVER = "never"
+_KPI_NAME = re.compile(r"[-a-zA-Z0-9_]{1,63}")
 LABELS = frozenset({"model", "version", "replica", "region", "tenant", "tag", "slice"})
 NAMES = (
     "indicator", "where", "via", "no-data", "zero-traffic", "absent-after", "alerts", "tiers", "minimum-failures",
-    "minimum-events", "members", "combine", "usd-per-gpu-hour", "tags", "policy",
+    "minimum-events", "members", "combine", "usd-per-gpu-hour", "kpi", "tags", "policy",
 )  # fmt: skip
 Problem = Callable[[str, object, str], None]  # name of the annotation, found, expected
 Word = TypeVar("Word", bound=StrEnum)
@@ -81,9 +84,12 @@ def terms(
         members=_members(given, signal, service, problem),
         combine=_word(given, "combine", Combine, problem) or Combine.WEIGHTED,
         usd_per_gpu_hour=_positive(given, "usd-per-gpu-hour", problem),
+        kpi=given.get("kpi", "").strip(),
         tags=tuple(_listed(given.get("tags", ""))),
         policy=given.get("policy", "").strip(),
     )
+    if found.kpi and (signal is not Indicator.KPI or not _KPI_NAME.fullmatch(found.kpi)):
+        problem("kpi", found.kpi, "a name of letters, digits, - and _, of a KPI that is pushed (indicator kpi)")
     if signal is Indicator.COST and found.usd_per_gpu_hour is None and "usd-per-gpu-hour" not in given:
         problem("usd-per-gpu-hour", "nothing", "the price of a GPU-hour in USD, which a cost is reckoned from")
     return found
@@ -114,6 +120,7 @@ def written(terms: Terms, *, signal: Indicator, where: tuple[tuple[str, str], ..
         "members": ", ".join(f"{member.key}={member.weight:g}" for member in terms.members),
         "combine": _unless(terms.combine, plain.combine),
         "usd-per-gpu-hour": terms.usd_per_gpu_hour,
+        "kpi": terms.kpi,
         "tags": ", ".join(terms.tags),
         "policy": terms.policy,
     }

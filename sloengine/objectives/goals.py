@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sloengine.objectives.documents import Goal
-from sloengine.objectives.objective import TIMED, Indicator, Method
-from sloengine.objectives.terms import Queries
+from sloengine.objectives.objective import BURST_FAMILIES, BY_VALUE, TIMED, Indicator, Method
+from sloengine.objectives.terms import Terms
 
 Problem = Callable[[str, object, str], None]
-#: Judged slice by slice by a value, not by a share.
-BY_VALUE = frozenset({Indicator.QUALITY, Indicator.COST})
 
 
-def check_goal(goal: Goal, *, signal: Indicator, method: Method, queries: Queries, problem: Problem) -> None:
+def check_goal(goal: Goal, *, signal: Indicator, method: Method, terms: Terms, problem: Problem) -> None:
+    by_value = signal in BY_VALUE or bool(terms.kpi and goal.value is not None)
     if signal is Indicator.COMPOSITE:
         if method is not Method.OCCURRENCES:
             problem(
@@ -27,16 +26,23 @@ def check_goal(goal: Goal, *, signal: Indicator, method: Method, queries: Querie
         _value(goal, problem, lowest=0.0, highest=1.0, expected="a similarity above 0 and at most 1", ops=("gte", "gt"))
     elif signal is Indicator.COST:
         _value(goal, problem, lowest=0.0, expected="USD per 1,000 tokens, above 0", ops=("lte", "lt"))
-    elif queries.threshold:
+    elif signal is Indicator.BURST:
+        _value(goal, problem, lowest=0.0, expected="0.25 or 0.3 s, which the probe counts", ops=("lte", "lt"))
+        if goal.value is not None and float(goal.value) not in BURST_FAMILIES:
+            problem(".value", goal.value, "0.25 or 0.3 s, which the probe counts")
+    elif terms.kpi:
+        if goal.value is not None and goal.op not in ("gte", "gt"):
+            problem(".op", goal.op or "nothing", "gte: the mean of a slice is at least value")
+    elif terms.queries.threshold:
         if goal.value is None or goal.op is None:
             problem(
                 ".value", "nothing" if goal.value is None else f"{goal.value} without op", "op and value of a threshold"
             )
     elif signal not in (Indicator.QUERY, Indicator.KPI) and (goal.value is not None or goal.op is not None):
         problem(".value", goal.op if goal.value is None else goal.value, f"no op and no value for {signal}")
-    if signal in BY_VALUE and method is not Method.TIMESLICES:
+    if (by_value or signal is Indicator.BURST) and method is not Method.TIMESLICES:
         problem("spec.budgetingMethod", method, "Timeslices, since a mean has no single good requests")
-    _slices(goal, signal=signal, method=method, problem=problem)
+    _slices(goal, signal=signal, by_value=by_value, method=method, problem=problem)
 
 
 def _value(
@@ -48,12 +54,12 @@ def _value(
         problem(".op", goal.op or "nothing", ops[0])
 
 
-def _slices(goal: Goal, *, signal: Indicator, method: Method, problem: Problem) -> None:
-    if method is Method.TIMESLICES and signal in BY_VALUE and goal.timeSliceTarget is not None:
+def _slices(goal: Goal, *, signal: Indicator, by_value: bool, method: Method, problem: Problem) -> None:
+    if method is Method.TIMESLICES and by_value and goal.timeSliceTarget is not None:
         problem(
             ".timeSliceTarget", goal.timeSliceTarget, f"none for {signal}: a slice is good when its mean reaches value"
         )
-    if method is Method.TIMESLICES and signal not in BY_VALUE and goal.timeSliceTarget is None:
+    if method is Method.TIMESLICES and not by_value and goal.timeSliceTarget is None:
         problem(".timeSliceTarget", "nothing", "the share of a good slice, for instance 0.95")
     if method is Method.OCCURRENCES and (goal.timeSliceTarget is not None or goal.timeSliceWindow is not None):
         problem(

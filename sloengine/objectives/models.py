@@ -24,6 +24,7 @@ class IndicatorChoice(models.TextChoices):
     COST = pure.Indicator.COST.value, "Cost per 1,000 tokens"
     QUERY = pure.Indicator.QUERY.value, "A query of yours"
     KPI = pure.Indicator.KPI.value, "Business KPI"
+    BURST = pure.Indicator.BURST.value, "Ten-second bursts"
     COMPOSITE = pure.Indicator.COMPOSITE.value, "Composite"
 
 

@@ -31,7 +31,8 @@ class Indicator(StrEnum):
     SCHEMA = "schema"
     COST = "cost"
     QUERY = "query"  # PromQL of good and total, a ratio, or a threshold
-    KPI = "kpi"  # the same, of the business
+    KPI = "kpi"  # the same, of the business; or pushed
+    BURST = "burst"  # the worst ten seconds of each minute (R11)
     COMPOSITE = "composite"
 
 
@@ -50,6 +51,7 @@ class Reading(StrEnum):
     UNBROKEN = "unbroken"  # two counters: events less violations, events
     GAUGE = "gauge"  # a gauge: sum of its readings, number of them
     GAUGES = "gauges"  # two gauges: the sum of the readings of each
+    GAUGES_UNBROKEN = "gauges unbroken"  # two gauges: those of `over` less those of the first, which must be there
     PER_READING = "per reading"  # counters `family` and `also` together, and the number of readings of the gauge `over`
     PARTS = "parts"  # a composite: nothing of its own
 
@@ -140,6 +142,14 @@ MEASURES: Mapping[Indicator, Measure] = {
         promise="good for the business",
         budget="KPI",
     ),
+    Indicator.BURST: Measure(
+        Reading.GAUGES_UNBROKEN,
+        "burst_over_300ms_requests",
+        over="burst_requests",
+        noun="requests of the worst ten seconds",
+        promise="get their first token within",
+        budget="burst",
+    ),
     Indicator.COMPOSITE: Measure(Reading.PARTS, "", noun="parts", budget="composite"),
 }
 
@@ -171,6 +181,11 @@ BY_TENANT = Measure(
 QUERY_GAUGES = Measure(
     Reading.GAUGES, "query_good", over="query_all", noun="readings", promise="good by its query", budget="query"
 )
+#: Pushed KPIs, by name in the label `slice`: counts, or a value whose mean is held against a threshold slice by slice.
+KPI_COUNTS = Measure(Reading.MEAN, "kpi_good_total", over="kpi_all_total", noun="events", promise="good", budget="KPI")
+KPI_VALUE = Measure(Reading.GAUGE, "kpi_value", noun="readings", budget="KPI")
+#: The probe counts its worst ten seconds against these bounds, in seconds.
+BURST_FAMILIES = {0.25: "burst_over_250ms_requests", 0.3: "burst_over_300ms_requests"}
 QUERY_BAD = Measure(
     Reading.UNBROKEN,
     "query_bad_total",
@@ -181,8 +196,10 @@ QUERY_BAD = Measure(
 )
 #: Indicators whose threshold is an upper bound in seconds.
 TIMED = frozenset(one for one, measure in MEASURES.items() if measure.reading is Reading.WITHIN)
+#: Judged slice by slice by a value, not by a share.
+BY_VALUE = frozenset({Indicator.QUALITY, Indicator.COST})
 #: The first question of the decision tree is about these (R20); quality and safety answer the second.
-SERVING = TIMED | {Indicator.AVAILABILITY}
+SERVING = TIMED | {Indicator.AVAILABILITY, Indicator.BURST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +238,11 @@ class Objective:
         return Period(at - self.window, at) if calendar is None else period_at(calendar=calendar, at=at)
 
     @property
+    def by_value(self) -> bool:
+        """Whether slices are judged by a mean against the threshold, and not by a share of good ones."""
+        return self.indicator in BY_VALUE or bool(self.terms.kpi and self.threshold is not None)
+
+    @property
     def is_composite(self) -> bool:
         return self.indicator is Indicator.COMPOSITE
 
@@ -228,6 +250,10 @@ class Objective:
     def measures(self) -> tuple[Measure, ...]:
         """What is counted, in order of preference: the first that its service has readings of."""
         queries = self.terms.queries
+        if self.indicator is Indicator.BURST:
+            return (replace(MEASURES[Indicator.BURST], family=BURST_FAMILIES[self.threshold or 0.3]),)
+        if self.terms.kpi:
+            return (KPI_COUNTS if self.threshold is None else KPI_VALUE,)
         if queries.present:
             if not (queries.counter and queries.total):
                 return (QUERY_GAUGES,)
@@ -250,7 +276,11 @@ class Objective:
 
     @property
     def narrowed(self) -> tuple[tuple[str, str], ...]:
-        """The labels of its series: `where`, and of a query the slot that bears its name."""
+        """The labels of its series: `where`; of a query or a KPI the slot that bears its name; of bursts the worst."""
+        if self.terms.kpi:
+            return (("slice", self.terms.kpi),)
+        if self.indicator is Indicator.BURST:
+            return (("state", "worst"),)
         return (("slice", self.slug),) if self.terms.queries.present else self.where
 
 
@@ -303,6 +333,8 @@ def goal_sentence(objective: Objective) -> str:
     share = objective.slice_target or 0.0
     if objective.indicator is Indicator.COST:
         return f"1,000 tokens cost at most {objective.threshold:g} USD in {target} of {slices}, {span}"
+    if objective.by_value and objective.terms.kpi:
+        return f"mean {objective.terms.kpi} at least {objective.threshold:g} in {target} of {slices}, {span}"
     if objective.indicator is Indicator.QUALITY:
         return f"mean answer similarity at least {share:g} in {target} of {slices}, {span}"
     return f"{_percent(Decimal(str(share)))} % of {measure.noun} {_quality_of_one(objective)} in {target} of {slices}, {span}"
@@ -321,7 +353,7 @@ def budget_name(indicator: str) -> str:
 
 def _quality_of_one(objective: Objective) -> str:
     promise = objective.measures[0].promise
-    timed = objective.indicator in TIMED and objective.threshold is not None
+    timed = objective.indicator in SERVING and objective.threshold is not None
     return f"{promise} {duration(objective.threshold or 0.0)}" if timed else promise
 
 

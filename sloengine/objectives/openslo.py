@@ -238,7 +238,7 @@ class _Slo:
         where = extensions.where(given, self.annotation_problem)
         terms = self._terms(given, signal, queries)
         for index, goal in enumerate(self.slo.spec.objectives):
-            self._check(goal, f"spec.objectives[{index}]", signal, terms.queries)
+            self._check(goal, f"spec.objectives[{index}]", signal, terms)
         if len(self.reader.problems) > before:
             return []
         slugs = _slugs(self.slo)
@@ -248,11 +248,11 @@ class _Slo:
             for goal, slug in zip(self.slo.spec.objectives, slugs, strict=True)
         ]
 
-    def _check(self, goal: Goal, at: str, signal: Indicator, queries: Queries) -> None:
+    def _check(self, goal: Goal, at: str, signal: Indicator, terms: Terms) -> None:
         def problem(path: str, found: object, expected: str) -> None:
             self.problem(f"{at}{path}" if path.startswith(".") else path, found, expected)
 
-        check_goal(goal, signal=signal, method=self.method, queries=queries, problem=problem)
+        check_goal(goal, signal=signal, method=self.method, terms=terms, problem=problem)
 
     @property
     def method(self) -> Method:
@@ -266,8 +266,11 @@ class _Slo:
         goal = self.slo.spec.objectives[0]
         if signal in (Indicator.QUERY, Indicator.KPI):
             queries = replace(queries, op=goal.op or "" if queries.threshold else "")
-            if not queries.present:
-                self.problem("spec.indicator", "no query", "a query of good and total, of a ratio, or of a threshold")
+            if queries.present == bool(found.kpi):
+                what = "both a query and a pushed KPI" if found.kpi else "no query"
+                expected = "a query of good and total, of a ratio, or of a threshold"
+                pushed = f"; or {PREFIX}kpi, the name under which it is pushed" if signal is Indicator.KPI else ""
+                self.problem("spec.indicator", what, expected + pushed)
             found = replace(found, queries=queries)
         elif queries.present:
             self.reader.notes.append(
@@ -285,7 +288,7 @@ class _Slo:
         slice_target: float | None
         if signal is Indicator.COST:
             slice_target = cost_floor(value or 0.0, terms.usd_per_gpu_hour or 0.0, self.reader.known.tick_seconds)
-        elif signal is Indicator.QUALITY:
+        elif signal is Indicator.QUALITY or (terms.kpi and value is not None):
             slice_target = value
         else:
             slice_target = float(share) if share is not None and sliced else None

@@ -10,7 +10,6 @@ import yaml
 
 from sloengine.objectives.alerting import SHORT
 from sloengine.objectives.annotations import written
-from sloengine.objectives.goals import BY_VALUE
 from sloengine.objectives.objective import Indicator, Method, Objective
 from sloengine.objectives.terms import BurnAlert, Queries
 
@@ -77,13 +76,9 @@ def _flat(value: object, path: str = "") -> dict[str, object]:
 def _goal(objective: Objective) -> dict[str, Any]:
     goal: dict[str, Any] = {"target": f"{objective.target:f}"}
     if objective.threshold is not None:
-        op = objective.terms.queries.op or ("gte" if objective.indicator in GREATER else "lte")
+        op = objective.terms.queries.op or ("gte" if objective.indicator in GREATER or objective.terms.kpi else "lte")
         goal = {"op": op, "value": objective.threshold, **goal}
-    if (
-        objective.method is Method.TIMESLICES
-        and objective.slice_target is not None
-        and objective.indicator not in BY_VALUE
-    ):
+    if objective.method is Method.TIMESLICES and objective.slice_target is not None and not objective.by_value:
         goal["timeSliceTarget"] = f"{objective.slice_target:.9f}".rstrip("0").rstrip(".")
     if objective.method is not Method.OCCURRENCES:
         goal["timeSliceWindow"] = f"{objective.slice_seconds // 60}m"

@@ -80,6 +80,11 @@ def _select(wanted: Want, measure: Measure, places: Mapping[tuple[int, str], Seq
     if measure.reading is Reading.GAUGES:
         sums = _columns(place for place in first if place.part == "sum")
         return Selection(sums, (), _columns(place for place in second if place.part == "sum"), ticks)
+    if measure.reading is Reading.GAUGES_UNBROKEN:
+        late, events = (_columns(place for place in some if place.part == "sum") for some in (first, second))
+        if not late:  # the source has no bound there, and nothing may pass for "none were late"
+            return Selection((), (), (), (), Bound(wanted.threshold or 0.0, None))
+        return Selection(events, late, events, ticks)
     added = _columns(place for place in first if place.part == "value")
     if measure.reading is Reading.PER_READING:
         also = _narrowed(places.get((wanted.service_id, measure.also), ()), wanted.where)

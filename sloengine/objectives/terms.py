@@ -110,13 +110,14 @@ class Terms:
     members: tuple[Member, ...] = ()
     combine: Combine = Combine.WEIGHTED
     usd_per_gpu_hour: float | None = None
+    kpi: str = ""  # the name under which it is pushed
     tags: tuple[str, ...] = ()
     policy: str = ""  # the error-budget policy; empty: the organisation's
 
     @property
     def measured(self) -> tuple[object, ...]:
         """What a change of which makes old counts mean something else."""
-        return self.via, self.queries, self.usd_per_gpu_hour
+        return self.via, self.queries, self.usd_per_gpu_hour, self.kpi
 
 
 PLAIN = Terms()

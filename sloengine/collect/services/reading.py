@@ -12,6 +12,7 @@ from typing import Final
 
 from observability.core.fields import SecretUnreadableError, decrypt
 from sloengine.collect.models import MetricSource
+from sloengine.kpis.queries import PushedSource
 from sloengine.sources.base import Historical, Reading, Source, SourceUnavailable
 from sloengine.sources.connection import Access
 from sloengine.sources.engines import Naming
@@ -23,6 +24,8 @@ from sloengine.sources.scrape import ScrapeSource
 log = logging.getLogger(__name__)
 #: Sources that are asked at once.
 READERS: Final = 16
+#: Kinds that nothing remote answers for.
+HERE: Final = (MetricSource.Kind.MEMORY, MetricSource.Kind.PUSHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,9 @@ class Read:
 
 
 def side_by_side(due: Sequence[tuple[MetricSource, Sequence[datetime]]]) -> Iterator[tuple[MetricSource, Read]]:
-    """Each source's readings, as they come. Sources in this process are read in this thread."""
-    remote = [(source, ticks) for source, ticks in due if source.kind != MetricSource.Kind.MEMORY]
-    local = [(source, ticks) for source, ticks in due if source.kind == MetricSource.Kind.MEMORY]
+    """Each source's readings, as they come. Sources in this process and its database are read in this thread."""
+    remote = [(source, ticks) for source, ticks in due if source.kind not in HERE]
+    local = [(source, ticks) for source, ticks in due if source.kind in HERE]
     if len(remote) == 1 and not local:
         remote, local = [], remote
     with ThreadPoolExecutor(max_workers=min(max(len(remote), 1), READERS)) as pool:
@@ -69,6 +72,8 @@ def source_for(metric_source: MetricSource) -> Source:
     """What reads a MetricSource; raises SourceUnavailable where it lives in another process."""
     if metric_source.kind == MetricSource.Kind.MEMORY:
         return registered(metric_source.url.removeprefix("memory:"))
+    if metric_source.kind == MetricSource.Kind.PUSHED:
+        return PushedSource(metric_source.organisation_id)
     if metric_source.kind == MetricSource.Kind.SCRAPE:
         return _scraped(metric_source.url)
     return _asked(_setup(metric_source))

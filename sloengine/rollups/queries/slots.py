@@ -24,6 +24,7 @@ class Head:
     last_tick: datetime
     slot_count: int
     late_after: timedelta  #: two ticks missed, on top of what the source is always behind
+    watches: bool = True  #: reads the service itself; a pushed KPI is no sign of its life
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,11 @@ def silent_for(*, service: Service, now: datetime) -> timedelta | None:
 
 
 def _mine(service: Service) -> list[Head]:
-    return [head for head in heads(service) if any(owner == service.pk for owner, _, _ in _slots(head).places)]
+    return [
+        head
+        for head in heads(service)
+        if head.watches and any(owner == service.pk for owner, _, _ in _slots(head).places)
+    ]
 
 
 def heads(service: Service) -> list[Head]:
@@ -87,9 +92,9 @@ def heads(service: Service) -> list[Head]:
         return seen[service.organisation_id]
     rows = MetricSource.objects.filter(organisation_id=service.organisation_id).order_by("pk")
     found = [
-        Head(source_id, last_tick, slot_count, timedelta(seconds=3 * tick + lag))
-        for source_id, last_tick, slot_count, tick, lag in rows.values_list(
-            "pk", "last_tick", "slot_count", "tick_seconds", "lag_seconds"
+        Head(source_id, last_tick, slot_count, timedelta(seconds=3 * tick + lag), kind != MetricSource.Kind.PUSHED)
+        for source_id, last_tick, slot_count, tick, lag, kind in rows.values_list(
+            "pk", "last_tick", "slot_count", "tick_seconds", "lag_seconds", "kind"
         )
         if last_tick is not None
     ]
