@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -142,7 +143,7 @@ def test_a_push_is_refused_in_words(world):
 def test_over_rest(world, frozen_now):
     client = Client()
     client.force_login(factories.make_user(world.organisation, role=Role.RELEASE_ENGINEER))
-    send = {"content_type": "application/json"}
+    send: dict[str, Any] = {"content_type": "application/json"}
     made = client.post("/api/v1/kpis/orders", {"service": "chat", "value": 12.5}, **send)
     assert (made.status_code, made.json()["value"]) == (201, 12.5)
     assert client.post("/api/v1/kpis/orders", {"service": "chat", "good": 1}, **send).status_code == 422
