@@ -21,13 +21,14 @@ from observability.core.permissions import Actor
 from observability.local_pager import LocalPager
 from observability.virtual import VirtualWorld
 from probes.simfleet.config import FleetConfig
-from probes.simfleet.faults import FAULTS
+from probes.simfleet.faults import BENIGN, FAULTS
 
 WARM_UP = timedelta(minutes=25)  # a baseline for the tree's questions
 LONGEST_TO_PAGE = timedelta(minutes=25)
 TO_ACKNOWLEDGE = timedelta(seconds=45)  # how long the simulated responder takes
 FAULT_LASTS = timedelta(minutes=12)
 LONGEST_TO_RESOLVE = timedelta(minutes=50)
+AFTER_BENIGN = timedelta(minutes=15)  # what a benign event could still set off once it is over
 
 Acknowledge = Callable[[str, datetime], None]
 
@@ -49,6 +50,8 @@ class Drill:
 
     @property
     def passed(self) -> bool:
+        if not self.expected_leaf:  # a benign event: nobody may be woken
+            return self.paged_after_seconds is None
         happened = None not in (self.paged_after_seconds, self.resolved_after_seconds)
         return happened and self.incidents == 1 and self.leaf == self.expected_leaf
 
@@ -71,12 +74,13 @@ def build_world(
 
 
 def play(*, fault: str, world: VirtualWorld, pager: LocalPager, seed: int, acknowledge: Acknowledge) -> Drill:
-    """Warm up, break, wait for the page, acknowledge it through its link, mend, wait for the end."""
+    """Warm up, break, wait for the page, acknowledge it through its link, mend, wait for the end. A benign event passes by."""
     world.advance(WARM_UP)
     began = world.now
     paged_before = len(pager.messages)
     world.fleet.start_fault(fault)
-    paged = world.advance_until(lambda: len(pager.messages) > paged_before, within=LONGEST_TO_PAGE)
+    longest = FAULT_LASTS if fault in BENIGN else LONGEST_TO_PAGE
+    paged = world.advance_until(lambda: len(pager.messages) > paged_before, within=longest)
     paged_at = world.now if paged else None
     if paged:
         world.advance(TO_ACKNOWLEDGE)
@@ -84,8 +88,12 @@ def play(*, fault: str, world: VirtualWorld, pager: LocalPager, seed: int, ackno
     world.advance(max(began + FAULT_LASTS - world.now, timedelta(minutes=2)))
     world.fleet.stop_fault(fault)
     opened = Incident.objects.filter(organisation=world.organisation, opened_at__gte=began)
+    if fault in BENIGN and not paged:
+        paged = world.advance_until(lambda: len(pager.messages) > paged_before, within=AFTER_BENIGN)
+        paged_at = world.now if paged else None
     world.advance_until(
-        lambda: opened.exists() and not opened.exclude(state="resolved").exists(), within=LONGEST_TO_RESOLVE
+        lambda: (opened.exists() or fault in BENIGN) and not opened.exclude(state="resolved").exists(),
+        within=LONGEST_TO_RESOLVE,
     )
     incidents = list(opened.order_by("number"))
     first = incidents[0] if incidents else None
@@ -98,7 +106,7 @@ def play(*, fault: str, world: VirtualWorld, pager: LocalPager, seed: int, ackno
         path=list((first.diagnosis or {}).get("path", [])) if first else [],
         leaf=(first.leaf or None) if first else None,
         runbook=(first.runbook or None) if first else None,
-        expected_leaf=FAULTS[fault].expected_leaf,
+        expected_leaf="" if fault in BENIGN else FAULTS[fault].expected_leaf,
         resolved_after_seconds=_seconds(began, first.resolved_at if first else None),
     )
 

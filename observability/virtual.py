@@ -52,7 +52,12 @@ class FleetTransport:
 
     def complete(self, canary: Canary, prompt: Prompt) -> Completion:
         answer = self._fleet.complete(canary.service, prompt.text, canary.max_tokens, replica=canary.replica or None)
-        return Completion(outcome=answer.outcome, text=answer.text, token_seconds=answer.token_seconds)
+        return Completion(
+            outcome=answer.outcome,
+            text=answer.text,
+            token_seconds=answer.token_seconds,
+            retrieved=answer.retrieved,
+        )
 
     def discover(self, url: str) -> Sequence[Target]:
         """What the fleet's own GET /targets would say."""

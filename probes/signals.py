@@ -89,6 +89,8 @@ _ALL = (
     Signal("client_per_token_seconds", "histogram", "seconds", (*SERVICE, "slice"),
            "client: (end - first chunk) / (tokens - 1) of a request"),
     Signal("client_e2e_seconds", "histogram", "seconds", (*SERVICE, "slice"), "client: request sent to end of the answer"),
+    Signal("business_events_total", "counter", "events", (*MODEL, "reason"),
+           "what the business counts of a service, by kind: orders, bookings, matters settled"),
     Signal("retrieval_seconds", "histogram", "seconds", SERVICE, "client: documents looked up for a prompt"),
     Signal("reranking_seconds", "histogram", "seconds", SERVICE, "client: found documents put in order"),
     # Engine state.

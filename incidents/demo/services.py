@@ -28,7 +28,7 @@ def break_something(
     fault: str | None = None,
     transport: httpx.BaseTransport | None = None,
 ) -> None:
-    """Start one of the six faults for 20 minutes, drawn by lot unless named. Nobody is told which: the audit log knows.
+    """Start one of the faults for 20 minutes, drawn by lot unless named. Nobody is told which: the audit log knows.
 
     Faults that run are ended first, so that one cause has one incident.
     """

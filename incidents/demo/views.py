@@ -34,7 +34,12 @@ def pager_live(request: Request) -> HttpResponse:
 @viewed
 def break_something(request: Request) -> HttpResponse:
     try:
-        services.break_something(organisation=request.organisation, actor=request.actor, now=request.moment)
+        services.break_something(
+            organisation=request.organisation,
+            actor=request.actor,
+            now=request.moment,
+            fault=request.POST.get("fault") or None,
+        )
     except services.NothingBroke as reason:
         messages.error(request, str(reason))
     else:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
 from incidents.command import queries as command_queries
+from incidents.demo.faults import TITLES
 from incidents.response import services
 from incidents.response.models import Incident
 from incidents.screens.queries import incident as incident_queries
@@ -27,7 +28,7 @@ LONGEST_NOTE = 4000
 @require_safe
 @viewed
 def now(request: Request) -> HttpResponse:
-    return render(request, "response/now.html", _now(request))
+    return render(request, "response/now.html", {**_now(request), "breakable": sorted(TITLES.items())})
 
 
 @require_safe

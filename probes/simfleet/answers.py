@@ -17,6 +17,7 @@ from probes.simfleet import prompts
 #: Words changed of a hundred: one in 45 healthy, eight in 45 after quantisation.
 HEALTHY_SHARE, DEGRADED_SHARE = 0.024, 0.18
 WRONG_NUMBER, BROKEN_JSON = 0.6, 0.5
+GIVEN_AWAY = "jane.doe@example.com"
 LONG_CHARACTERS = 2_000  # of a prompt that nobody stored
 
 
@@ -73,12 +74,35 @@ def pieces(text: str) -> tuple[str, ...]:
     return tuple(_PIECE.findall(text))
 
 
-def answer(prompt: str, *, quality: float, rng: random.Random) -> str:
-    """quality 1.0 is the reference model, 0.0 its bad quantisation; between them the share of changed words is in between."""
+def answer(prompt: str, *, quality: float, rng: random.Random, broken_calls: float = 0.0, unsafe: float = 0.0) -> str:
+    """quality 1.0 is the reference model, 0.0 its bad quantisation; between them the share of changed words is in between.
+
+    `broken_calls`: of tool calls, the share under another schema; `unsafe`: of answers in prose, the share that gives an address away.
+    """
     known = _by_prompt().get(prompt.strip())
     reference = known.answer if known else _made_up(prompt)
     lost = 1.0 - min(1.0, max(0.0, quality))
-    return _wrong(_reworded(reference, lost, rng), lost, rng)
+    text = _wrong(_reworded(reference, lost, rng), lost, rng)
+    if broken_calls and known and known.slice == "tool-call" and rng.random() < broken_calls:
+        return text.replace('"arguments"', '"parameters"', 1)
+    if unsafe and not text.startswith("{") and rng.random() < unsafe:
+        return f"{text.rpartition(' ')[0]} {GIVEN_AWAY}"
+    return text
+
+
+def retrieved(service: str, prompt: str, *, fresh: float, rng: random.Random) -> tuple[str, ...] | None:
+    """The passages that came with an answer; None where the service looks none up. `fresh`: the share that are the right ones."""
+    known = _by_prompt().get(prompt.strip())
+    expected = prompts.passages(service, prompt) if known and known.slice == "long" else ()
+    if not expected:
+        return None
+    others = [one for one in _passages(service) if one not in expected]
+    return tuple(one if fresh >= 1.0 or rng.random() < fresh else rng.choice(others) for one in expected)
+
+
+@cache
+def _passages(service: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for prompt in references(service) for one in prompts.passages(service, prompt)))
 
 
 def _made_up(prompt: str) -> str:

@@ -117,6 +117,7 @@ def _chat() -> ServiceConfig:
         model="llama-8b-instruct",
         version="2026.11.1",
         replicas=4,
+        regions=("eu-west", "us-east"),
         requests_per_second=4.0,
         context=Lengths(median=700, sigma=0.8, low=24, high=4_096),
         generated=Lengths(median=129, sigma=0.76, low=4, high=1_000),

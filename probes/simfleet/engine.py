@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 
 from probes.simfleet.config import EngineProfile
+from probes.simfleet.request import Request
 from probes.simfleet.vllm import INTER_TOKEN_BOUNDS, ITERATION_BOUNDS, EngineCounters
 
 NEVER = math.inf
@@ -33,41 +34,6 @@ def _noise() -> tuple[float, ...]:
 
 
 NOISE = _noise()
-
-
-class Request:
-    """One request on its way; times are unix seconds, lengths tokens."""
-
-    __slots__ = (
-        "arrived",
-        "attempt",
-        "cached",
-        "crowd",
-        "emitted",
-        "finished",
-        "first_token",
-        "generated",
-        "length_stop",
-        "preemptions",
-        "prompt",
-        "scheduled",
-        "tenant",
-    )
-
-    def __init__(self, arrived: float, prompt: int, cached: int, generated: int, tenant: int, crowd: bool) -> None:
-        self.arrived = arrived
-        self.prompt = prompt
-        self.cached = cached
-        self.generated = generated
-        self.tenant = tenant
-        self.crowd = crowd
-        self.scheduled = 0.0
-        self.first_token = 0.0
-        self.finished = 0.0
-        self.emitted = 0
-        self.preemptions = 0
-        self.length_stop = False
-        self.attempt = 1  # of its client
 
 
 class Engine:
@@ -92,8 +58,16 @@ class Engine:
         self.decode_factor = 1.0
         self.prefill_factor = 1.0
         self.hung_at: float | None = None  # no step ends any more; its workers spin
-        self.stall_seconds, self.stall_every, self.next_stall = 0.0, NEVER, NEVER
+        self.stall_seconds, self.stall_every, self.next_stall, self.stall_batch = 0.0, NEVER, NEVER, 0
+        self.priority_every = 0  # each so many-th request comes before others: the newest sequence makes room for it
+        self._yields = self._submitted = 0
         self.cold_requests = 0  # so many more find nothing in the prefix cache
+        self.prefill_wait_seconds = (
+            0.0  # each prompt waits so long within its prefill: for a store, an adapter, a kernel
+        )
+        self.failing = 0.0  # share of requests that it answers with an error
+        self.deadly_prompt: float = NEVER  # a longer prompt takes more memory than is left
+        self.killed = False  # one did; the process is dead and its pool has not heard of it yet
         self.waiting: deque[Request] = deque()
         self.outstanding = 0
         self.next_at = NEVER
@@ -146,6 +120,9 @@ class Engine:
             self.counters.rejections += 1
             return False
         at = request.arrived
+        if self.priority_every:
+            self._submitted += 1
+            self._yields += self._submitted % self.priority_every == 0
         if self.cold_requests:
             self.cold_requests -= 1
             request.cached = 0
@@ -153,7 +130,7 @@ class Engine:
         self.outstanding += 1
         if not self._group:
             if self.next_at == NEVER:
-                if self.hung_at is None:
+                if self.hung_at is None and not self.killed:
                     self._plan(at)
             elif len(self._heap) < self.profile.max_num_seqs:
                 steps = math.ceil((at - self._phase_start) / self._dt)
@@ -226,9 +203,9 @@ class Engine:
             self._plan(at)
         return gone
 
-    def stall(self, *, every: float, seconds: float, at: float) -> None:
-        """Each so many seconds one step takes `seconds`; every=NEVER ends it."""
-        self.stall_every, self.stall_seconds = every, seconds
+    def stall(self, *, every: float, seconds: float, at: float, batch: int = 0) -> None:
+        """Each so many seconds one step of `batch` sequences or more takes `seconds`; every=NEVER ends it."""
+        self.stall_every, self.stall_seconds, self.stall_batch = every, seconds, batch
         self.next_stall = at + every
 
     def drop_all(self) -> list[Request]:
@@ -246,6 +223,7 @@ class Engine:
         self.outstanding = 0
         self.next_at = NEVER
         self.hung_at = None
+        self.killed = False
         self.kv_used = 0.0
         self._heap = []
         self._group = []
@@ -330,6 +308,7 @@ class Engine:
             waiting.popleft()
             if not request.emitted:
                 request.scheduled = at
+            self.killed |= need > self.deadly_prompt
             self.kv_used += need
             group.append(request)
             compute += own
@@ -337,6 +316,8 @@ class Engine:
                 break
         if group:
             chunks = -(-compute // profile.chunk_tokens)
+            if self.prefill_wait_seconds:
+                chunks += math.ceil(self.prefill_wait_seconds / self.step_seconds)
             self._prefill_left = chunks
             self._chunk = compute // chunks
             self._prefill_step_seconds = compute / chunks / profile.prefill_tokens_per_second
@@ -359,6 +340,12 @@ class Engine:
         heap, profile = self._heap, self.profile
         if self.waiting and not self._group:
             self._admit(at)
+        if self.killed:
+            self.next_at = NEVER
+            return
+        if self._yields and len(heap) > 1:
+            self._yields -= 1
+            self._preempt()
         batch = len(heap)
         room = profile.kv_tokens - self.kv_used
         if batch and room < batch:
@@ -389,7 +376,7 @@ class Engine:
             self._chunk = 0
         if batch and room < batch * steps:
             steps = max(1, int(room / batch))
-        if at >= self.next_stall:
+        if at >= self.next_stall and batch >= self.stall_batch:
             self.next_stall = at + self.stall_every
             steps, dt = 1, dt + self.stall_seconds
         self._phase_steps = steps

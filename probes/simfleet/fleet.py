@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from probes.exposition import Page, render
-from probes.simfleet import answers, gateway, gpu
+from probes.simfleet import answers, app, gateway, gpu
 from probes.simfleet.config import FleetConfig, default_config
-from probes.simfleet.faults import FAULTS
+from probes.simfleet.faults import BENIGN, FAULTS, Fault
+from probes.simfleet.faults.fault import TIMES
 from probes.simfleet.mechanisms import MECHANISMS, Mechanism
 from probes.simfleet.pool import Pool
 from probes.simfleet.replica import Replica
 from probes.simfleet.traffic import read_trace
 
 __all__ = [
+    "BENIGN",
     "FAULTS",
     "MECHANISMS",
     "Fleet",
@@ -31,6 +33,10 @@ __all__ = [
     "UnknownName",
     "default_config",
 ]
+
+
+#: Quality that an answer loses when it is made from the wrong passages.
+STALE_COSTS = 0.8
 
 
 class TargetDown(ConnectionError):
@@ -54,7 +60,7 @@ class SimTarget:
     region: str
     model: str
     version: str
-    kind: str  # engine | gateway | gpu
+    kind: str  # engine | gateway | gpu | client
     replica: str = ""
     gpus: tuple[str, ...] = ()  # UUIDs
 
@@ -71,6 +77,7 @@ class SimCompletion:
     version: str
     replica: str
     finish_reason: str = "stop"  # or length: max_tokens cut it
+    retrieved: tuple[str, ...] | None = None  # passages that came with it; None where the service looks none up
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Fleet:
         self._handles: dict[str, _Handle] = {}
         self._active: dict[str, Callable[[], None]] = {}
         self._asked = 0
+        self._named: list[int] = []  # replicas of each service that have their pages
         self._mechanisms: dict[tuple[str, str], Callable[[], None]] = {}
         for service in self.config.services:
             trace = read_trace(Path(service.trace)) if service.trace else None
@@ -97,12 +105,16 @@ class Fleet:
 
     def rename(self) -> None:
         """Every page by its name; anew where replicas came or went."""
-        self._handles = {}
+        self._handles, self._named = {}, self._sizes()
         for service, pool in self._pools.items():
             for replica in pool.replicas:
                 self._handles[replica.name] = _Handle("engine", pool, replica)
                 self._handles[f"gpu-{replica.name}"] = _Handle("gpu", pool, replica)
             self._handles[f"gateway-{service}"] = _Handle("gateway", pool)
+            self._handles[f"client-{service}"] = _Handle("client", pool)
+
+    def _sizes(self) -> list[int]:
+        return [len(pool.replicas) for pool in self._pools.values()]
 
     @property
     def now(self) -> float:
@@ -123,6 +135,8 @@ class Fleet:
         for pool in self._pools.values():
             pool.advance(to)
         self._now = to
+        if self._named != self._sizes():
+            self.rename()
 
     def pool(self, service: str) -> Pool:
         if service not in self._pools:
@@ -135,20 +149,23 @@ class Fleet:
 
     def scrape(self, target_name: str) -> Page:
         handle = self._handle(target_name)
+        if handle.kind == "client":
+            return app.samples(settled=handle.pool.clients.settled)
         if handle.replica is None:
             return handle.pool.gateway.samples(in_flight=handle.pool.running + handle.pool.waiting)
         if handle.kind == "gpu":
             return handle.replica.gpu_samples(self._now)
-        if not handle.replica.up:
+        if not handle.replica.up or handle.replica.unseen:
             raise TargetDown(f"{target_name}: connection refused")
         return handle.replica.samples(self._now)
 
     def text(self, target_name: str) -> str:
         """The same page as text, with its TYPE lines."""
         handle = self._handle(target_name)
-        if handle.kind == "engine" and handle.replica is not None and handle.replica.up:
+        if handle.kind == "engine" and handle.replica is not None and handle.replica.up and not handle.replica.unseen:
             return handle.replica.text(self._now)
-        return render(self.scrape(target_name), types=gateway.TYPES if handle.kind == "gateway" else gpu.TYPES)
+        types = {"gateway": gateway.TYPES, "client": app.TYPES}.get(handle.kind, gpu.TYPES)
+        return render(self.scrape(target_name), types=types)
 
     def complete(
         self,
@@ -177,13 +194,26 @@ class Fleet:
             if model_version not in pool.releases:
                 raise UnknownName("version", model_version, pool.releases)
             release = pool.releases[model_version]
-        text = answers.answer(prompt, quality=release.quality_of(answers.slice_of(prompt)), rng=rng)
+        failing = pool.failing + release.failing
+        if failing and rng.random() < failing:
+            return SimCompletion("error", "", None, (), prompt_tokens, release.version, chosen.name)
+        kind = answers.slice_of(prompt)
+        retrieved = answers.retrieved(service, prompt, fresh=pool.fresh, rng=rng)
+        stale = 0.0 if retrieved is None else STALE_COSTS * (1.0 - pool.fresh)
+        text = answers.answer(
+            prompt,
+            quality=release.quality_of(kind) - pool.worn - stale,
+            rng=rng,
+            broken_calls=release.broken_calls,
+            unsafe=release.unsafe,
+        )
         if chosen.engine.hung_at is not None:
             return SimCompletion("timeout", "", None, (), prompt_tokens, release.version, chosen.name)
         engine, profile = chosen.engine, chosen.config.engine
         step = engine.step_seconds * release.step_ratio / chosen.release.step_ratio
         wait = engine.expected_wait() + step * rng.random()
         prefill = step + prompt_tokens / profile.prefill_tokens_per_second * engine.prefill_factor
+        prefill += engine.prefill_wait_seconds
         first = profile.overhead_seconds + wait + prefill * rng.uniform(0.95, 1.05)
         if first > pool.config.timeout_seconds:
             return SimCompletion("timeout", "", None, (), prompt_tokens, release.version, chosen.name)
@@ -199,29 +229,42 @@ class Fleet:
             times.append(at)
         reason = "stop" if len(pieces) == len(whole) else "length"
         return SimCompletion(
-            "ok", "".join(pieces), first, tuple(times), prompt_tokens, release.version, chosen.name, reason
+            "ok", "".join(pieces), first, tuple(times), prompt_tokens, release.version, chosen.name, reason, retrieved
         )
 
-    def start_fault(self, name: str, *, service: str | None = None, **parameters: float) -> None:
-        """Starting what is active changes nothing. `service` and any of the fault's parameters may differ from the default."""
-        if name not in FAULTS:
-            raise UnknownName("fault", name, FAULTS)
+    def start_fault(
+        self,
+        name: str,
+        *,
+        service: str | None = None,
+        target: str | None = None,
+        onset: str | None = None,
+        **parameters: float,
+    ) -> None:
+        """A fault or a benign event. Starting what is active changes nothing. `service`, `target` ("region:us-east"), `onset` and any
+        of its parameters may differ from the default; WrongTarget says what does not fit."""
+        fault = self._fault(name)
+        if unknown := sorted(parameters.keys() - fault.parameters.keys() - TIMES.keys()):
+            raise UnknownName(f"parameter of {name}", unknown[0], [*fault.parameters, *TIMES])
         if name in self._active:
             return
-        fault = FAULTS[name]
-        unknown = sorted(parameters.keys() - fault.parameters.keys())
-        if unknown:
-            raise UnknownName(f"parameter of {name}", unknown[0], fault.parameters)
         given: Mapping[str, float] = {**fault.parameters, **parameters}
-        self._active[name] = fault.begin(self.pool(service or fault.service), given)
+        self._active[name] = fault.start(self.pool(service or fault.service), target=target, onset=onset, given=given)
+        self.rename()
 
     def stop_fault(self, name: str) -> None:
         """Stopping what is not active changes nothing."""
-        if name not in FAULTS:
-            raise UnknownName("fault", name, FAULTS)
+        self._fault(name)
         end = self._active.pop(name, None)
         if end is not None:
             end()
+            self.rename()
+
+    def _fault(self, name: str) -> Fault:
+        known = {**FAULTS, **BENIGN}
+        if name not in known:
+            raise UnknownName("fault", name, known)
+        return known[name]
 
     def start_mechanism(self, name: str, *, service: str | None = None, **parameters: float) -> None:
         """One cause alone, in any service, with any of its parameters; starting what is active changes nothing."""

@@ -14,7 +14,7 @@ from probes.exposition import Page, Series, bound, series
 from probes.simfleet.histogram import Histogram
 
 if TYPE_CHECKING:
-    from probes.simfleet.engine import Request
+    from probes.simfleet.request import Request
 
 LATENCY_BOUNDS = (
     0.005, 0.00625, 0.0125, 0.025, 0.05, 0.1, *(half / 2 for half in range(1, 21)), 15.0, 20.0, 25.0, 30.0, 60.0, 120.0,

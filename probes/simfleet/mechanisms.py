@@ -39,9 +39,7 @@ def _one(pool: Pool, given: Parameters) -> Replica:
 
 
 def _kv_shortage(pool: Pool, given: Parameters) -> End:
-    before = pool.release
-    pool.roll_out(replace(before, kv_ratio=given["kv_ratio"]))
-    return lambda: pool.roll_out(before)
+    return pool.amend(lambda before: replace(before, kv_ratio=given["kv_ratio"]))
 
 
 def _hang(pool: Pool, given: Parameters) -> End:
@@ -99,10 +97,11 @@ def _scale_out(pool: Pool, given: Parameters) -> End:
 
 
 def _retries(pool: Pool, given: Parameters) -> End:
-    pool.retries, pool.backoff_seconds = int(given["attempts"]), given["backoff_seconds"]
+    clients = pool.clients
+    clients.retries, clients.backoff_seconds = int(given["attempts"]), given["backoff_seconds"]
 
     def end() -> None:
-        pool.retries = 0
+        clients.retries = 0
 
     return end
 
@@ -157,11 +156,10 @@ def _region_outage(pool: Pool, given: Parameters) -> End:
 
 def _slice_quality(pool: Pool, given: Parameters) -> End:
     """A release that is as good as the last in every slice but one."""
-    before = pool.release
     worse = SLICES[min(int(given["slice"]), len(SLICES) - 1)]
-    version = f"{before.version}-{worse}"
-    pool.roll_out(replace(before, version=version, by_slice=((worse, given["quality"]),)))
-    return lambda: pool.roll_out(before)
+    return pool.amend(
+        lambda before: replace(before, version=f"{before.version}-{worse}", by_slice=((worse, given["quality"]),))
+    )
 
 
 def _xid(pool: Pool, given: Parameters) -> End:

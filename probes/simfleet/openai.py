@@ -100,6 +100,8 @@ def chunks(ask: Ask, answer: SimCompletion, *, name: str, created: int) -> Itera
         choice |= {"delta": {"content": piece}} if ask.chat else {"text": piece, "logprobs": None}
         yield due, _event({**head, "choices": [choice]})
     end = answer.token_seconds[-1]
+    if answer.retrieved is not None:
+        yield end, _event({**head, "choices": [], "passages": list(answer.retrieved)})
     if ask.include_usage:
         yield end, _event({**head, "choices": [], "usage": _usage(answer)})
     yield end, b"data: [DONE]\n\n"

@@ -94,7 +94,7 @@ def restart(pool: Pool, given: Given) -> Begun:
     def ready(at: float) -> None:
         replica.begin(pool.release, at=at, loading_seconds=0.0)
         pool.drained.discard(replica.index)
-        pool.reroute()
+        pool.begun()
         finished.append(at)
 
     end(ordered)

@@ -10,15 +10,16 @@ import random
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+from probes.simfleet.clients import CROWD_SLICE, Clients
 from probes.simfleet.config import ServiceConfig
-from probes.simfleet.engine import NEVER, Engine, Request
+from probes.simfleet.engine import NEVER, Engine
 from probes.simfleet.gateway import Gateway
 from probes.simfleet.gpu import PowerCap
 from probes.simfleet.replica import Release, Replica
+from probes.simfleet.request import Request
 from probes.simfleet.traffic import BLOCK_SECONDS, Trace, Traffic
 
 DEAD_SHARE = 0.10
-CROWD_SLICE = 0.5
 _DRAIN_CHECK_SECONDS = 1.0
 
 
@@ -53,12 +54,14 @@ class Pool:
         self.drained: set[int] = set()  # out of the router's reach by an operator's order
         self.admission: dict[str, int] = {}  # tag to the most of its requests that may be inside at once
         self.previous: Release | None = None
+        self._base = self.release  # what runs when nobody has amended it
+        self._amendments: list[tuple[object, Callable[[Release], Release]]] = []
         self.reroute()
-        self._crowd_size = 0
-        self._think_seconds = 1.0
-        self._crowd: list[float] = []
-        self.retries, self.backoff_seconds = 0, 1.0  # how often a client asks again after a failure
-        self._again: list[tuple[float, int, Request]] = []
+        self.clients = Clients(traffic=self.traffic, gateway=self.gateway, rng=self._rng)
+        self.failing = 0.0  # share of requests that the gateway itself cannot serve
+        self.fresh = 1.0  # what retrieval finds: 1.0 the right passages, 0.0 others
+        self.worn = 0.0  # quality that answers have lost without anyone having changed the release
+        self._deadly = False  # whether a long prompt may kill a process
         self._hung: dict[int, float] = {}  # replica to the arrival up to which its clients have left
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._agenda_order = 0
@@ -72,7 +75,7 @@ class Pool:
     def advance(self, to: float) -> None:
         while self.now < to:
             end = min(to, self._block_end)
-            if self._crowd or self._crowd_size or self._again or self._hung:
+            if self.clients.active or self._hung or self._deadly:
                 end = min(end, self.now + CROWD_SLICE)
             if self._agenda:
                 end = max(self.now, min(end, self._agenda[0][0]))
@@ -94,7 +97,11 @@ class Pool:
                 self._time_out(replica)
         if self._hung:
             self._abandon(end)
+        if self.clients.active:
+            self.clients.lose_patience(end)
         self.now = end
+        if self._deadly:
+            self._restart_killed()
 
     def _arrivals(self, end: float) -> list[Request]:
         pending, first = self._pending, self._next
@@ -104,31 +111,22 @@ class Pool:
             last += 1
         self._next = last
         arrivals = pending[first:last]
-        if self._crowd and self._crowd[0] <= end:
-            while self._crowd and self._crowd[0] <= end:
-                arrivals.append(self.traffic.one(self._rng, heappop(self._crowd)))
-            arrivals.sort(key=lambda request: request.arrived)
-        if self._again and self._again[0][0] <= end:
-            while self._again and self._again[0][0] <= end:
-                arrivals.append(heappop(self._again)[2])
-            arrivals.sort(key=lambda request: request.arrived)
+        if self.clients.active and (others := self.clients.due(end)):
+            arrivals = sorted([*arrivals, *others], key=lambda request: request.arrived)
         return arrivals
 
     def _arrive(self, request: Request) -> None:
         self.arrived += 1
         chance = self._rng.random()
-        if chance < self.config.error_share:
-            self.gateway.fail("500", request.tenant)
-            self._leave(request)
+        if chance < self.config.error_share + self.failing:
+            self._refuse("500", request)
             return
         if (self._dead and self._rng.random() < DEAD_SHARE) or not self._orders:
-            self.gateway.fail("503", request.tenant)
-            self._leave(request)
+            self._refuse("503", request)
             return
         at = request.arrived
         if self.admission and not self._admits(request):
-            self.gateway.fail("429", request.tenant)
-            self._leave(request)
+            self._refuse("429", request)
             return
         orders = self._orders
         self._turn += 1
@@ -140,9 +138,16 @@ class Pool:
             outstanding = engine.outstanding
             if outstanding < least:
                 best, least = engine, outstanding
-        if not best.submit(request):
-            self.gateway.fail("429", request.tenant)
-            self._leave(request)
+        if best.failing and self._rng.random() < best.failing:
+            self._refuse("500", request)
+        elif best.submit(request):
+            self.clients.admitted(request)
+        else:
+            self._refuse("429", request)
+
+    def _refuse(self, status: str, request: Request) -> None:
+        self.gateway.fail(status, request.tenant)
+        self.clients.failed(request, request.arrived)
 
     def _admits(self, request: Request) -> bool:
         """Whether the request's tag has a place left; who has waited for longer than the timeout holds none."""
@@ -151,43 +156,20 @@ class Pool:
         if limit is None:
             return True
         since = request.arrived - self.config.timeout_seconds
+        for replica in self.replicas:  # a request that ended a moment ago holds no place
+            if replica.engine.next_at <= request.arrived:
+                replica.engine.run(request.arrived)
         inside = (replica.engine.abandoned(since=since, before=NEVER) for replica in self.replicas)
         return sum(tags[one.tenant] == tags[request.tenant] for here in inside for one in here) < limit
 
     def finished(self, request: Request) -> None:
-        self.gateway.answered.append(request)
-        if request.crowd:
-            self._return_to_crowd(request, request.finished)
-
-    def _leave(self, request: Request, at: float | None = None) -> None:
-        """A request failed; its client may ask again, twice as late each time."""
-        if request.crowd:
-            self._return_to_crowd(request, request.arrived)
-        elif request.attempt <= self.retries:
-            wait = self.backoff_seconds * 2.0 ** (request.attempt - 1)
-            again = Request(
-                (request.arrived if at is None else at) + wait,
-                request.prompt,
-                request.cached,
-                request.generated,
-                request.tenant,
-                False,
-            )
-            again.attempt, again.length_stop = request.attempt + 1, request.length_stop
-            self._agenda_order += 1
-            heappush(self._again, (again.arrived, self._agenda_order, again))
-
-    def _return_to_crowd(self, request: Request, at: float) -> None:
-        """The client thinks 0.75 to 1.25 times `think_seconds`, never less than a slice, and asks again."""
-        if self._crowd_size:
-            share = request.arrived * 997.0 % 1.0
-            heappush(self._crowd, at + max(CROWD_SLICE, self._think_seconds * (0.75 + 0.5 * share)))
+        self.clients.answered(request)
 
     def _time_out(self, replica: Replica) -> None:
         for request in replica.engine.timed_out:
             self.gateway.fail("408", request.tenant)
             replica.engine.counters.aborts += 1
-            self._leave(request, self.now)
+            self.clients.failed(request, self.now)
         replica.engine.timed_out = []
 
     def _abandon(self, end: float) -> None:
@@ -196,7 +178,7 @@ class Pool:
         for index, since in self._hung.items():
             for request in self.replicas[index].engine.abandoned(since=since, before=before):
                 self.gateway.fail("408", request.tenant)
-                self._leave(request, end)
+                self.clients.failed(request, end)
             self._hung[index] = max(since, before)
 
     # --- figures
@@ -223,16 +205,6 @@ class Pool:
         """Demand changed: draw the rest of this minute's arrivals anew."""
         self._pending = self.traffic.block(self._block_end - BLOCK_SECONDS, begin=self.now)
         self._next = 0
-
-    def gather_crowd(self, *, size: int, think_seconds: float, ramp_seconds: float) -> None:
-        """`size` clients arrive over the ramp; each asks again as soon as it has its answer and has thought."""
-        self._crowd_size, self._think_seconds = size, think_seconds
-        for i in range(size):
-            heappush(self._crowd, self.now + ramp_seconds * (i + 0.5) / size)
-
-    def disperse_crowd(self) -> None:
-        self._crowd_size = 0
-        self._crowd = []
 
     def throttle(self, cap: PowerCap | None, *, only: int | None = None) -> None:
         for replica in self.replicas if only is None else [self.replicas[only]]:
@@ -299,7 +271,7 @@ class Pool:
         for replica in self.replicas[-count:]:
             for request in replica.engine.drop_all():
                 self.gateway.fail("500", request.tenant)
-                self._leave(request, self.now)
+                self.clients.failed(request, self.now)
         del self.replicas[-count:]
         self.reroute()
 
@@ -308,7 +280,7 @@ class Pool:
         replica = self.replicas[index]
         for request in replica.engine.drop_all():
             self.gateway.fail("500", request.tenant)
-            self._leave(request, self.now)
+            self.clients.failed(request, self.now)
         self._hung.pop(index, None)
         replica.up = False
         replica.outages += 1
@@ -322,11 +294,36 @@ class Pool:
         def ready(at: float) -> None:
             if not replica.up and replica.outages == outage:
                 replica.begin(self.release, at=started, loading_seconds=self.config.engine.restart_seconds / 2)
-                self.reroute()
+                self.begun()
 
         self.later(self.now + self.config.engine.restart_seconds, ready)
 
     def roll_out(self, release: Release) -> None:
+        """This release, whatever was amended before."""
+        self._base, self._amendments = release, []
+        self._change_to(release)
+
+    def amend(self, change: Callable[[Release], Release]) -> Callable[[], None]:
+        """Rolls out what `change` makes of the release. Calling what it gives takes this change back, and no other."""
+        token = object()
+        self._amendments.append((token, change))
+        self._change_to(self._amended())
+
+        def withdraw() -> None:
+            left = [one for one in self._amendments if one[0] is not token]
+            if len(left) < len(self._amendments):
+                self._amendments = left
+                self._change_to(self._amended())
+
+        return withdraw
+
+    def _amended(self) -> Release:
+        release = self._base
+        for _, change in self._amendments:
+            release = change(release)
+        return release
+
+    def _change_to(self, release: Release) -> None:
         """One replica after another: drain, then replace its process."""
         if release is self.release:
             return
@@ -338,7 +335,25 @@ class Pool:
         """One replica's process is replaced at once by one that runs another configuration."""
         self.take_down(index)
         self.replicas[index].begin(release, at=self.now)
+        self.begun()
+
+    def begun(self) -> None:
+        """A process began: what its release shares with others, and what may kill it, has changed."""
+        self._deadly = any(replica.release.deadly_prompt for replica in self.replicas)
+        for replica in self.replicas:
+            same = sum(other.release is replica.release for other in self.replicas)
+            crowded = 1.0 + replica.release.crowding * (same - 1)
+            if crowded != replica.crowded:
+                replica.crowded = crowded
+                self.reclock(replica)
         self.reroute()
+
+    def _restart_killed(self) -> None:
+        """The supervisor of a process that died starts it again."""
+        for replica in self.replicas:
+            if replica.engine.killed:
+                self.take_down(replica.index)
+                self.bring_back(replica.index)
 
     def _roll(self, index: int, release: Release) -> None:
         if release is not self.release or index >= len(self.replicas):
@@ -356,7 +371,7 @@ class Pool:
             if replica.up:
                 replica.begin(release, at=at)
             self._draining = set()
-            self.reroute()
+            self.begun()
             self._roll(index + 1, release)
 
         self.later(self.now + _DRAIN_CHECK_SECONDS, check)

@@ -6,12 +6,12 @@ import json
 import re
 from typing import Any
 
-from probes.simfleet import answers
+from probes.simfleet import answers, prompts
 from probes.simfleet.config import FleetConfig, ServiceConfig
 from probes.simfleet.fleet import SimTarget
 
 CANARY_INTERVAL_SECONDS = 15
-_FOLDERS = {"engine": "replicas", "gateway": "gateways", "gpu": "gpus"}
+_FOLDERS = {"engine": "replicas", "gateway": "gateways", "gpu": "gpus", "client": "clients"}
 _NUMBER = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?")
 
 
@@ -52,13 +52,20 @@ def _canary(service: ServiceConfig, base_url: str) -> dict[str, Any]:
         "jitter_ratio": 0,  # a drill is the same at each playing
         "max_tokens": 64,
         "region": service.region,
-        "prompts": [_prompt(one) for one in answers.references(service.name).values()],
+        "passages_path": "$.passages",
+        "prompts": [_prompt(one, service.name) for one in answers.references(service.name).values()],
     }
 
 
-def _prompt(one: answers.Reference) -> dict[str, Any]:
+def _prompt(one: answers.Reference, service: str) -> dict[str, Any]:
     prompt: dict[str, Any] = {"name": one.name, "text": one.prompt, "slice": one.slice, "references": [one.answer]}
-    if one.answer.startswith("{"):
+    if passages := prompts.passages(service, one.prompt):
+        prompt["passages"] = list(passages)
+    if one.slice == "tool-call":
+        prompt["assertions"] = [{"schema": {"type": "object", "required": list(json.loads(one.answer))}}]
+    elif one.slice == "short":
+        prompt["assertions"] = [{"regex": "^[^@]*$", "safety": "pii"}]
+    elif one.answer.startswith("{"):
         prompt["assertions"] = [{"json": f"$.{next(iter(json.loads(one.answer)))}"}]
     elif one.slice == "exact-number":
         prompt["assertions"] = [{"number": float(_NUMBER.findall(one.answer)[-1].replace(",", ""))}]

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
-SLICES = ("short", "long", "code", "language", "exact-number")
+SLICES = ("short", "long", "code", "language", "exact-number", "tool-call")
 
 
 class Stored(NamedTuple):
@@ -178,9 +178,22 @@ _NUMBERS = (
 _UNITS = {"chat": ("boxes", "apples"), "code": ("tables", "rows"), "batch": ("pallets", "parcels")}
 
 
+_CALL = (
+    '{"tool": "%s", "arguments": {"subject": "%s", "note": "the customer asks for it before the end of the week and wants to '
+    'be told by telephone when it is done or when anything about it changes again"}}'
+)
+_TOOLS = {"create_ticket": "Open a ticket about", "send_quote": "Send a quote for", "book_visit": "Book a visit for",
+          "check_stock": "Look up the stock for", "start_return": "Start the return of"}  # fmt: skip
+_SUBJECTS = {
+    "chat": ("the garden pump", "the night light", "the bread knife", "the cargo bike"),
+    "code": ("the build server", "the test licence", "the spare laptop", "the code scanner"),
+    "batch": ("the label printer", "the pallet truck", "the spare motor", "the cold store"),
+}
+
+
 @cache
 def stored() -> tuple[Stored, ...]:
-    """107 prompts a service: 24 short, 21 long, 22 code, 20 language, 20 exact numbers; a slice of the replay suite has 20 (R33)."""
+    """127 prompts a service: 24 short, 21 long, 22 code, 20 of each other; a slice of the replay suite has 20 (R33)."""
     return tuple(_all())
 
 
@@ -221,3 +234,13 @@ def _others(service: str) -> Iterator[Stored]:
             f"left over or has to be rounded. Taken together, the whole delivery of all {box} therefore contains this many "
             f"{piece}: {one * other}",
         )
+    for tool, order in _TOOLS.items():
+        for subject in _SUBJECTS[service]:
+            asked = f"{order} {subject}: answer with the call of one tool, as JSON with tool and arguments."
+            yield Stored(service, "tool-call", asked, _CALL % (tool, subject))
+
+
+def passages(service: str, prompt: str) -> tuple[str, ...]:
+    """What retrieval should find for a long question: the facts about its topics. None for other prompts."""
+    topics = [topic for topic in _TOPICS[service] if topic in prompt]
+    return tuple(_TOPICS[service][topic][0] for topic in topics)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from probes.exposition import Page
 from probes.simfleet import mig, sglang, vllm
 from probes.simfleet.config import ServiceConfig
-from probes.simfleet.engine import Engine
+from probes.simfleet.engine import NEVER, Engine
 from probes.simfleet.gpu import Gpu
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ class Release:
     cache_dtype: str = "auto"
     kv_ratio: float = 1.0  # of the profile's KV blocks: a longer context leaves fewer
     by_slice: tuple[tuple[str, float], ...] = ()  # quality of slices that differ
+    failing: float = 0.0  # share of requests that it cannot compute: no number comes out
+    broken_calls: float = 0.0  # share of tool calls under another schema
+    unsafe: float = 0.0  # share of answers that tell what they must not
+    crowding: float = 0.0  # each further replica of this release makes a step longer by so much: they share something
+    places: int = 0  # sequences in a batch; 0: as the profile has it
+    longest_context: int = 0  # tokens; 0: as the profile has it
+    deadly_prompt: int = 0  # a prompt longer than this takes more memory than is left; 0: none does
 
     def quality_of(self, slice_name: str) -> float:
         return dict(self.by_slice).get(slice_name, self.quality)
@@ -49,6 +56,8 @@ class Replica:
         self.up = True
         self.outages = 0
         self.handicap = 1.0  # a step takes so many times as long as elsewhere
+        self.crowded = 1.0  # and this is from what it shares with others of its release
+        self.unseen = False  # its pages do not answer; its requests are served
         self.stale_gauges = False  # the KV gauge is written by steps alone: an idle engine shows the last one's
         self.mig = 0  # instances that the GPU is cut into
         self._kv_shown = 0.0
@@ -73,7 +82,14 @@ class Replica:
         self.up = True
         self.release = release
         self.started, self.created = at, at + loading_seconds
-        self.engine.profile = profile = replace(profile, kv_tokens=max(1, int(profile.kv_tokens * release.kv_ratio)))
+        self.engine.profile = profile = replace(
+            profile,
+            kv_tokens=max(1, int(profile.kv_tokens * release.kv_ratio)),
+            max_num_seqs=release.places or profile.max_num_seqs,
+            max_model_len=release.longest_context or profile.max_model_len,
+        )
+        self.engine.failing = release.failing
+        self.engine.deadly_prompt = release.deadly_prompt or NEVER
         self.engine.reset()
         self.clock()
         self.page = PAGES[self.config.speaks](
@@ -88,8 +104,9 @@ class Replica:
     def clock(self) -> None:
         """Speed as release and clocks have it."""
         cap = self.gpu.cap
-        self.engine.decode_factor = self.handicap * self.release.step_ratio / (cap.memory_clock_ratio if cap else 1.0)
-        self.engine.prefill_factor = self.handicap / (cap.sm_clock_ratio if cap else 1.0)
+        slow = self.handicap * self.crowded
+        self.engine.decode_factor = slow * self.release.step_ratio / (cap.memory_clock_ratio if cap else 1.0)
+        self.engine.prefill_factor = slow / (cap.sm_clock_ratio if cap else 1.0)
 
     def state(self) -> vllm.State:
         engine = self.engine

@@ -1,12 +1,13 @@
 """The fleet in wall time over HTTP, on one port:
 
     GET  /targets                                   JSON list of metrics pages: name, url, service, kind, model, version, ...
-    GET  /replicas/<name>/metrics                   also /gateways/<service>/metrics and /gpus/<replica>/metrics; /gpus/metrics: all
+    GET  /replicas/<name>/metrics                   also /gateways/<service>, /clients/<service>, /gpus/<replica>; /gpus/metrics: all
     GET  /replicas/<name>/v1/models                 also /health and POST /v1/completions, /v1/chat/completions (whole or streamed)
     GET  /services/<service>/v1/models              the model, and as name@version each release that ran and can still be asked
     POST /services/<service>/v1/completions         through the service's router and gateway; so /v1/chat/completions
     GET  /faults                                    what can be broken, and what is
-    POST /faults {"fault": name, "action": "start"|"stop", "seconds": 1200}    seconds is optional: it ends by itself
+    POST /faults {"fault": name, "action": "start"|"stop"}   and if need be "seconds": 1200 (it ends by itself), "service": name,
+                 "target": "region:us-east", "onset": "step"|"ramp"|"intermittent", "parameters": {name: number}
     DELETE /faults                                  end all
     GET  /mechanisms                                single causes, their parameters, and which are active
     POST /mechanisms {"mechanism": name, "service": name, "action": "start"|"stop", "parameters": {name: number}}
@@ -20,7 +21,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import socket
 import sys
 import threading
@@ -29,11 +29,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from probes.exposition import Samples, render
-from probes.simfleet import gpu, openai, probing
+from probes.simfleet import gpu, openai, orders, probing
 from probes.simfleet.config import FleetConfig
 from probes.simfleet.control import Control
-from probes.simfleet.fleet import FAULTS, MECHANISMS, Fleet, SimCompletion, TargetDown, UnknownName
+from probes.simfleet.faults import BENIGN, FAULTS, WrongTarget
+from probes.simfleet.fleet import Fleet, SimCompletion, TargetDown, UnknownName
 from probes.simfleet.openai import BadRequest
+from probes.simfleet.orders import BadOrder, Order
 
 TICK_SECONDS = 0.25
 LONGEST_BODY = 4 * 1024 * 1024
@@ -95,20 +97,22 @@ class FleetServer:
                 del self._until[name]
         self.fleet.advance(now)
 
-    def set_fault(self, name: str, *, start: bool, seconds: float | None) -> None:
+    def set_fault(self, order: Order) -> None:
         with self.lock:
             self.catch_up()
-            self._until.pop(name, None)
-            if start:
-                self.fleet.start_fault(name)
-                if seconds is not None:
-                    self._until[name] = self.fleet.now + seconds
-            else:
-                self.fleet.stop_fault(name)
+            self._until.pop(order.name, None)
+            if not order.start:
+                self.fleet.stop_fault(order.name)
+                return
+            self.fleet.start_fault(
+                order.name, service=order.service, target=order.target, onset=order.onset, **order.parameters
+            )
+            if order.seconds is not None:
+                self._until[order.name] = self.fleet.now + order.seconds
 
     def end_faults(self) -> None:
-        for name in FAULTS:
-            self.set_fault(name, start=False, seconds=None)
+        for name in self.fleet.active_faults:
+            self.set_fault(Order(name, start=False))
 
     def page(self, target: str) -> str:
         with self.lock:
@@ -132,31 +136,22 @@ class FleetServer:
     def faults(self) -> dict[str, Any]:
         with self.lock:
             active = self.fleet.active_faults
-        catalogue = [
-            {
-                "name": fault.name,
-                "title": fault.title,
-                "what": fault.what,
-                "service": fault.service,
-                "active": fault.name in active,
-            }
-            for fault in FAULTS.values()
-        ]
-        return {"faults": catalogue, "active": list(active)}
+        known = {**FAULTS, **BENIGN}.values()
+        return {"faults": [orders.fault_card(one, active=one.name in active) for one in known], "active": list(active)}
 
     def mechanisms(self) -> dict[str, Any]:
         with self.lock:
             active = self.fleet.active_mechanisms
-        known = [{"name": one.name, "what": one.what, "parameters": {**one.parameters}} for one in MECHANISMS.values()]
-        return {"mechanisms": known, "active": [{"mechanism": name, "service": service} for name, service in active]}
+        started = [{"mechanism": name, "service": service} for name, service in active]
+        return {"mechanisms": orders.mechanism_cards(), "active": started}
 
-    def set_mechanism(self, name: str, *, start: bool, service: str, parameters: dict[str, float]) -> None:
+    def set_mechanism(self, order: Order) -> None:
         with self.lock:
             self.catch_up()
-            if start:
-                self.fleet.start_mechanism(name, service=service, **parameters)
+            if order.start:
+                self.fleet.start_mechanism(order.name, service=order.service, **order.parameters)
             else:
-                self.fleet.stop_mechanism(name, service=service)
+                self.fleet.stop_mechanism(order.name, service=order.service)
 
     def complete(self, service: str, ask: openai.Ask, *, replica: str | None) -> SimCompletion:
         with self.lock:
@@ -193,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json(200, owner.mechanisms())
             case ["gpus", "metrics"]:
                 self._send(200, owner.gpu_page().encode(), METRICS_TYPE)
-            case [("replicas" | "gateways" | "gpus") as folder, name, "metrics"]:
-                prefix = {"replicas": "", "gateways": "gateway-", "gpus": "gpu-"}[folder]
+            case [("replicas" | "gateways" | "gpus" | "clients") as folder, name, "metrics"]:
+                prefix = {"replicas": "", "gateways": "gateway-", "gpus": "gpu-", "clients": "client-"}[folder]
                 self._page(prefix + name)
             case ["replicas", name, "v1", "models"]:
                 self._models(name)
@@ -210,9 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         match self._parts():
             case ["faults"]:
-                self._fault(body)
+                self._ordered(body, mechanism=False)
             case ["mechanisms"]:
-                self._mechanism(body)
+                self._ordered(body, mechanism=True)
             case ["control", service]:
                 with self.server.owner.lock:
                     self.server.owner.catch_up()
@@ -288,39 +283,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
         return replica.up
 
-    def _fault(self, body: bytes) -> None:
+    def _ordered(self, body: bytes, *, mechanism: bool) -> None:
+        owner = self.server.owner
         try:
-            asked = json.loads(body)
-            name, action, seconds = asked.get("fault", asked.get("name")), asked["action"], asked.get("seconds")
-        except (ValueError, KeyError, AttributeError, TypeError):
-            name, action, seconds = None, None, None
-        if name not in FAULTS or action not in ("start", "stop"):
-            known = ", ".join(FAULTS)
-            self._json(400, openai.error(400, f'expected {{"fault": one of {known}, "action": "start" or "stop"}}'))
-        elif seconds is not None and (
-            isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0
-        ):
-            self._json(400, openai.error(400, f"seconds: found {seconds!r}, expected a number above 0"))
-        else:
-            self.server.owner.set_fault(name, start=action == "start", seconds=seconds)
-            self._json(200, self.server.owner.faults())
-
-    def _mechanism(self, body: bytes) -> None:
-        try:
-            asked = json.loads(body)
-            name, service, action = asked["mechanism"], asked["service"], asked["action"]
-            parameters = {str(key): float(value) for key, value in asked.get("parameters", {}).items()}
-            if action not in ("start", "stop") or not all(map(math.isfinite, parameters.values())):
-                raise ValueError(action)
-            self.server.owner.set_mechanism(name, start=action == "start", service=service, parameters=parameters)
+            if mechanism:
+                owner.set_mechanism(orders.mechanism(body))
+            else:
+                owner.set_fault(orders.fault(body))
         except UnknownName as problem:
             self._json(404, openai.error(404, str(problem)))
-        except (ValueError, KeyError, AttributeError, TypeError):
-            self._json(
-                400, openai.error(400, "expected mechanism, service, action and numbers as GET /mechanisms lists")
-            )
+        except BadOrder as problem:
+            self._json(problem.status, openai.error(problem.status, str(problem)))
+        except WrongTarget as problem:
+            self._json(400, openai.error(400, str(problem)))
         else:
-            self._json(200, self.server.owner.mechanisms())
+            self._json(200, owner.mechanisms() if mechanism else owner.faults())
 
     def _complete(self, body: bytes, *, chat: bool, service: str = "", replica: str | None = None) -> None:
         owner = self.server.owner

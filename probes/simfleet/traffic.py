@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 from probes.simfleet.config import Lengths, PrefixCache, ServiceConfig
-from probes.simfleet.engine import Request
+from probes.simfleet.request import Request
 
 BLOCK_SECONDS = 60.0
 _TABLE = 4096
@@ -131,8 +131,10 @@ class Demand:
     long_prompt: tuple[int, int] = (8_000, 24_000)
     tenant_rate: dict[int, float] = field(default_factory=dict)  # this tenant asks so many times as often
     tenant_generated: dict[int, float] = field(default_factory=dict)  # and gets answers so many times as long
-    generated_limit: int = 0  # longest answer under tenant_generated
+    generated_ratio: float = 1.0  # answers of all tenants are so many times as long
+    generated_limit: int = 0  # longest answer under these two
     cached_ratio: float = 1.0  # of what a prompt usually finds in the prefix cache
+    rate_ratio: float = 1.0  # everyone asks so many times as often
 
 
 class Traffic:
@@ -169,7 +171,8 @@ class Traffic:
         """Requests per second asked for at a moment."""
         weights = (tenant.share * self.demand.tenant_rate.get(i, 1.0) for i, tenant in enumerate(self.config.tenants))
         usual = sum(tenant.share for tenant in self.config.tenants)
-        return self.config.requests_per_second * demand_curve(self.config, at) * sum(weights) / usual
+        asked = self.config.requests_per_second * self.demand.rate_ratio
+        return asked * demand_curve(self.config, at) * sum(weights) / usual
 
     def _generated_block(self, start: float, rng: random.Random) -> list[Request]:
         rate = self.rate(start + BLOCK_SECONDS / 2)
@@ -219,9 +222,9 @@ class Traffic:
             prompt = low + int(draw() * (high - low))
             cached = min(config.prefix.system_tokens, prompt)
         limit = config.generated.high
-        if tenant in demand.tenant_generated:
+        if longer := demand.tenant_generated.get(tenant, 1.0) * demand.generated_ratio - 1.0:
             limit = max(limit, demand.generated_limit)
-            answer = min(limit, int(answer * demand.tenant_generated[tenant]))
+            answer = min(limit, int(answer * (1.0 + longer)))
         request = Request(at, prompt, cached, answer, tenant, crowd)
         request.length_stop = answer >= limit
         return request

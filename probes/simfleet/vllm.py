@@ -17,7 +17,7 @@ from probes.exposition import Series, bound, series
 from probes.simfleet.histogram import Histogram, token_bounds
 
 if TYPE_CHECKING:
-    from probes.simfleet.engine import Request
+    from probes.simfleet.request import Request
 
 TTFT_BOUNDS = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0,

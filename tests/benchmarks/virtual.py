@@ -11,6 +11,16 @@ from tests.benchmarks import Measurement, database
 
 START = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
 TARGET = 300.0
+ALL = (
+    *(
+        "traffic-spike",
+        "long-prompt-flood",
+        "decode-slowdown",
+        "quality-regression",
+        "runaway-tenant",
+        "replica-outage",
+    ),
+)
 FEW = ("traffic-spike", "decode-slowdown")
 
 
@@ -18,13 +28,12 @@ def measure(full: bool) -> Iterator[Measurement]:
     database.migrated()
     from django.conf import settings
 
-    from probes.simfleet.faults import FAULTS
     from sloengine.collect.models import MetricSource
 
     MetricSource.objects.update(enabled=False)  # other benchmarks of this run left theirs in the same database
     settings.TAILWATCH_ALLOW_PRIVATE_OUTBOUND = ["127.0.0.1"]
     yield from _healthy(full)
-    for fault in FAULTS if full else FEW:
+    for fault in ALL if full else FEW:
         MetricSource.objects.update(enabled=False)
         yield from _scenario(fault)
 

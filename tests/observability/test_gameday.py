@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from observability.drills import Drill
-from probes.simfleet.faults import FAULTS
+from probes.simfleet.faults import BENIGN, FAULTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,12 +37,18 @@ def test_a_drill_on_the_command_line_ends_as_one_json_object():
 def test_the_list_names_every_fault(capsys):
     call_command("gameday", "list")
     shown = capsys.readouterr().out
-    assert [name for name in FAULTS if name not in shown] == []
+    assert [name for name in [*FAULTS, *BENIGN] if name not in shown] == []
 
 
 def test_a_drill_in_real_time_is_sent_to_the_page_that_starts_it():
     with pytest.raises(CommandError, match="add --virtual"):
         call_command("gameday", "run", "traffic-spike")
+
+
+def test_a_benign_event_passes_where_nobody_is_woken():
+    quiet = Drill("deploy", 1, 0, None, None, [], None, None, "", None)
+    assert quiet.passed
+    assert not replace(quiet, incidents=1, paged_after_seconds=90.0).passed
 
 
 @pytest.mark.parametrize(

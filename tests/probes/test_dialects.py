@@ -20,7 +20,7 @@ signals:
 
 def test_every_shipped_dialect_loads_and_is_called_as_its_file():
     assert [dialect.name for dialect in dialects.shipped()] == [
-        "dcgm", "dynamo", "envoy", "litellm", "llamacpp", "nginx", "nim", "otel", "rayserve", "sglang", "tgi", "triton",
+        "business", "dcgm", "dynamo", "envoy", "litellm", "llamacpp", "nginx", "nim", "otel", "rayserve", "sglang", "tgi", "triton",
         "trtllm", "vllm",
     ]  # fmt: skip
     for dialect in dialects.shipped():

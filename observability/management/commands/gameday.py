@@ -24,7 +24,7 @@ from observability.core.services import default_organisation
 from observability.local_pager import LocalPager
 from observability.supervisor.throwaway import throwaway_database
 from observability.virtual import aligned
-from probes.simfleet.faults import FAULTS
+from probes.simfleet.faults import BENIGN, FAULTS
 
 #: A Tuesday morning: traffic on the way to its daily peak.
 START = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         actions.add_parser("list", help="what can be broken")
         run = actions.add_parser("run", help="break one thing and watch what the platform makes of it")
-        run.add_argument("fault", choices=sorted(FAULTS), metavar="FAULT")
+        run.add_argument("fault", choices=sorted([*FAULTS, *BENIGN]), metavar="FAULT")
         run.add_argument("--seed", type=int, default=1, help="another seed, other traffic (default 1)")
         run.add_argument(
             "--virtual", action="store_true", help="in virtual time, in a database of its own that is thrown away"
@@ -56,6 +56,9 @@ class Command(BaseCommand):
         table = Table("fault", "service", "what happens", box=None, header_style="bold", pad_edge=False)
         for fault in FAULTS.values():
             table.add_row(fault.name, fault.service, fault.what)
+        table.add_section()
+        for event in BENIGN.values():
+            table.add_row(event.name, event.service, f"{event.what} Nobody may be woken.")
         Console().print(table)
 
     def _run(self, *, fault: str, seed: int, as_json: bool) -> None:
@@ -95,7 +98,8 @@ def _show(drill: drills.Drill) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
-    verdict = "[green]as expected[/]" if drill.passed else f"[red]expected {drill.expected_leaf}[/]"
+    expected = drill.expected_leaf or "that nobody is woken"
+    verdict = "[green]as expected[/]" if drill.passed else f"[red]expected {expected}[/]"
     table.add_row("fault", f"{drill.fault}, seed {drill.seed}")
     table.add_row("incidents", str(drill.incidents))
     table.add_row("detected", _after(drill.detected_after_seconds))

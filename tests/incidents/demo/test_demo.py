@@ -12,11 +12,12 @@ import pytest
 from django.test import Client
 
 from incidents.demo import queries, services
-from incidents.demo.faults import TITLES, outcome
+from incidents.demo.faults import LEAVES, TITLES, outcome
 from incidents.response import services as response
 from observability.core import permissions
 from observability.core.models import AuditEntry, Organisation, Role
 from observability.core.permissions import NotAllowed
+from probes.simfleet.faults import FAULTS
 from probes.simfleet.fleet import default_config
 from probes.simfleet.server import FleetServer
 from tests import worlds
@@ -49,7 +50,12 @@ def breaks(world: worlds.World, frozen_now: datetime) -> Callable[..., list[http
     return press
 
 
-def test_the_old_faults_end_and_one_of_the_six_starts(breaks: Any) -> None:
+def test_every_fault_of_the_fleet_can_be_broken_here() -> None:
+    assert set(TITLES) == set(FAULTS)
+    assert {name: LEAVES.get(name, name) for name in TITLES} == {one.name: one.expected_leaf for one in FAULTS.values()}
+
+
+def test_the_old_faults_end_and_one_starts(breaks: Any) -> None:
     ended, started = breaks()
     assert (ended.method, str(ended.url)) == ("DELETE", f"{FLEET}/faults")
     body = json.loads(started.content)
@@ -63,7 +69,20 @@ def test_what_was_broken_is_in_the_audit_log_only(breaks: Any, world: worlds.Wor
     client.force_login(world.people[Role.RESPONDER])
     text = client.get("/").content.decode()
     assert "Something was broken" in text
-    assert TITLES["decode-slowdown"] not in text
+    assert "The fault was" not in text
+
+
+def test_a_fault_may_be_chosen_on_the_page(world: worlds.World, client: Client, settings: Any) -> None:
+    client.force_login(world.people[Role.RESPONDER])
+    assert '<option value="retry-storm">' in client.get("/").content.decode()
+    server = FleetServer(default_config(), host="127.0.0.1", port=0)
+    server.start()
+    settings.TAILWATCH_DEMO_FLEET_URL = server.url
+    try:
+        client.post("/demo/break/", {"fault": "retry-storm"})
+        assert server.faults()["active"] == ["retry-storm"]
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.LEADERSHIP, Role.AUDITOR])

@@ -65,7 +65,7 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     return Stage(fleet, agent)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", FINDINGS)
 def test_a_simulated_fault_is_diagnosed(stage: Stage, fault: str) -> None:
     stage.play(QUIET)
     impact = stage.now

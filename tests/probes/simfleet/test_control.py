@@ -82,7 +82,7 @@ def test_without_a_secret_nothing_is_taken(fleet: Fleet) -> None:
         ("tighten_admission", {"limits": {"live": -1}}, 409, "limits: expected"),
         ("scale_out", {"replicas": 2}, 409, "there are 4 already"),
         ("rollback", {}, 409, "no release ran before"),
-        ("fail_over", {"region": "eu-west"}, 409, "would leave no replica"),
+        ("fail_over", {"region": "eu-west", "service": "code"}, 409, "would leave no replica"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(

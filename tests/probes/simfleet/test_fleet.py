@@ -128,6 +128,7 @@ def test_targets_name_services_kinds_and_gpus() -> None:
         ("chat", "engine"): 4, ("chat", "gpu"): 4, ("chat", "gateway"): 1,
         ("code", "engine"): 3, ("code", "gpu"): 3, ("code", "gateway"): 1,
         ("batch", "engine"): 2, ("batch", "gpu"): 2, ("batch", "gateway"): 1,
+        ("chat", "client"): 1, ("code", "client"): 1, ("batch", "client"): 1,
     }  # fmt: skip
     carried = {t.replica: t.gpus for t in fleet.targets if t.kind == "gpu"}
     assert carried == {t.name: t.gpus for t in fleet.targets if t.kind == "engine"}

@@ -128,7 +128,7 @@ def test_new_replicas_come_cold_and_warm_up():
     tokens, seconds = warm[f"{ITL}_count"] - cold[f"{ITL}_count"], warm[f"{ITL}_sum"] - cold[f"{ITL}_sum"]
     assert seconds / tokens < 0.03
     healed(fleet, meter, "scale-out")
-    assert len(fleet.targets) == 4 + 4 + 1
+    assert len(fleet.targets) == 4 + 4 + 1 + 1
 
 
 def test_clients_that_ask_again_make_more_of_a_failure():
@@ -150,10 +150,10 @@ def test_gauges_of_an_idle_engine_are_stale_after_all_clients_left():
     fleet = chat()
     fleet.advance(AT)
     pool = fleet.pool("chat")
-    pool.gather_crowd(size=120, think_seconds=1.0, ramp_seconds=5.0)
+    pool.clients.gather(size=120, think_seconds=1.0, ramp_seconds=5.0, now=pool.now)
     fleet.advance(AT + 30.0)
     full = values(fleet.scrape("chat-0"))["vllm:kv_cache_usage_perc"]
-    pool.disperse_crowd()
+    pool.clients.disperse()
     fleet.start_mechanism("mass-cancel", service="chat")
     fleet.advance(AT + 90.0)
     idle = values(fleet.scrape("chat-0"))

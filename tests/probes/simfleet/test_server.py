@@ -17,7 +17,7 @@ import pytest
 
 from probes.exposition import Parser
 from probes.simfleet.config import default_config
-from probes.simfleet.fleet import FAULTS
+from probes.simfleet.fleet import BENIGN, FAULTS
 from probes.simfleet.server import FleetServer, PortTaken
 
 PROMPT = "In one or two sentences: what is tidal power?"
@@ -55,7 +55,7 @@ def ask(server: FleetServer, method: str, path: str, document: object = None) ->
 def test_every_target_has_a_page_that_parses(server: FleetServer) -> None:
     status, text = ask(server, "GET", "/targets")
     targets = json.loads(text)
-    assert (status, len(targets)) == (200, 21)
+    assert (status, len(targets)) == (200, 24)
     assert all(target["simulated"] for target in targets)
     for target in targets:
         assert target["url"].startswith(server.url)
@@ -66,6 +66,7 @@ def test_every_target_has_a_page_that_parses(server: FleetServer) -> None:
             "engine": "vllm:num_requests_running",
             "gateway": "litellm_in_flight_requests",
             "gpu": "DCGM_FI_DEV_GPU_UTIL",
+            "client": "business_events_total",
         }
         assert marker[target["kind"]] in names
     status, page = ask(server, "GET", "/gpus/metrics")
@@ -113,6 +114,10 @@ def test_an_answer_comes_whole_and_models_name_the_release(server: FleetServer) 
         ("/replicas/chat-9/v1/completions", {"prompt": "x"}, 404, "no replica 'chat-9'"),
         ("/faults", {"fault": "fire", "action": "start"}, 400, "expected {\"fault\": one of traffic-spike"),
         ("/faults", {"fault": "traffic-spike", "action": "start", "seconds": -1}, 400, "expected a number above 0"),
+        ("/faults", {"fault": "stall", "action": "start", "parameters": {"depth": "deep"}}, 400, "depth: found 'deep'"),
+        ("/faults", {"fault": "stall", "action": "start", "parameters": {"depth": 1}}, 404, "no parameter of stall"),
+        ("/faults", {"fault": "stall", "action": "start", "target": "slice:long"}, 400, "hits all or replica, not 'slice'"),
+        ("/faults", {"fault": "stall", "action": "start", "onset": 3}, 400, "onset: found 3, expected a text"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_is_answered_with_a_sentence(
@@ -123,7 +128,8 @@ def test_a_wrong_request_is_answered_with_a_sentence(
 
 
 def test_faults_start_stop_and_end_together(server: FleetServer) -> None:
-    assert [one["name"] for one in json.loads(ask(server, "GET", "/faults")[1])["faults"]] == list(FAULTS)
+    shown = json.loads(ask(server, "GET", "/faults")[1])["faults"]
+    assert {one["name"]: one["benign"] for one in shown} == {name: name in BENIGN for name in [*FAULTS, *BENIGN]}
     for name in ("decode-slowdown", "runaway-tenant"):
         status, text = ask(server, "POST", "/faults", {"fault": name, "action": "start", "seconds": 600})
         assert status == 200
@@ -131,6 +137,9 @@ def test_faults_start_stop_and_end_together(server: FleetServer) -> None:
     assert json.loads(ask(server, "POST", "/faults", {"name": "runaway-tenant", "action": "stop"})[1])["active"] == [
         "decode-slowdown"
     ]
+    asked = {"fault": "stall", "action": "start", "service": "chat", "target": "replica:3", "onset": "step"}
+    assert ask(server, "POST", "/faults", asked)[0] == 200
+    assert [one.engine.hung_at is not None for one in server.fleet.pool("chat").replicas] == [False, False, False, True]
     assert json.loads(ask(server, "DELETE", "/faults")[1])["active"] == []
 
 
