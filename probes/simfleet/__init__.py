@@ -3,7 +3,8 @@
 Pure: `config` (what a fleet is made of) and `loader` (fleet.yaml), `traffic` (arrivals: generator or trace), `engine` (continuous
 batching of `request`s), `pool` (router of a service), `clients` (who ask again) and `replica` (its processes and releases), `gpu` and
 `mig`, `prompts` and `answers` (references, quality by slice), `mechanisms` (single causes) and `faults` (what drills play), `orders`
-(what a caller asks to break), `openai` (the API's documents), `operations` (what an operator orders), `control` (signed, each once a key), `probing` (how a probe looks at the fleet).
+(what a caller asks to break), `openai` (the API's documents), `operations` (what an operator orders), `control` (signed, each once
+a key), `probing` (how a probe looks at the fleet).
 Pages: `vllm` (engine), `gateway` (LiteLLM's names), `gpu` (DCGM exporter's names), `app` (what the business counts).
 `fleet` is the facade; `load` is the past without events; `server` and `__main__` are the edges (HTTP, wall time).
 """
