@@ -23,6 +23,7 @@ from probes.config import Canary, ProbeConfig, load
 from probes.prompts import Prompt
 from probes.simfleet import probing
 from probes.simfleet.config import FleetConfig, default_config
+from probes.simfleet.orders import Order
 from probes.simfleet.server import FleetServer
 from tests.factories import (
     NOW,
@@ -99,10 +100,10 @@ def test_two_healthy_releases_answer_alike(server: FleetServer) -> None:
 
 def test_a_quantised_release_is_worse_than_the_one_before(server: FleetServer) -> None:
     before = release(server)
-    server.set_fault("quality-regression", start=True, seconds=None)
+    server.set_fault(Order("quality-regression", start=True))
     after = release(server)
     found = replay.run(replayer=replayer_of(server), service="chat", version=after, previous=before)
-    assert len(found.worse) == 6  # each slice, and all together
+    assert len(found.worse) == 7  # each slice, and all together
     together = found.worse[-1]
     assert together.slice == EVERY_SLICE
     assert together.mean_before == pytest.approx(0.98, abs=0.02)
@@ -165,7 +166,7 @@ def test_a_drop_in_quality_ends_at_quality_regression_with_the_replay_as_evidenc
     server: FleetServer, tmp_path: Path, settings: object
 ) -> None:
     before = release(server)
-    server.set_fault("quality-regression", start=True, seconds=None)
+    server.set_fault(Order("quality-regression", start=True))
     after = release(server)
     service = make_service(make_organisation(), slug="chat")
     make_deployment(service, version=before, now=NOW - timedelta(days=1))
