@@ -8,8 +8,8 @@ on which GPUs), `inventory`, `latency` (p95 per token), `gpu` and `cards`, `fiel
 (R1), `faults`, `canary`, `openai` and `sse` (streams), `embed` and `drift` (similarity), `tally` (own counters), `requests` from
 `spans` and `accesslog`, `streams` (pushed histograms), `podresources` (the kubelet's bytes), `watch` (one target) and
 `watchlist` (all of them), `serving` (what a service's pages say together), `pulse` (does an engine move), `window` (its p95), `naming`.
-Edges: `fetch` and `http` (httpx), `finder` (sources), `procfs`, `tail`, `otlp` and `receivers`, `kubelet` (gRPC), `nvml` (the only pynvml),
-`nvmlparts` and `gpuwatch` (its slow half), `agent` (the loop),
+Edges: `fetch`, `http` and `connecting` (httpx), `finder` (sources), `procfs`, `tail`, `otlp` and `receivers`, `kubelet` (gRPC),
+`nvml` (the only pynvml), `nvmlparts` and `gpuwatch` (its slow half), `agent` (the loop),
 `listener` and `exporter` (the page), `run`, `report` and `__main__` (the command line).
 `simfleet` is a serving fleet without GPUs that speaks the same dialects.
 """

@@ -28,6 +28,8 @@ from probes.nvml import NvmlReader
 from probes.otlp import OtlpMissing
 from probes.shape import ShapeError
 
+log = logging.getLogger(__name__)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
@@ -91,9 +93,11 @@ def _references(loaded: ProbeConfig, options: argparse.Namespace) -> int:
 
 def _load(path: Path) -> ProbeConfig:
     """References files are named relative to the config that names them."""
-    return config.load(
-        path.read_text("utf-8"), file=str(path), read_file=lambda name: (path.parent / name).read_text("utf-8")
-    )
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as problem:
+        raise ShapeError(str(path), "(whole file)", str(problem), "UTF-8") from None
+    return config.load(text, file=str(path), read_file=lambda name: (path.parent / name).read_text("utf-8"))
 
 
 def _again(path: Path) -> ProbeConfig | None:
@@ -101,8 +105,10 @@ def _again(path: Path) -> ProbeConfig | None:
     try:
         return _load(path)
     except (ShapeError, OSError) as problem:
-        logging.getLogger(__name__).error("not reloaded: %s", problem)
-        return None
+        log.error("not reloaded: %s", problem)
+    except Exception:
+        log.exception("not reloaded: the configuration broke what reads it")
+    return None
 
 
 def _signals() -> run.Signals:

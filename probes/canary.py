@@ -26,9 +26,9 @@ FAILURES = (
     "dns", "connect", "tls", "redirect", "status", "timeout_connect", "timeout_first_byte", "timeout_stream",
     "broken_frame", "stream_ended", "stream_error", "aborted", "key_file", "internal",
 )  # fmt: skip
-#: Parts of the way to the first token: looking up the name and connecting (joint: httpx does not tell them apart), TLS, and from
-#: the request's first byte to the answer's. A connection that was kept has only the last.
-PHASES = ("connect", "tls", "first_byte")
+#: Parts of the way to the first token: looking up the name (a numeric address has none), connecting, TLS, and from the request's first
+#: byte to the answer's. Each canary opens a connection of its own.
+PHASES = ("dns", "connect", "tls", "first_byte")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import gzip
 import hmac
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -28,8 +29,23 @@ class BadCertificate(OSError):
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who may read the page, and how."""
+
+    tls: ssl.SSLContext | None
+    expected: bytes | None  # user:password
+
+
+def guard(tls: Tls | None, auth: Auth | None) -> Guard:
+    """Reads the files. Raises BadCertificate."""
+    return Guard(
+        None if tls is None else _context(tls), None if auth is None else f"{auth.user}:{_password(auth)}".encode()
+    )
+
+
 class Exporter(Listener):
-    """`samples` and `inventory` may be exchanged while it serves, as a reload does."""
+    """`samples`, `inventory` and the guard may be exchanged while it serves, as a reload does."""
 
     def __init__(
         self,
@@ -42,8 +58,12 @@ class Exporter(Listener):
         auth: Auth | None = None,
     ) -> None:
         self.samples, self.inventory, self.renderer = samples, inventory, Renderer()
-        self.expected = None if auth is None else f"{auth.user}:{_password(auth)}".encode()
-        super().__init__((host, port), _Handler, key="listen", tls=None if tls is None else _context(tls))
+        found = guard(tls, auth)
+        self.expected = found.expected
+        super().__init__((host, port), _Handler, key="listen", tls=found.tls)
+
+    def take(self, found: Guard) -> None:
+        self.tls, self.expected = found.tls, found.expected
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

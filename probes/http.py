@@ -12,10 +12,11 @@ from pathlib import Path
 
 import httpx
 
-from probes import config, fetch, openai
+from probes import config, connecting, fetch, openai
 from probes.agent import ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, Target
+from probes.connecting import Phases
 from probes.exposition import Parser, Samples
 from probes.prompts import Prompt
 from probes.shape import ShapeError
@@ -26,13 +27,13 @@ ACCEPT = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
 
 
 class HttpTransport:
-    """One client for all: connections are kept and shared. The parser of each target lives here, with its cache."""
+    """One client for all: connections are shared, and kept for a moment. The parser of each target lives here, with its cache."""
 
     def __init__(self, *, scrape_timeout_seconds: float = 5.0) -> None:
         self._timeout = scrape_timeout_seconds
         self._client = httpx.Client(
+            transport=connecting.transport(),
             timeout=scrape_timeout_seconds,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
             headers={"user-agent": "tailwatch-probe"},
             trust_env=False,
         )
@@ -59,7 +60,7 @@ class HttpTransport:
     def complete(self, canary: Canary, prompt: Prompt) -> Completion:
         url, body = openai.request(canary, prompt, nonce=secrets.token_hex(4))
         reader = openai.Reader(passages_path=canary.passages_path)
-        phases = _Phases()
+        phases = Phases()
         begun = time.perf_counter()
 
         def failed(outcome: str, reason: str, detail: str) -> Completion:
@@ -111,32 +112,6 @@ class HttpTransport:
 
 class _Late(Exception):
     pass
-
-
-class _Phases:
-    """httpx's trace: when each part of a request began and ended."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, float] = {}
-
-    def __call__(self, event: str, _info: Mapping[str, object]) -> None:
-        self._at.setdefault(event.partition(".")[2], time.perf_counter())
-
-    @property
-    def answered(self) -> bool:
-        return "receive_response_headers.complete" in self._at
-
-    def told(self) -> tuple[tuple[str, float], ...]:
-        parts = {
-            "connect": ("connect_tcp.started", "connect_tcp.complete"),
-            "tls": ("start_tls.started", "start_tls.complete"),
-            "first_byte": ("send_request_headers.started", "receive_response_headers.complete"),
-        }
-        return tuple(
-            (phase, self._at[end] - self._at[start])
-            for phase, (start, end) in parts.items()
-            if start in self._at and end in self._at
-        )
 
 
 def _why(problem: BaseException) -> str:

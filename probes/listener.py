@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import BoundedSemaphore
 from typing import Any
 
+HANDSHAKE_SECONDS = 30.0
 CONNECTIONS = 64  # at once, each with its thread; a scraper needs one, and who holds hundreds open scrapes nothing
 
 
@@ -28,7 +29,7 @@ class Listener(ThreadingHTTPServer):
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """`key` is the configuration's key for the address."""
-        self._tls = tls
+        self.tls = tls  # may be exchanged: it holds from the next connection on
         self._places = BoundedSemaphore(CONNECTIONS)
         try:
             super().__init__(address, handler)
@@ -38,8 +39,14 @@ class Listener(ThreadingHTTPServer):
                 f"Cannot listen on {address[0]}:{address[1]} ({reason}); choose another with `{key}:` in the config."
             ) from None
 
-        if tls is not None:  # the handshake is the request's own thread's: who begins one and waits holds up nobody
-            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """The handshake is the request's own thread's: who begins one and waits holds up nobody."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(HANDSHAKE_SECONDS)
+        with self.tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A scraper that hangs up before the end is its own business; anything else is told as usual."""
@@ -65,4 +72,4 @@ class Listener(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         host, port = self.server_address[:2]
-        return f"{'http' if self._tls is None else 'https'}://{host!s}:{port}"
+        return f"{'http' if self.tls is None else 'https'}://{host!s}:{port}"

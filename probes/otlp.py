@@ -195,12 +195,19 @@ def _span(span: Any, resource: Mapping[str, spans.Value]) -> Span:
 
 
 class OtlpReceiver(Listener):
-    """The store behind an address."""
+    """The store behind an address. Both it and the token may be exchanged while it serves, as a reload does."""
 
     def __init__(self, config: Otlp, attributor: Attributor, *, started: float) -> None:
-        self.store = OtlpStore(config, attributor, started=started)
-        self.token = Path(config.token_file).read_text("utf-8").strip() if config.token_file else ""
+        self.store, self.token = OtlpStore(config, attributor, started=started), _token(config)
         super().__init__((config.host, config.port), _Handler, key="otlp.listen")
+
+    def take(self, config: Otlp, attributor: Attributor, *, started: float) -> None:
+        """Another configuration behind the same address."""
+        self.store, self.token = OtlpStore(config, attributor, started=started), _token(config)
+
+
+def _token(config: Otlp) -> str:
+    return Path(config.token_file).read_text("utf-8").strip() if config.token_file else ""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -21,14 +21,24 @@ POLL_SECONDS = 1.0
 
 
 class Receivers:
-    """Each has a thread; none of them delays a scrape. Raises PortTaken or OtlpMissing."""
+    """Each has a thread; none of them delays a scrape. Raises PortTaken, OtlpMissing or OSError, and then `before` goes on as it was.
 
-    def __init__(self, config: ProbeConfig, *, started: float) -> None:
+    `before`: those of the configuration until now; its OTLP receiver is taken over where the address stays, so that the port is never
+    free for somebody else.
+    """
+
+    def __init__(self, config: ProbeConfig, *, started: float, before: Receivers | None = None) -> None:
         attributor = Attributor(config.attribution)
         self.logs = tuple(Followed(one, attributor) for one in config.access_logs)
-        self.otlp = OtlpReceiver(config.otlp, attributor, started=started) if config.otlp is not None else None
+        self._address = None if config.otlp is None else (config.otlp.host, config.otlp.port)
+        self.otlp: OtlpReceiver | None = None
         self._stop = threading.Event()
-        if self.otlp is not None:
+        taken = before.otlp if before is not None and before._address == self._address else None
+        if before is not None and config.otlp is not None and taken is not None:
+            taken.take(config.otlp, attributor, started=started)
+            self.otlp, before.otlp, before._address = taken, None, None
+        elif config.otlp is not None:
+            self.otlp = OtlpReceiver(config.otlp, attributor, started=started)
             threading.Thread(target=self.otlp.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
         if self.logs:
             threading.Thread(target=self._follow, name="access logs", daemon=True).start()

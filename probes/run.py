@@ -1,8 +1,9 @@
 """A running probe: its parts, its loop, and what SIGHUP does. An edge.
 
-A reload reads the configuration again. One that is wrong is told and changes nothing. One that is right replaces agent, canaries and
-receivers; the page goes on under the same address, and only a changed address, certificate or password opens it anew. The probe's own
-counters begin again, and `probe_start_seconds` says so; engines' counters are the engines' and go on.
+A reload reads the configuration again. One that is wrong, or that cannot be had (a port that is taken, a certificate that cannot be read),
+is told and changes nothing. One that is right replaces agent, canaries and receivers; addresses that stay are never let go, and
+certificates, passwords and tokens are read anew. The probe's own counters begin again, and `probe_start_seconds` says so; engines'
+counters are the engines' and go on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from probes import inventory, references_command
 from probes.agent import Agent
 from probes.config import ProbeConfig
 from probes.describe import Describer
-from probes.exporter import Exporter
+from probes.exporter import Exporter, guard
 from probes.exposition import Samples
 from probes.finder import Finder
 from probes.http import HttpTransport
@@ -49,35 +50,56 @@ class Signals:
 
 def run(loaded: ProbeConfig, *, signals: Signals, load: Callable[[], ProbeConfig | None]) -> int:
     """Until told to stop. `load` reads the configuration again; None where it is wrong, which it has told."""
-    exporter: Exporter | None = None
+    probe = _Probe(loaded)
+    exporter = _exported(loaded, probe)
     try:
         while True:
-            probe = _Probe(loaded)
-            exporter = _exported(exporter, loaded, probe)
             log.info("%d targets, %d canaries, %s/metrics", len(loaded.targets), len(loaded.canaries), exporter.url)
             fresh = probe.until_told(signals, load)
-            probe.close()
             if fresh is None:
+                probe.close()
                 return 0
-            if _address(fresh) != _address(loaded):
-                exporter.shutdown()
-                exporter.server_close()
-                exporter = None
-            loaded = fresh
+            try:
+                probe, exporter = _exchanged(probe, exporter, loaded, fresh)
+            except (OSError, ImportError) as problem:
+                log.error("not reloaded: %s", problem)
+            else:
+                loaded = fresh
     finally:
-        if exporter is not None:
-            exporter.shutdown()
-            exporter.server_close()
+        _shut(exporter)
+
+
+def _exchanged(probe: _Probe, exporter: Exporter, loaded: ProbeConfig, fresh: ProbeConfig) -> tuple[_Probe, Exporter]:
+    """The next configuration's probe and page. What can fail (a port that is taken, a certificate or a token that cannot be read) does
+    so before anything of the running one is given up."""
+    guarded = guard(fresh.tls, fresh.auth)
+    moved = (fresh.host, fresh.port) != (loaded.host, loaded.port)
+    page = _listening(fresh) if moved else exporter
+    try:
+        after = _Probe(fresh, before=probe.receivers)
+    except BaseException:
+        if moved:
+            page.server_close()
+        raise
+    page.samples, page.inventory = after.page, after.inventory
+    page.take(guarded)
+    if moved:
+        _serve(page)
+        _shut(exporter)
+    probe.close()
+    return after, page
 
 
 class _Probe:
-    def __init__(self, loaded: ProbeConfig) -> None:
+    def __init__(self, loaded: ProbeConfig, *, before: Receivers | None = None) -> None:
+        """`before`: the receivers of the running probe, which it gives up where nothing here fails."""
         seconds = loaded.scrape_timeout_seconds
+        judge = references_command.judge(loaded)
+        self.receivers = Receivers(loaded, started=now(), before=before)
         self.reader = reader_of(loaded, watch=True)
         self.transport = HttpTransport(scrape_timeout_seconds=seconds)
         self.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
         self.finder = Finder(timeout_seconds=seconds, gpus=self.reader, kubelet_socket=loaded.kubelet_socket)
-        self.receivers = Receivers(loaded, started=now())
         self.describer = Describer(
             timeout_seconds=seconds,
             machine=lambda: {} if self.reader is None else self.reader.facts,
@@ -89,7 +111,7 @@ class _Probe:
             started=now(),
             executor=self.pool,
             gpus=self.reader,
-            judge=references_command.judge(loaded),
+            judge=judge,
             finder=self.finder,
             more=(self.receivers.samples,),
             describe=self.describer.engine,
@@ -117,7 +139,7 @@ class _Probe:
         return None
 
     def close(self) -> None:
-        """Nothing new begins. The receivers' ports are free at once: the next configuration may take them."""
+        """Nothing new begins, and the receivers' ports are free at once."""
         self.receivers.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
         threading.Thread(target=self._end, name="probe-end", daemon=True).start()
@@ -143,21 +165,21 @@ def now() -> float:
     return time.time()
 
 
-def _exported(exporter: Exporter | None, loaded: ProbeConfig, probe: _Probe) -> Exporter:
-    if exporter is not None:
-        exporter.samples, exporter.inventory = probe.page, probe.inventory
-        return exporter
-    exporter = Exporter(
-        host=loaded.host,
-        port=loaded.port,
-        samples=probe.page,
-        inventory=probe.inventory,
-        tls=loaded.tls,
-        auth=loaded.auth,
-    )
-    threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
+def _exported(loaded: ProbeConfig, probe: _Probe) -> Exporter:
+    exporter = _listening(loaded)
+    exporter.samples, exporter.inventory = probe.page, probe.inventory
+    _serve(exporter)
     return exporter
 
 
-def _address(loaded: ProbeConfig) -> tuple[object, ...]:
-    return loaded.host, loaded.port, loaded.tls, loaded.auth
+def _listening(loaded: ProbeConfig) -> Exporter:
+    return Exporter(host=loaded.host, port=loaded.port, samples=dict, tls=loaded.tls, auth=loaded.auth)
+
+
+def _serve(exporter: Exporter) -> None:
+    threading.Thread(target=exporter.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
+
+
+def _shut(exporter: Exporter) -> None:
+    exporter.shutdown()
+    exporter.server_close()

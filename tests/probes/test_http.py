@@ -173,13 +173,6 @@ def test_a_redirect_is_not_followed_and_the_key_stays_here(transport, tmp_path: 
     assert other.url in completion.detail
 
 
-def test_phases_are_told_and_a_connection_that_was_kept_has_only_the_last(transport):
-    with serving(v1__completions=stream("Par", "is")) as server:
-        first = dict(transport.complete(canary(server.url), PROMPT).phases)
-    assert set(first) == {"connect", "first_byte"}
-    assert all(0 < seconds < 0.2 for seconds in first.values())
-
-
 def test_a_latency_prompt_begins_anew_each_time_and_a_quality_prompt_never_changes(transport):
     fresh = replace(PROMPT, nonce=True)
     with serving(v1__completions=stream("a")) as server:

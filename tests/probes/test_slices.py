@@ -66,3 +66,25 @@ def test_a_replica_that_restarts_leaves_the_mean_out_rather_than_bending_it():
     times = TokenTimes()
     told(times, 0, page(1000))
     assert told(times, 60, page(5)) == {}
+
+
+def test_what_opening_a_connection_costs_is_spread_over_the_tokens_of_canaries():
+    def asked(requests: int) -> Samples:
+        own = {"service": "chat", "slice": "short"}
+        seconds = {"dns": 0.004, "connect": 0.001, "tls": 0.012, "first_byte": 0.3}
+        return {
+            **page(1000 + 16 * requests),
+            series("tailwatch_canary_tokens_total", **own): 16.0 * requests,
+            **{
+                series("tailwatch_canary_phase_seconds_sum", **own, reason=phase): requests * one
+                for phase, one in seconds.items()
+            },
+        }
+
+    times = TokenTimes()
+    told(times, 0, asked(10))
+    found = told(times, 60, asked(20))
+    assert {phase: found[phase] for phase in ("dns", "connect", "tls")} == pytest.approx(
+        {"dns": 0.00025, "connect": 0.0000625, "tls": 0.00075}
+    )
+    assert set(found) == {"dns", "connect", "tls", "network", "host", "kernel", "compute"}
