@@ -6,7 +6,7 @@ expected), `assertions`.
 What is read and asked, pure: `replica` (raw to canonical), `discovery` (answers to targets), `roster` and `join` (which targets,
 on which GPUs), `inventory`, `latency` (p95 per token), `gpu` and `cards`, `fields` and `xid` (what NVML's numbers mean), `spread`
 (R1), `faults`, `canary`, `openai` and `sse` (streams), `embed` and `drift` (similarity), `tally` (own counters), `requests` from
-`spans` and `accesslog`, `streams` (pushed histograms), `podresources` (the kubelet's bytes), `watch` (one target) and
+`spans` and `accesslog`, `streams` and `exponential` (pushed histograms), `podresources` (the kubelet's bytes), `watch` (one target) and
 `watchlist` (all of them), `serving` (what a service's pages say together), `pulse` (does an engine move), `window` (its p95), `naming`.
 Edges: `fetch`, `http` and `connecting` (httpx), `finder` (sources), `procfs`, `tail`, `otlp` and `receivers`, `kubelet` (gRPC),
 `nvml` (the only pynvml), `nvmlparts` and `gpuwatch` (its slow half), `agent` (the loop),

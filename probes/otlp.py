@@ -12,15 +12,16 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from probes import spans
+from probes import exponential, spans
 from probes.attribution import Attributor, nobody
 from probes.clientside import Otlp
 from probes.config import Target
+from probes.exponential import Exponential
 from probes.exposition import Samples, series
 from probes.listener import Listener
 from probes.replica import Translator
@@ -107,14 +108,24 @@ class OtlpStore:
             for metric in (metric for scope in group.scope_metrics for metric in scope.metrics):
                 if not metric.name.startswith("gen_ai."):
                     continue
-                if metric.WhichOneof("data") != "histogram":
+                kind = metric.WhichOneof("data")
+                if kind not in ("histogram", "exponential_histogram"):
                     self._dropped["not_mapped"] += 1
                     continue
                 suffix, factor = _SECONDS.get(metric.unit, ("", 1.0))
                 name = metric.name.replace(".", "_") + suffix
-                delta = metric.histogram.aggregation_temporality == _DELTA
-                for point in metric.histogram.data_points:
-                    self._into(service).add(self._point(name, point, resource, factor=factor, delta=delta), now=now)
+                data = getattr(metric, kind)
+                delta = data.aggregation_temporality == _DELTA
+                exponents = exponential.grid(name, factor=factor) if suffix else ()
+                for one in data.data_points:
+                    try:
+                        found = _explicit(one, factor) if kind == "histogram" else _exponential(one, exponents, factor)
+                    except exponential.TooCoarse:
+                        self._dropped["too_coarse"] += 1
+                        continue
+                    self._into(service).add(
+                        self._point(name, one, resource, found, factor=factor, delta=delta), now=now
+                    )
 
     def _into(self, service: str) -> Streams:
         if service not in self._streams:
@@ -125,7 +136,14 @@ class OtlpStore:
         return self._streams[service][0]
 
     def _point(
-        self, name: str, point: Any, resource: Mapping[str, spans.Value], *, factor: float, delta: bool
+        self,
+        name: str,
+        point: Any,
+        resource: Mapping[str, spans.Value],
+        buckets: _Buckets,
+        *,
+        factor: float,
+        delta: bool,
     ) -> Point:
         found = {**resource, **_attributes(point.attributes)}
         labels = {key.replace(".", "_"): self._attributor.shown(key, str(found[key])) for key in _KEPT if key in found}
@@ -138,8 +156,8 @@ class OtlpStore:
             name=name,
             labels=tuple(sorted(labels.items())),
             sender=json.dumps(sorted((key, str(value)) for key, value in found.items())),
-            bounds=tuple(bound * factor for bound in point.explicit_bounds),
-            counts=tuple(float(count) for count in point.bucket_counts) or (float(point.count),),
+            bounds=buckets[0],
+            counts=buckets[1],
             total=point.sum * factor,
             start=point.start_time_unix_nano / 1e9,
             delta=delta,
@@ -168,6 +186,25 @@ class _Kept(Attributor):
 
     def shown(self, dimension: str, value: str) -> str:
         return value or "unknown"
+
+
+_Buckets = tuple[tuple[float, ...], tuple[float, ...]]  # bounds, and one count more
+
+
+def _explicit(point: Any, factor: float) -> _Buckets:
+    counts = tuple(float(count) for count in point.bucket_counts)
+    return tuple(bound * factor for bound in point.explicit_bounds), counts or (float(point.count),)
+
+
+def _exponential(point: Any, exponents: Sequence[int], factor: float) -> _Buckets:
+    one = Exponential(
+        scale=point.scale,
+        offset=point.positive.offset,
+        counts=point.positive.bucket_counts,
+        below=point.zero_count + sum(point.negative.bucket_counts),
+        zero_threshold=point.zero_threshold,
+    )
+    return exponential.bounds(exponents, factor=factor), exponential.counts(one, exponents)
 
 
 def _attributes(pairs: Iterable[Any]) -> dict[str, spans.Value]:

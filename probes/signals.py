@@ -223,7 +223,7 @@ _ALL = (
     Signal("probe_scrape_failures_total", "counter", "scrapes", ("service", "replica", "region", "reason"),
            "scrapes that failed: connect, tls, redirect, status, timeout, too_large, encoding, malformed"),
     Signal("probe_values_dropped_total", "counter", "values", ("service", "replica", "region", "reason"),
-           "values left out of what was read: not_a_number, past_limit, other_bounds, not_mapped, not_json, too_long"),
+           "values left out of what was read: not_a_number, past_limit, other_bounds, too_coarse, not_mapped, not_json, too_long"),
 )  # fmt: skip
 
 SIGNALS: Mapping[str, Signal] = {signal.name: signal for signal in _ALL}
