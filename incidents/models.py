@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from incidents.actions.models import ActionApproval, ActionDocument, ActionRun, ActionSecret, ActionSwitch
 from incidents.alerts.models import Alert, AlertCursor
 from incidents.command.models import Duty
 from incidents.ingest.models import Event, Integration
@@ -44,6 +45,11 @@ from incidents.updates.models import StatusUpdate, UpdateReminder
 __all__ = [
     "AckLink",
     "Acknowledgement",
+    "ActionApproval",
+    "ActionDocument",
+    "ActionRun",
+    "ActionSecret",
+    "ActionSwitch",
     "Alert",
     "AlertCursor",
     "CalendarFeed",

@@ -16,11 +16,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.module_loading import import_string
 
+from incidents.actions.executors import base as executors
 from incidents.diagnosis import replay
 from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
 from observability.celery import BEAT, Beat
 from observability.core import clock
 from observability.core.models import Organisation
+from observability.fleet_actions import VIRTUAL_URL, FleetGateway, bind
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Target, load
@@ -33,6 +35,7 @@ from sloengine.sources import recorded
 from sloengine.sources.base import Reading
 
 LONGEST_ANSWER_TOKENS = 64
+GATEWAY_SECRET = "of a fleet that never leaves this process"  # noqa: S105 - nobody else could use it
 #: Half a tick, and how often the probe scrapes: what is due at once waits 15 virtual seconds at most.
 STEP = timedelta(seconds=15)
 
@@ -138,6 +141,17 @@ class VirtualWorld:
         self.source_name = source_name
         recorded.register(self.source_name, AgentSource(self.agent))
         replay.register(FleetReplayer(self.fleet))
+        executors.use(FleetGateway(self.fleet, secret=GATEWAY_SECRET))
+
+    def bind_actions(self) -> None:
+        """Let people run actions on this fleet, through its gateway in memory; without it there are none."""
+        bind(
+            organisation=self.organisation,
+            config=self.fleet.config,
+            url=VIRTUAL_URL,
+            secret=GATEWAY_SECRET,
+            now=self.now,
+        )
 
     def connect(self) -> MetricSource:
         """The row that makes the platform collect from this fleet."""
@@ -177,6 +191,7 @@ class VirtualWorld:
         """Let the clock run again."""
         clock.set_to(None)
         replay.unregister()
+        executors.use(None)
 
 
 def probe_config(fleet: FleetConfig) -> ProbeConfig:

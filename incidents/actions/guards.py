@@ -1,8 +1,8 @@
-"""Which first action is allowed on which leaf, and why (REQUIREMENTS R21). Advice only: version 1 proposes, people act.
+"""Which first action is allowed on which leaf, and why (REQUIREMENTS R21).
 
-Warm restart: only on the leaves stall and one-slow-replica (and for memory growth), one replica at a time, never while
-queueing dominates or the survivors lack headroom. Rollback: only with a replay verdict that the serving version is worse,
-never for a retrieval regression or a declared model change. Figures are defaults (Limits).
+Warm restart: only on the leaves stall, one-slow-replica and out-of-memory, one replica at a time, never while queueing dominates or
+the survivors lack headroom. Rollback: only with a replay verdict that the serving version is worse, never for a retrieval regression
+or a declared model change. A burn of page tier asks for the actions of its budget policy whatever the leaf. Figures are defaults (Limits).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from incidents.actions.kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,13 @@ class Situation:
     replicas: int | None = None
     replicas_out: int = 0  # down, drained or restarting
     load_ratio: float | None = None  # of all replicas together, 0..1
-    memory_grows: bool = False
     replay_says_worse: bool | None = None
     retrieval_regressed: bool = False
     change_was_declared: bool = False
     tag_has_precision_floor: bool = False
+    #: What the error-budget policy asks for while the budget burns as fast as it does, and its sentence.
+    traffic_actions: tuple[str, ...] = ()
+    traffic_because: str = ""
 
 
 class Stand(StrEnum):
@@ -68,41 +72,39 @@ HELPS: Mapping[str, tuple[str, ...]] = {
     "decode-slowdown": ("check_power", "tighten_admission", "drain"),
     "quality-regression": ("freeze_deploys", "rollback", "switch_variant"),
     "runaway-tenant": ("limit_tenant",),
-    "replica-outage": ("drain", "tighten_admission", "warm_restart"),
+    "replica-outage": ("drain", "tighten_admission", "scale_out"),
     "one-slow-replica": ("drain", "warm_restart"),
     "stall": ("warm_restart", "drain"),
     "kv-cache-exhaustion": ("tighten_admission", "scale_out"),
     "queue-unexplained": ("tighten_admission", "scale_out"),
-    "prefix-cache-collapse": ("tighten_admission",),
+    "prefix-cache-collapse": ("tighten_admission", "rollback"),
     "prefill-slow": ("tighten_admission",),
     "decode-slow": ("tighten_admission", "switch_variant"),
     "quality-drift": ("freeze_deploys",),
-    "error-spike": ("freeze_deploys",),
+    "error-spike": ("freeze_deploys", "rollback"),
     "traffic-mix-shift": (),
-    "service-outage": ("fail_over", "warm_restart"),
-    "region-outage": ("fail_over", "scale_out"),
-    "gpu-fault": ("drain", "scale_out"),
-    "out-of-memory": ("rollback", "tighten_admission", "freeze_deploys"),
-    "errors-after-quantisation": ("freeze_deploys", "rollback", "switch_variant"),
-    "admission-rejections": ("scale_out",),
-    "retry-storm": ("tighten_admission", "scale_out"),
-    "cold-start": ("drain",),
-    "config-drift": ("fail_over", "freeze_deploys"),
     "slow-tail": ("tighten_admission",),
-    "streaming-stalls": ("tighten_admission",),
+    "slice-regression": ("freeze_deploys", "rollback", "switch_variant"),
+    "streaming-stalls": ("tighten_admission", "scale_out"),
+    "out-of-memory": ("warm_restart", "rollback", "tighten_admission", "freeze_deploys"),
+    "errors-after-quantisation": ("freeze_deploys", "rollback", "switch_variant"),
+    "kpi-falls": ("freeze_deploys", "rollback"),
     "failed-rollout": ("freeze_deploys", "rollback", "switch_variant"),
-    "safety-regression": ("freeze_deploys", "rollback", "switch_variant"),
-    "retrieval-regression": ("freeze_deploys",),
+    "retrieval-regression": ("freeze_deploys", "page_vendor"),
+    "gpu-fault": ("drain", "scale_out", "page_vendor"),
+    "region-outage": ("fail_over", "scale_out", "page_vendor"),
+    "config-drift": ("fail_over", "freeze_deploys", "drain"),
     "schema-break": ("freeze_deploys", "rollback", "switch_variant"),
-    "slice-regression": ("freeze_deploys", "switch_variant", "rollback"),
-    "kpi-falls": ("freeze_deploys",),
-    "cost-anomaly": (),
+    "retry-storm": ("tighten_admission", "scale_out"),
+    "cold-start": ("drain", "tighten_admission"),
+    "service-outage": ("fail_over", "page_vendor"),
+    "safety-regression": ("freeze_deploys", "rollback", "switch_variant"),
+    "admission-rejections": ("scale_out",),
+    "cost-anomaly": ("limit_tenant",),
     "unexplained": ("tighten_admission",),
 }
-ACTIONS = (
-    "tighten_admission", "scale_out", "warm_restart", "rollback", "switch_variant", "drain", "limit_tenant", "freeze_deploys",
-    "check_power", "fail_over",
-)  # fmt: skip
+#: A replica that serves nothing: taking it away takes no capacity away.
+DEAD = frozenset({"replica-outage", "gpu-fault"})
 
 
 def survivors_load(situation: Situation) -> float | None:
@@ -118,20 +120,18 @@ def advise(*, situation: Situation, limits: Limits | None = None) -> tuple[Advic
     """Every action with its stand and reason: what helps on this leaf first, in order."""
     figures = limits or Limits()
     helps = HELPS.get(situation.leaf, ())
-    ordered = [*helps, *(action for action in ACTIONS if action not in helps)]
-    return tuple(_advise(action, situation, figures, action in helps) for action in ordered)
+    asked = tuple(action for action in situation.traffic_actions if action in KINDS and action not in helps)
+    ordered = [*helps, *asked, *(action for action in KINDS if action not in {*helps, *asked})]
+    return tuple(_advise(action, situation, figures, action in helps, action in asked) for action in ordered)
 
 
-def _advise(action: str, situation: Situation, limits: Limits, helps: bool) -> Advice:
-    guard = _GUARDS.get(action)
-    reason_against = guard(situation, limits) if guard else None
-    if action == "warm_restart" and situation.memory_grows:
-        helps = True
-    if not helps:
+def _advise(action: str, situation: Situation, limits: Limits, helps: bool, asked: bool) -> Advice:
+    if not helps and not asked:
         return Advice(action, Stand.NOT_HERE, f"does not help on {situation.leaf}")
-    if reason_against:
+    guard = _GUARDS.get(action)
+    if guard and (reason_against := guard(situation, limits)):
         return Advice(action, Stand.REFUSED, reason_against)
-    return Advice(action, Stand.OFFERED, _for(action, situation, limits))
+    return Advice(action, Stand.OFFERED, situation.traffic_because if asked else _for(action, situation, limits))
 
 
 def _one_replica_less(situation: Situation, limits: Limits) -> str | None:
@@ -139,16 +139,17 @@ def _one_replica_less(situation: Situation, limits: Limits) -> str | None:
     load = survivors_load(situation)
     if load is None:
         return "nobody can tell whether the survivors have headroom"
+    if load == float("inf"):
+        return "no replica would be left"
     if load > limits.survivor_load_ratio:
         return f"the survivors would carry {load:.0%} of their capacity, more than {limits.survivor_load_ratio:.0%}"
     return None
 
 
 def _warm_restart(situation: Situation, limits: Limits) -> str | None:
-    if situation.leaf == "replica-outage":
-        return None  # it serves nothing: restarting it takes no capacity away
     if situation.replicas_out:
-        return f"{situation.replicas_out} replicas are already out; one at a time"
+        are = "replica is" if situation.replicas_out == 1 else "replicas are"
+        return f"{situation.replicas_out} {are} already out; one at a time"
     if situation.queue_share_ratio is None:
         return "nobody can tell whether queueing dominates"
     if situation.queue_share_ratio > limits.queue_share_ratio:
@@ -159,7 +160,7 @@ def _warm_restart(situation: Situation, limits: Limits) -> str | None:
 
 
 def _drain(situation: Situation, limits: Limits) -> str | None:
-    return None if situation.leaf == "replica-outage" else _one_replica_less(situation, limits)
+    return None if situation.leaf in DEAD else _one_replica_less(situation, limits)
 
 
 def _rollback(situation: Situation, limits: Limits) -> str | None:

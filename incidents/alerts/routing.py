@@ -18,7 +18,7 @@ added, and where both set the same the later one counts. An alert that no route 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -28,13 +28,12 @@ import yaml
 
 from incidents.alerts.inhibition import BY_TOPOLOGY, Rule
 from incidents.alerts.matchers import EXPECTED, BadMatcher, Labels, Matcher, all_fit, parse
-from observability.core.documents import Problem
+from observability.core.documents import NodeReader, Problem
 
 URGENCIES = ("page", "ticket", "info")
 KINDS = ("burn", "outage", "shift", "cost", "contract", "policy", "kpi")
 DEEPEST = 10
 LARGEST_BYTES = 256 * 1024
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +149,9 @@ def load(text: str, *, file: str = "routes") -> Routes:
         problem = Problem(file, 1, "", f"{len(text.encode())} bytes", f"at most {LARGEST_BYTES}")
         raise RoutesRefused((problem,))
     reader = _Reader(file)
-    try:
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-        raise RoutesRefused((Problem(file, line, "", str(error).splitlines()[0], "YAML"),)) from error
+    document = reader.compose(text)
+    if reader.problems:
+        raise RoutesRefused(tuple(reader.problems))
     if document is None:
         return Routes()
     found = reader.document(document)
@@ -163,53 +160,8 @@ def load(text: str, *, file: str = "routes") -> Routes:
     return found
 
 
-class _Reader:
-    """Walks the YAML nodes, so that every problem knows its line."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-
-    def refuse(self, node: yaml.Node, path: str, expected: str, found: str = "") -> None:
-        found = found or (
-            repr(node.value) if isinstance(node, yaml.ScalarNode) else f"a {getattr(node, 'id', 'value')}"
-        )
-        self.problems.append(Problem(self.file, node.start_mark.line + 1, path, found, expected))
-
-    def mapping(self, node: yaml.Node, path: str, known: Mapping[str, str]) -> dict[str, yaml.Node]:
-        if not isinstance(node, yaml.MappingNode):
-            self.refuse(node, path, "a mapping")
-            return {}
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name in known and name not in found:
-                found[name] = value
-            else:
-                expected = "each key once" if name in found else f"one of {', '.join(known)}"
-                self.refuse(key, path, expected)
-        return found
-
-    def items(self, node: yaml.Node | None, path: str) -> Iterator[tuple[yaml.Node, str]]:
-        if node is None:
-            return
-        if not isinstance(node, yaml.SequenceNode):
-            self.refuse(node, path, "a list")
-            return
-        for index, value in enumerate(node.value):
-            yield value, f"{path}[{index}]"
-
-    def text(self, node: yaml.Node, path: str, expected: str = "a text") -> str:
-        if isinstance(node, yaml.ScalarNode) and node.value and len(node.value) <= 200:
-            return str(node.value)
-        self.refuse(node, path, expected)
-        return ""
-
-    def truth(self, node: yaml.Node, path: str) -> bool:
-        if isinstance(node, yaml.ScalarNode) and node.value in {"true", "false"}:
-            return bool(node.value == "true")
-        self.refuse(node, path, "true or false")
-        return False
+class _Reader(NodeReader):
+    """The document by its shape."""
 
     def document(self, node: yaml.Node) -> Routes:
         found = self.mapping(node, "", {"routes": "", "inhibit": "", "topology": ""})
@@ -263,27 +215,6 @@ class _Reader:
                 found, _, expected = str(error).partition(", expected ")
                 self.refuse(node, path, expected, found.removeprefix("found "))
             return None
-
-    def texts(self, node: yaml.Node, path: str) -> tuple[str, ...]:
-        return tuple(self.text(one, at) for one, at in self.items(node, path))
-
-    def one_of(self, names: tuple[str, ...]) -> Callable[[yaml.Node, str], str]:
-        def read(node: yaml.Node, path: str) -> str:
-            if isinstance(node, yaml.ScalarNode) and node.value in names:
-                return str(node.value)
-            self.refuse(node, path, f"one of {', '.join(names)}")
-            return names[0]
-
-        return read
-
-    def span(self, node: yaml.Node, path: str) -> timedelta:
-        """A span such as "30s", "5m", "2h" or "1d"; at most a week."""
-        text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-        seconds = int(text[:-1]) * _UNITS[text[-1]] if text[:-1].isdecimal() and text[-1:] in _UNITS else -1
-        if not 0 <= seconds <= 7 * 86400:
-            self.refuse(node, path, "a span such as 30s, 5m or 2h, at most 7d")
-            return timedelta(0)
-        return timedelta(seconds=seconds)
 
 
 _SETTINGS: Mapping[str, Callable[[_Reader, yaml.Node, str], Any]] = {

@@ -29,7 +29,11 @@ class Verb(StrEnum):
     MERGE = "merge"
     PUBLISH_UPDATE = "publish_update"
     MANAGE_STATUS_PAGE = "manage_status_page"
+    PROPOSE_ACTION = "propose_action"
     APPROVE_ACTION = "approve_action"
+    RUN_ACTION = "run_action"
+    STOP_ACTIONS = "stop_actions"
+    MANAGE_ACTIONS = "manage_actions"
     APPLY_OBJECTIVES = "apply_objectives"
     EXCLUDE_TIME = "exclude_time"
     ADJUST_BUDGET = "adjust_budget"
@@ -55,7 +59,7 @@ _EVERYONE = frozenset({Verb.VIEW, Verb.DECLARE, Verb.CHANGE_SEVERITY, Verb.ADD_R
 _RESPONDER = _EVERYONE | {
     Verb.ACKNOWLEDGE, Verb.NOTE, Verb.MITIGATE, Verb.RESOLVE, Verb.REOPEN, Verb.CHANGE_SEVERITY, Verb.TAKE_ROLE,
     Verb.EDIT_POSTMORTEM, Verb.EDIT_RUNBOOK, Verb.START_FAULT, Verb.SILENCE, Verb.OVERRIDE, Verb.SNOOZE, Verb.MERGE,
-    Verb.PUSH_KPI,
+    Verb.PUSH_KPI, Verb.PROPOSE_ACTION, Verb.RUN_ACTION, Verb.STOP_ACTIONS,
 }  # fmt: skip
 _COMMANDER = _RESPONDER | {
     Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME, Verb.LOWER_SEVERITY, Verb.PUBLISH_UPDATE,
