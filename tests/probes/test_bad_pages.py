@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import socket
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,7 +35,20 @@ def gigantic(request) -> None:
         request.wfile.write(HUGE[at : at + (1 << 20)])
 
 
+def restarted(request) -> None:
+    """The engine restarts while it answers: half a page, then the connection is reset."""
+    request.send_response(200)
+    request.end_headers()
+    request.wfile.write(PAGE.format(tokens=1).encode()[:40])
+    request.wfile.flush()
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    request.connection.close()
+
+
+NAN = PAGE.format(tokens="NaN") + "vllm:num_requests_waiting +Inf\n"
+
 BAD = {
+    "restarted": (restarted, "truncated"),
     "html": (text("<html>"), "malformed"),
     "half": (text("vllm:num_requests_running 3\nvllm:generation_tokens_tot"), "malformed"),
     "within": (text("vllm:num_requests_running 3\nvllm:generation_tokens_total 12"), "truncated"),
@@ -60,10 +75,11 @@ def test_all_of_them_together_cost_a_good_target_nothing():
 
     transport = HttpTransport(scrape_timeout_seconds=2.0)
     with (
-        serving(good=good, **{name: page for name, (page, _) in BAD.items()}) as server,
+        serving(good=good, nan=text(NAN), **{name: page for name, (page, _) in BAD.items()}) as server,
         ThreadPoolExecutor(32) as pool,
     ):
-        urls = {name: f"{server.url}/{name}" for name in ("good", *BAD)} | {"dead": nobody()}
+        urls = {name: f"{server.url}/{name}" for name in ("good", "nan", *BAD)} | {"dead": nobody()}
+        urls["plain"] = urls["good"].replace("http:", "https:")  # TLS spoken to who does not
         targets = tuple(Target(name, url, "chat", model="m") for name, url in urls.items())
         agent = Agent(ProbeConfig(targets=targets, gpu="off"), transport, started=0.0, executor=pool)
         own = {"service": "chat", "model": "m", "version": "unknown", "region": "unknown", "replica": "good"}
@@ -83,8 +99,17 @@ def test_all_of_them_together_cost_a_good_target_nothing():
         for one, value in agent.samples().items()
         if value and one.name == "tailwatch_probe_scrape_failures_total"
     }
-    expected = {(name, reason): 2.0 for name, (_, reason) in BAD.items()} | {("dead", "connect"): 2.0}
+    expected = {(name, reason): 2.0 for name, (_, reason) in BAD.items()} | {
+        ("dead", "connect"): 2.0,
+        ("plain", "tls"): 2.0,
+    }
     assert failures == expected
+    dropped = {
+        (one.label("replica"), one.label("reason")): value
+        for one, value in agent.samples().items()
+        if value and one.name == "tailwatch_probe_values_dropped_total"
+    }
+    assert dropped == {("nan", "not_a_number"): 4.0}  # two values of each page; the page itself is read
 
 
 #: Lines that look almost right: what a fuzzer that draws characters hardly ever meets.
