@@ -1,4 +1,4 @@
-"""Back-tests over REST: an objective over recorded rollups, as `slo backtest --source recorded --json` prints it."""
+"""Back-tests over REST: an objective over recorded rollups or what a Prometheus tells, as `slo backtest --json` prints it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from observability.core.access import Request
 from sloengine.backtests import page, queries
 from sloengine.backtests.whatif import as_json
 from sloengine.objectives.api import load
+from sloengine.sources.base import SourceUnavailable
 
 router = Router(tags=["objectives"])
 
@@ -61,6 +62,11 @@ class BacktestOut(OutcomeOut):
 class Asked(Schema):
     days: str = Field("30", max_length=4, description="how far back, 1 to 90")
     targets: str = Field("", max_length=200, description="others to try: 0.99,99.9%")
+    source: str = Field(
+        "recorded",
+        max_length=200,
+        description="recorded rollups, or names of Prometheus sources; 30 days at most of these",
+    )
     windows: str = Field("", max_length=200, description="others to try: 7d,4w")
 
 
@@ -75,4 +81,7 @@ def backtest(request: Request, service: str, slug: str, given: Query[Asked]) -> 
     asked = page.asked(given.dict(), promise=objective.promise)
     if asked.problem:
         raise HttpError(422, asked.problem)
-    return as_json(queries.tested(objective=objective, asked=asked, now=request.moment))
+    try:
+        return as_json(queries.tested(objective=objective, asked=asked, now=request.moment))
+    except SourceUnavailable as problem:
+        raise HttpError(422, f"Nothing was replayed: {problem.reason}.") from problem

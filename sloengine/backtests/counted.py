@@ -7,7 +7,7 @@ Sums are asked between instants, so one prefix sum of each serves every window. 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
@@ -17,7 +17,7 @@ import numpy as np
 from sloengine.backtests.track import Track, Vector, judged
 from sloengine.budgets.counting.composite import Parts, composed
 from sloengine.budgets.counting.missing import Treated, treated
-from sloengine.budgets.exclusions.calendar import Stretch
+from sloengine.budgets.exclusions.calendar import Stretch, united
 from sloengine.objectives.objective import Method, Objective
 from sloengine.objectives.terms import Treatment
 
@@ -66,7 +66,10 @@ class Counted:
         edges = [edge.timestamp() for one in past.decided.stretches for edge in (one.start, one.end)]
         self._edges = np.array(edges)
         self._gone = _gone(edges)
-        self._parts = [(Counted(one), _weight(promise, one)) for one in past.parts if not one.empty]
+        # What is excluded of a composite alone is taken out of its parts, for it.
+        self._parts = [
+            (Counted(_excluding(one, past.decided)), _weight(promise, one)) for one in past.parts if not one.empty
+        ]
         self._combine = promise.terms.combine
         self._treated: Treated | None = None
         if promise.is_composite:
@@ -128,6 +131,13 @@ class Counted:
         flat = [one.reshape(len(sums) + 1, -1) for one in (bad, total, covered)]
         found = composed(bad=flat[0], total=flat[1], covered=flat[2], composites=[whole])
         return found[0][-1].reshape(shape), found[1][-1].reshape(shape), found[2][-1].reshape(shape)
+
+
+def _excluding(part: Past, decided: Decided) -> Past:
+    if not decided.stretches:
+        return part
+    both = united([*part.decided.stretches, *decided.stretches])
+    return replace(part, decided=replace(part.decided, stretches=tuple(both)))
 
 
 def _gone(edges: list[float]) -> Vector:

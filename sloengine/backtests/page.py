@@ -14,6 +14,8 @@ from sloengine.objectives.objective import Objective
 
 #: Asked for by whoever asks for none: what people promise.
 USUAL = (Decimal("0.99"), Decimal("0.995"), Decimal("0.999"))
+RECORDED = "recorded"
+MOST_DAYS_ASKED = 30  # of a source
 MOST_DAYS, MOST_VARIANTS, MOST_ALERTS = 90, 24, 200
 
 
@@ -28,20 +30,29 @@ class Asked:
     targets: tuple[Decimal, ...] = ()
     windows: tuple[timedelta, ...] = ()
     problem: str = ""
+    source: str = RECORDED  # or names of sources that can tell the past, by commas
+
+    @property
+    def step(self) -> timedelta:
+        """Between readings of a source: a minute, five over more than a week, so that nobody waits for long."""
+        return timedelta(minutes=1 if self.back <= timedelta(days=7) else 5)
 
 
 def asked(given: Mapping[str, str], *, promise: Objective) -> Asked:
-    """From an address: ?days=30&targets=99%25,99.9%25&windows=7d; with a problem said where it cannot be."""
+    """From an address: ?days=30&targets=99%25,99.9%25&windows=7d&source=main; with a problem said where it cannot be."""
     usual = ", ".join(f"{(target * 100).normalize():f}%" for target in USUAL if target != promise.target)
     days, targets, windows = given.get("days", "30"), given.get("targets", usual), given.get("windows", "")
+    source = given.get("source", "").strip() or RECORDED
+    most = MOST_DAYS if source == RECORDED else MOST_DAYS_ASKED
     try:
-        if not days.isdecimal() or not 1 <= int(days[:4]) <= MOST_DAYS:
-            raise ValueError(f"found {days!r} days, expected 1 to {MOST_DAYS}")
-        found = Asked(days, targets, windows, timedelta(days=int(days)), parse_targets(targets), parse_windows(windows))
+        if not days.isdecimal() or not 1 <= int(days[:4]) <= most:
+            raise ValueError(f"found {days!r} days, expected 1 to {most}")
+        back = timedelta(days=int(days))
+        found = Asked(days, targets, windows, back, parse_targets(targets), parse_windows(windows), source=source)
         if (len(found.targets) or 1) * (len(found.windows) or 1) > MOST_VARIANTS:
             raise ValueError(f"found more than {MOST_VARIANTS} pairs of a target and a window, expected fewer")
     except ValueError as problem:
-        return Asked(days, targets, windows, problem=f"Nothing was replayed: {problem}.")
+        return Asked(days, targets, windows, problem=f"Nothing was replayed: {problem}.", source=source)
     return found
 
 
@@ -70,12 +81,13 @@ class Page:
     more: int = 0
     notices: tuple[str, ...] = ()
     unit: str = ""
+    sources: tuple[str, ...] = ()
 
 
-def shown(test: Backtest | None, *, asked: Asked, unit: str, zone: tzinfo) -> Page:
+def shown(test: Backtest | None, *, asked: Asked, unit: str, zone: tzinfo, sources: tuple[str, ...] = ()) -> Page:
     """The page; without a test what was wrong with what was asked."""
     if test is None:
-        return Page(asked, "Back-test")
+        return Page(asked, "Back-test", sources=sources)
     outcome = test.outcome
     alerts = outcome.alerts[::-1]
     return Page(
@@ -87,6 +99,7 @@ def shown(test: Backtest | None, *, asked: Asked, unit: str, zone: tzinfo) -> Pa
         more=max(len(alerts) - MOST_ALERTS, 0),
         notices=outcome.notices,
         unit=unit,
+        sources=sources,
     )
 
 

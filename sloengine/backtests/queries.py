@@ -16,7 +16,7 @@ from observability.core.models import Organisation
 from probes.exposition import Series
 from sloengine.backtests.counted import Decided, Past
 from sloengine.backtests.history import History, families_of, untold
-from sloengine.backtests.page import Asked
+from sloengine.backtests.page import RECORDED, Asked
 from sloengine.backtests.track import Track, instants
 from sloengine.backtests.whatif import Backtest, backtest
 from sloengine.budgets.exclusions.calendar import stretches, united, widened
@@ -78,9 +78,13 @@ def pasts(
 
 
 def tested(*, objective: Row, asked: Asked, now: datetime) -> Backtest:
-    """One objective over recorded rollups: pages cannot wait until a Prometheus has told a month."""
-    start = now - asked.back
-    (past,) = pasts(organisation=objective.organisation, promises=[objective.promise], sources=[], start=start, now=now)
+    """One objective over recorded rollups, or over what the sources tell that were asked for. Raises SourceUnavailable."""
+    organisation, start = objective.organisation, now - asked.back
+    names = [] if asked.source == RECORDED else [name.strip() for name in asked.source.split(",")]
+    sources = named_sources(organisation, names) if names else []
+    (past,) = pasts(
+        organisation=organisation, promises=[objective.promise], sources=sources, start=start, now=now, step=asked.step
+    )
     return backtest(past=past, start=start, targets=asked.targets, windows=asked.windows)
 
 
@@ -96,6 +100,12 @@ def sources_of(organisation: Organisation) -> tuple[list[MetricSource], str]:
         can = "cannot tell the past" if len(mute) > 1 else "cannot tell its past"
         return [], f"{', '.join(mute)} {can}: what was recorded is replayed."
     return sources, ""
+
+
+def telling(organisation: Organisation) -> tuple[str, ...]:
+    """The names of the sources that can tell the past."""
+    rows = MetricSource.objects.filter(organisation=organisation, enabled=True, kind=MetricSource.Kind.PROMETHEUS)
+    return tuple(rows.order_by("name").values_list("name", flat=True))
 
 
 def named_sources(organisation: Organisation, names: Sequence[str]) -> list[MetricSource]:

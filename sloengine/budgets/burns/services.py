@@ -20,12 +20,14 @@ from sloengine.budgets.counting.queries import counted_windows
 from sloengine.budgets.findings.services import Claim
 from sloengine.budgets.findings.steps import Condition, impact_start
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
+from sloengine.budgets.policies.queries import policies
+from sloengine.budgets.policy import advise_traffic
 from sloengine.budgets.slices import FINE_SECONDS
 from sloengine.budgets.tallies.services import Advanced
 from sloengine.budgets.tallies.sums import SEEN, Positions
 from sloengine.budgets.windows import Sustained, Tier, table, tiers_of
 from sloengine.objectives.models import Objective
-from sloengine.objectives.objective import TIMED, Method, Reading
+from sloengine.objectives.objective import SERVING, TIMED, Method, Reading
 from sloengine.objectives.objective import Objective as Promise
 
 #: Episodes that ended longer ago lie outside every window.
@@ -224,9 +226,8 @@ def _burn(objective: Objective, promise: Promise, verdict: Verdict, tick: dateti
 
     def evidence() -> dict[str, Any]:
         start = _impact_start(objective, tick, bad_ratio=ratio)
-        return words.evidence(promise, verdict, impact_start=start, bound=objective.bound) | _events(
-            objective, start, tick
-        )
+        known = words.evidence(promise, verdict, impact_start=start, bound=objective.bound)
+        return known | _events(objective, start, tick) | _traffic(objective, verdict.tier.severity)
 
     return Claim(
         fingerprint=words.fingerprint(promise, verdict.tier.name),
@@ -259,7 +260,7 @@ def _sustained(
             impact_start=start,
             bound=objective.bound,
         )
-        return known | _events(objective, start, tick)
+        return known | _events(objective, start, tick) | _traffic(objective, rule.severity)
 
     return Claim(
         fingerprint=words.fingerprint(promise, rule.name),
@@ -290,6 +291,20 @@ def _events(objective: Objective, start: datetime, end: datetime) -> dict[str, A
     if measure.reading is Reading.MEAN:
         return {"events": events, "events_noun": measure.noun, "mean": _mean(objective, start, end)}
     return {"bad_events": bad, "events": events, "events_noun": measure.noun}
+
+
+def _traffic(objective: Objective, severity: str) -> dict[str, Any]:
+    """What the error-budget policy asks of traffic while this burns, for whoever acts on findings; fewer requests make no answer
+    better, so a burn of quality asks for nothing."""
+    promise = objective.promise
+    if promise.indicator not in SERVING:
+        return {}
+    known = policies(organisation_id=objective.organisation_id)
+    policy = known.get(promise.terms.policy, known[""])
+    advice = advise_traffic(burning=[severity], policy=policy)
+    if not advice.protect:
+        return {}
+    return {"traffic": {"policy": policy.name, "actions": list(advice.actions), "consequence": advice.sentence}}
 
 
 def _mean(objective: Objective, start: datetime, end: datetime) -> float | None:

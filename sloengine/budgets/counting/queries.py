@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from django.db.models import Q
 from sloengine.budgets.burnrate import Windows
 from sloengine.budgets.counting.composite import Parts, composed
 from sloengine.budgets.counting.missing import Treated, treated
-from sloengine.budgets.exclusions.calendar import Stretch, excluded_seconds
+from sloengine.budgets.exclusions.calendar import Stretch, excluded_seconds, united
 from sloengine.budgets.exclusions.queries import stretches_of
 from sloengine.budgets.tallies import queries as tallies
 from sloengine.objectives.models import Objective
@@ -147,15 +147,44 @@ def counted(
     """What counts of these sums. `began` is the first data of each objective, in unix seconds."""
     if not objectives:
         return spans
-    spans = _without_excluded(objectives, spans, now) if excluding else spans
     plan = plan_of(objectives)
-    bad, total, covered = spans.bad, spans.total, spans.covered
-    if plan.treated:
-        length = np.maximum(spans.end - np.maximum(spans.start, began[:, None]) - spans.excluded, 0.0)
-        bad, total = treated(bad=bad, total=total, covered=covered, spans=length, rows=plan.treated)
-    if plan.composites:
-        bad, total, covered = composed(bad=bad, total=total, covered=covered, composites=plan.composites)
-    return replace(spans, bad=bad, total=total, covered=covered)
+    work = _Work(objectives, spans, began, plan.composites, plan.treated)
+    work = _without_excluded(work, now) if excluding else work
+    found = work.spans
+    bad, total, covered = found.bad, found.total, found.covered
+    if work.treated:
+        length = np.maximum(found.end - np.maximum(found.start, work.began[:, None]) - found.excluded, 0.0)
+        bad, total = treated(bad=bad, total=total, covered=covered, spans=length, rows=work.treated)
+    if work.composites:
+        bad, total, covered = composed(bad=bad, total=total, covered=covered, composites=work.composites)
+    mine = slice(0, len(objectives))
+    return replace(spans, bad=bad[mine], total=total[mine], covered=covered[mine], excluded=found.excluded[mine])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """Sums on their way. Behind the objectives that were asked for stand, once more, the parts of composites with excluded time of
+    their own: for them alone it is taken out of the parts."""
+
+    objectives: Sequence[Objective]
+    spans: Spans
+    began: npt.NDArray[np.float64]
+    composites: tuple[Parts, ...]
+    treated: tuple[Treated, ...]
+
+    def with_parts_of(self, composite: Parts) -> _Work:
+        first, parts = len(self.objectives), list(composite.parts)
+        rows = [*range(first), *parts]
+        copies = dict(zip(parts, range(first, len(rows)), strict=True))
+        own = replace(composite, parts=tuple(copies.values()))
+        more = [replace(one, row=copies[one.row]) for one in self.treated if one.row in copies]
+        return _Work(
+            [self.objectives[row] for row in rows],
+            Spans(*(getattr(self.spans, name)[rows] for name in Spans.__slots__)),
+            self.began[rows],
+            tuple(own if one is composite else one for one in self.composites),
+            (*self.treated, *more),
+        )
 
 
 def counted_windows(windows: Windows, *, objectives: Sequence[Objective], end: datetime) -> Windows:
@@ -174,14 +203,25 @@ def counted_windows(windows: Windows, *, objectives: Sequence[Objective], end: d
     return replace(windows, bad=found.bad, total=found.total, covered=found.covered, age_seconds=age)
 
 
-def _without_excluded(objectives: Sequence[Objective], spans: Spans, now: datetime) -> Spans:
-    start = datetime.fromtimestamp(float(spans.start.min()), UTC)
-    end = datetime.fromtimestamp(float(spans.end.max()), UTC)
-    found = stretches_of(objectives=objectives, start=start, end=end, now=now)
+def _without_excluded(work: _Work, now: datetime) -> _Work:
+    start = datetime.fromtimestamp(float(work.spans.start.min()), UTC)
+    end = datetime.fromtimestamp(float(work.spans.end.max()), UTC)
+    found = stretches_of(objectives=work.objectives, start=start, end=end, now=now)
     if not found:
-        return spans
-    rows = [row for row, one in enumerate(objectives) if one.pk in found]
-    parts = {row: found[objectives[row].pk] for row in rows}
+        return work
+    parts = {row: found[one.pk] for row, one in enumerate(work.objectives) if one.pk in found}
+    for composite in work.composites:
+        if own := parts.get(composite.row):
+            first = len(work.objectives)
+            work = work.with_parts_of(composite)
+            for row in range(first, len(work.objectives)):
+                parts[row] = united([*own, *found.get(work.objectives[row].pk, ())])
+    return replace(work, spans=_cut(work.objectives, work.spans, parts))
+
+
+def _cut(objectives: Sequence[Objective], spans: Spans, parts: Mapping[int, Sequence[Stretch]]) -> Spans:
+    """The sums of some rows less what lies in stretches of theirs."""
+    rows = list(parts)
     cut = {
         (row, column): _clipped(parts[row], spans, row, column)
         for row in rows
@@ -193,9 +233,10 @@ def _without_excluded(objectives: Sequence[Objective], spans: Spans, now: dateti
     place = {edge: number for number, edge in enumerate(edges)}
     values = tallies.at(objectives=[objectives[row].pk for row in rows], edges=edges).values
     bad, total, covered, excluded = spans.bad.copy(), spans.total.copy(), spans.covered.copy(), spans.excluded.copy()
+    of_row = {row: number for number, row in enumerate(rows)}
     for (row, column), clipped in cut.items():
         for one in clipped:
-            delta = values[rows.index(row), place[one.end]] - values[rows.index(row), place[one.start]]
+            delta = values[of_row[row], place[one.end]] - values[of_row[row], place[one.start]]
             gone = max(float(delta[tallies.TOTAL]), 0.0)
             total[row, column] -= gone
             bad[row, column] -= min(max(gone - float(delta[tallies.GOOD]), 0.0), gone)

@@ -18,7 +18,7 @@ from sloengine.backtests import queries
 from sloengine.backtests.counted import Past
 from sloengine.backtests.whatif import Backtest, alert_lines, as_json, backtest, parse_targets, parse_windows, rows
 from sloengine.collect.models import MetricSource
-from sloengine.management.slo.base import Write, add_paths, documents
+from sloengine.management.slo.base import Write, add_paths, documents, wide_console
 from sloengine.objectives import services
 from sloengine.objectives.objective import Objective
 from sloengine.objectives.openslo import InvalidObjectives
@@ -54,7 +54,7 @@ def run(organisation: Organisation, options: dict[str, Any], write: Write) -> No
     if options["json"]:
         write(json.dumps([as_json(test) for test in tests], indent=2))
         return
-    show(Console(), tests)
+    show(wide_console(), tests)
     if said:
         write(said)
 

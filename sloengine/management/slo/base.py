@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from django.core.management.base import CommandError, CommandParser
+from rich.console import Console
 
 from sloengine.objectives import services
 from sloengine.objectives.texts import Document
 
+WIDE = 1000
 Write = Callable[[str], None]
 
 
@@ -28,6 +31,11 @@ def documents(paths: list[Path]) -> list[Document]:
         return [Document(str(file), file.read_text(encoding="utf-8")) for file in files]
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{error}; expected a readable YAML file") from error
+
+
+def wide_console() -> Console:
+    """As wide as the terminal; where there is none (a file, a pipe, cron) lines are as long as they are, and nothing is cut."""
+    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def say(notes: Iterable[str], write: Write) -> None:

@@ -6,13 +6,12 @@ import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from observability.core import clock
 from observability.core.models import Organisation
-from sloengine.management.slo.base import Write
+from sloengine.management.slo.base import Write, wide_console
 from sloengine.reports import period as periods
 from sloengine.reports import queries
 
@@ -54,7 +53,7 @@ def run(organisation: Organisation, options: dict[str, Any], write: Write) -> No
 
 
 def _table(rows: list[periods.Row], period: periods.Period) -> None:
-    console = Console()
+    console = wide_console()
     console.print(f"[bold]{period.name}[/]: {period.start:%Y-%m-%d %H:%M} to {period.end:%Y-%m-%d %H:%M} UTC")
     table = Table(*periods.HEAD, box=None, header_style="bold", pad_edge=False)
     for row in rows:

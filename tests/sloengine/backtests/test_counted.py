@@ -97,6 +97,9 @@ def test_a_composite_is_made_of_its_parts_pasts(combine, share):
     assert ("page" in {one.severity for one in played(past).alerts}) is (combine is Combine.WORST)
     excluded = composite(combine, calm, replace(broken, decided=Decided((MAINTENANCE,))))
     assert played(excluded).alerts == ()
+    alone = replace(composite(combine, calm, broken), decided=Decided((MAINTENANCE,)))
+    assert played(alone).alerts == ()
+    assert played(alone).budget == played(replace(excluded, decided=Decided((MAINTENANCE,)))).budget
     assert played(composite(combine)).notices[-1] == "Nothing was measured."
 
 

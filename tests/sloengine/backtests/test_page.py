@@ -51,6 +51,8 @@ def test_the_page_shows_each_alert_and_other_targets(world, viewer):
     [
         ("days=900", "expected 1 to 90"),
         ("days=-1", "expected 1 to 90"),
+        ("days=31&source=main", "expected 1 to 30"),
+        ("source=nowhere", "there is no source"),
         ("targets=lots", "expected ratios such as"),
         ("windows=soon", "expected hours, days or weeks"),
         (f"targets={'99%25,' * 30}", "pairs of a target and a window"),

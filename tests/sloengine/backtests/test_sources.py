@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sloengine.backtests import queries
+from sloengine.backtests import page, queries
 from sloengine.backtests.history import History
 from sloengine.sources.base import Reading
 from tests import factories, servers
@@ -55,4 +55,12 @@ def test_two_prometheis_tell_one_past(prometheus_server: Callable[..., servers.S
     expected = history.track(AVAILABILITY)
     np.testing.assert_allclose(past.track.denominator, expected.denominator)
     np.testing.assert_allclose(past.track.numerator, expected.numerator)
+    objective = factories.make_objective(
+        factories.make_service(organisation, slug="chat"), slug="availability", indicator="availability",
+        method="occurrences", threshold=None, slice_target=None,
+    )  # fmt: skip
+    test = queries.tested(objective=objective, asked=page.asked({"days": "4", "source": "p0, p1"}, promise=objective.promise),
+                          now=end)  # fmt: skip
+    assert test.outcome.budget.total == expected.denominator[-1] - expected.denominator[0]
+    assert queries.telling(organisation) == ("p0", "p1")
     assert past.track.denominator[-1] > past.track.numerator[-1] > 2 * 50 * (MINUTES - 2)

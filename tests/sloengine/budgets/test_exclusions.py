@@ -25,6 +25,8 @@ from sloengine.budgets.exclusions.calendar import (
 from sloengine.budgets.queries import burn_down, burn_windows, statuses
 from sloengine.budgets.services import evaluate_due
 from sloengine.objectives.models import Objective
+from sloengine.objectives.services import apply
+from sloengine.objectives.texts import Document
 from tests import factories
 from tests.sloengine.budgets.world import START, World
 
@@ -139,6 +141,36 @@ def test_an_exclusion_counts_backwards(world):
     assert [point.remaining_ratio for point in left] == [1, 1, 1]
     services.call_off(exclusion=exclusion, actor=permissions.system(world.organisation), now=START)
     assert statuses(objectives=[objective], now=world.now)[0].bad == 200
+
+
+WHOLE = """
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: whole
+  annotations: {tailwatch/indicator: composite, tailwatch/members: availability, tailwatch/combine: worst}
+spec:
+  service: chat
+  budgetingMethod: Occurrences
+  timeWindow: [{duration: 30d, isRolling: true}]
+  objectives: [{target: 0.9}]
+"""
+
+
+def test_an_exclusion_of_a_composite_alone_is_taken_out_of_it_and_not_of_its_parts(world):
+    actor = permissions.system(world.organisation)
+    apply(organisation=world.organisation, documents=[Document("whole", WHOLE)], actor=actor, now=world.now)
+    both = list(Objective.objects.filter(slug__in=("whole", "availability")).order_by("slug"))
+    before = statuses(objectives=both, now=world.now)
+    assert [(one.bad, one.total) for one in before] == [(200, 600), (200, 600)]
+    rule = Rule(START + timedelta(minutes=5.5), timedelta(minutes=5.5))
+    services.exclude(
+        organisation=world.organisation, rule=rule, reason="x", actor=actor, now=world.now, objective=both[1]
+    )
+    after = statuses(objectives=both, now=world.now)
+    assert [(one.bad, one.total) for one in after] == [(200, 600), (0, 380)]
+    assert "6 min of the window left out" in after[1].notice
+    assert not any(window.burn_long for window in burn_windows(objective=both[1], now=world.now))
 
 
 def test_an_exclusion_of_another_service_touches_nothing(world):

@@ -47,6 +47,17 @@ def test_burn_rates_govern_traffic_and_spent_shares_do_not():
     assert not advise_traffic(burning=[]).protect
 
 
+@pytest.mark.django_db
+def test_what_a_page_asks_of_traffic_stands_in_its_row():
+    world = World(replicas=1)
+    world.apply_library()
+    world.minutes(6, good=100)
+    world.until(lambda: bool(world.firing("availability/fast")), good=50, failed=50)
+    (page,) = world.firing("availability/fast")
+    assert page.evidence["traffic"]["actions"] == ["tighten_admission", "scale_out"]
+    assert page.evidence["traffic"]["policy"] == "default"
+
+
 GOOD = "name: strict\nsteps:\n  - {step: stop, at: '0.3', release: '0.2', consequence: Nothing goes out.}\n"
 
 

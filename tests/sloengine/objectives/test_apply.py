@@ -114,6 +114,15 @@ def test_the_command_applies_the_library_and_reports(service, frozen_now):
     assert '"state": "no data"' in command("report", "--json")
 
 
+def test_a_report_that_no_terminal_shows_is_cut_nowhere(service, frozen_now, capsys):
+    command("apply")
+    capsys.readouterr()
+    command("report")
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) > 100
+
+
 def test_the_command_refuses_with_file_and_line(service, tmp_path, frozen_now):
     bad = tmp_path / "bad.yaml"
     bad.write_text(DOCUMENT.replace("30d", "soon"))
