@@ -40,6 +40,7 @@ from incidents.routing.models import RouteDocument
 from incidents.runbooks.models import CheckRun, RunbookFolder, RunbookUse, RunbookVersion, StepTick
 from incidents.silences.models import Notice, Silence
 from incidents.statuspages.models import StatusComponent, StatusPage
+from incidents.trees.models import DecisionTree, ThresholdOverride
 from incidents.updates.models import StatusUpdate, UpdateReminder
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "CalendarFeed",
     "Carrier",
     "CheckRun",
+    "DecisionTree",
     "Delivery",
     "DemoMessage",
     "Duty",
@@ -92,6 +94,7 @@ __all__ = [
     "StepTick",
     "Swap",
     "TeamMember",
+    "ThresholdOverride",
     "TimelineEntry",
     "UpdateReminder",
 ]

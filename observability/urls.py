@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.silences.urls",
         "incidents.maintenance.urls",
         "incidents.routing.urls",
+        "incidents.trees.urls",
+        "incidents.signals.urls",
         "incidents.command.urls",
         "incidents.statuspages.urls",
         "incidents.response.urls",

@@ -121,6 +121,13 @@ def _all(held: list[bool | None]) -> bool | None:
     return None if None in held else True
 
 
+def said(condition: Condition) -> str:
+    """A condition in a line: "(kv_cache > 85 % and preemption_share > 15 %)"."""
+    if isinstance(condition, Test):
+        return f"{condition.signal} {condition.threshold}"
+    return "(" + (" or " if condition.kind == "any" else " and ").join(said(one) for one in condition.members) + ")"
+
+
 def signals_of(condition: Condition) -> Iterator[str]:
     if isinstance(condition, Test):
         yield condition.signal

@@ -61,12 +61,13 @@ def periods(*, impact_started_at: datetime, now: datetime) -> Mapping[When, Peri
 
 @dataclass(slots=True)
 class ServiceView:
-    """One service around one impact; lazy."""
+    """One service around one impact; lazy. `where` fixes labels: one replica, region, version or slice of it."""
 
     service_row: Service
     impact_started_at: datetime
     now: datetime
     replay: Callable[[], Replayed] = field(default=lambda: Replayed(reason=NOT_CONFIGURED))
+    where: Mapping[str, str] = field(default_factory=dict)
     _periods: Mapping[When, Period] = field(init=False)
     _increments: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[float]] = field(default_factory=dict)
     _histograms: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[HistogramIncrement]] = field(
@@ -103,7 +104,7 @@ class ServiceView:
         if key not in self._increments:
             period = self._span(when)
             self._increments[key] = rollups.increments(
-                service=self.service_row, family=family, start=period.start, end=period.end, by=by
+                service=self.service_row, family=family, start=period.start, end=period.end, by=by, where=self.where
             )
         return self._increments[key]
 
@@ -114,7 +115,7 @@ class ServiceView:
         if key not in self._histograms:
             period = self._span(when)
             self._histograms[key] = rollups.histogram(
-                service=self.service_row, family=family, start=period.start, end=period.end, by=by
+                service=self.service_row, family=family, start=period.start, end=period.end, by=by, where=self.where
             )
         return self._histograms[key]
 
@@ -123,7 +124,7 @@ class ServiceView:
         if key not in self._gauges:
             period = self._span(when)
             self._gauges[key] = rollups.gauge(
-                service=self.service_row, family=family, start=period.start, end=period.end, by=by
+                service=self.service_row, family=family, start=period.start, end=period.end, by=by, where=self.where
             )
         return self._gauges[key]
 

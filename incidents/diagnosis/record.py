@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from incidents.diagnosis.evidence import Evidence
-from incidents.diagnosis.tree import CANNOT_TELL, Asked, Diagnosis, Node
+from incidents.diagnosis.tree import CANNOT_TELL, Asked, Diagnosis, Node, Tree
 
 Record = dict[str, Any]
 
@@ -45,6 +45,21 @@ def to_json(*, diagnosis: Diagnosis, decided_at: datetime) -> Record:
         ],
         "branches": {name: CANNOT_TELL if told is None else told for name, told in diagnosis.branches.items()},
     }
+
+
+def outline(tree: Tree) -> Record:
+    """The tree with nothing asked, for a drawing of it: in the shape of a stored diagnosis."""
+    parents = tree.parents()
+    return {
+        "tree": tree.name,
+        "version": tree.version,
+        "nodes": [_node(node, None, False, parents.get(node.id)) for node in tree.nodes.values()],
+        "leaves": [
+            {"id": leaf.id, "title": leaf.title, "parent": parents[leaf.id][0], "edge": parents[leaf.id][1],
+             "on_path": False, "confidence": None}
+            for leaf in tree.leaves.values()
+        ],
+    }  # fmt: skip
 
 
 def headline(*, diagnosis: Diagnosis, service: str, breach: str | None) -> str:

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
-from incidents.diagnosis import queries, record, replay, settling, treefile
+from incidents.diagnosis import queries, record, replay, settling
 from incidents.diagnosis.answers import ServiceSignals
 from incidents.diagnosis.replay import Replayed
 from incidents.diagnosis.signals import Signals, Table
@@ -22,21 +20,15 @@ from incidents.response.models import Incident
 from incidents.response.timeline import TimelineKind
 from incidents.runbooks import queries as shelf
 from incidents.runbooks import services as runbooks
+from incidents.trees import queries as trees
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
 
 log = logging.getLogger(__name__)
 
-TREE_FILES = tuple(Path(__file__).parent / name for name in ("default_tree.yaml", "default_leaves.yaml"))
 LOOK_AGAIN_AFTER = timedelta(seconds=55)
 REPLAY_PENDING = "the replay suite runs; its verdict joins within three minutes"
 REPLAY_LEASE = timedelta(minutes=4)  # longer than any run: a claim this old belonged to a worker that died
-
-
-@lru_cache(maxsize=1)
-def tree() -> Tree:
-    """The tree that ships. Raises TreeInvalidError with all problems."""
-    return treefile.parse_files(files=[(file.name, file.read_text(encoding="utf-8")) for file in TREE_FILES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +157,7 @@ def _look(incident: Incident, now: datetime, *, first: bool) -> Look:
     replays = _Replays(incident, now, first)
     with rollups.snapshot():
         signals = _signals(incident, now, replays)
-        diagnosis = evaluate(tree=tree(), signals=signals)
+        diagnosis = evaluate(tree=_tree(incident), signals=signals)
         headline = record.headline(
             diagnosis=diagnosis,
             service=incident.service.slug if incident.service else "",
@@ -174,8 +166,21 @@ def _look(incident: Incident, now: datetime, *, first: bool) -> Look:
     stored = record.to_json(diagnosis=diagnosis, decided_at=now) | {
         "asked_at": now.isoformat(),
         "replay": replays.to_json(),
+        "answers": _answers(signals),
     }
     return Look(diagnosis, headline, stored)
+
+
+def _answers(signals: Signals) -> dict[str, dict[str, object]]:
+    """Every answer that was asked for, also those of leaves that were not taken: another tree can be tried on them."""
+    known = signals.known if isinstance(signals, ServiceSignals) else {}
+    return {name: {"value": told.value, "detail": told.detail or told.reason} for name, told in sorted(known.items())}
+
+
+def _tree(incident: Incident) -> Tree:
+    if incident.service is not None:
+        return trees.tree_for(service=incident.service)
+    return trees.running(organisation_id=incident.organisation_id)
 
 
 def _signals(incident: Incident, now: datetime, replays: _Replays) -> Signals:

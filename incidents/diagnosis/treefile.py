@@ -10,7 +10,8 @@ branch's node answers yes and no; confidence figures in range.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import yaml
@@ -23,7 +24,7 @@ from observability.core.documents import Problem
 _ID = re.compile(r"^[a-z][a-z0-9_-]*$")
 ACTIONS = frozenset(
     {"tighten_admission", "scale_out", "warm_restart", "rollback", "switch_variant", "drain", "fail_over", "limit_tenant",
-     "freeze_deploys", "check_power", "observe"}
+     "freeze_deploys", "check_power", "page_vendor", "observe"}
 )  # fmt: skip
 Path = tuple[str | int, ...]
 
@@ -151,12 +152,12 @@ def _named(value: Any) -> str:
     return "nothing" if value is None else f"{type(value).__name__} {value!r:.60}"
 
 
-def parse(*, source: str, file: str) -> Tree:
-    """Raises TreeInvalidError with every problem."""
-    return parse_files(files=((file, source),))
+def parse(*, source: str, file: str, runbooks: Collection[str] = ()) -> Tree:
+    """Raises TreeInvalidError with every problem. Where `runbooks` are given, leaves may name only these."""
+    return parse_files(files=((file, source),), runbooks=runbooks)
 
 
-def parse_files(*, files: Sequence[tuple[str, str]]) -> Tree:
+def parse_files(*, files: Sequence[tuple[str, str]], runbooks: Collection[str] = ()) -> Tree:
     """A tree in several files (name, text), one after the other, as one document. Raises TreeInvalidError."""
     reader = _Reader(files)
     top = reader.mapping(reader.load(), (), ("tree", "version", "root", "branches", "nodes", "leaves"))
@@ -177,6 +178,11 @@ def parse_files(*, files: Sequence[tuple[str, str]]) -> Tree:
         leaves=leaves,
     )
     _check_shape(reader, tree)
+    for leaf in tree.leaves.values():
+        if runbooks and leaf.runbook and leaf.runbook not in runbooks:
+            close = get_close_matches(leaf.runbook, runbooks, n=1)
+            expected = f"a known runbook (did you mean {close[0]}?)" if close else "a known runbook"
+            reader.bad(("leaves", leaf.id, "runbook"), repr(leaf.runbook), expected)
     if reader.problems:
         raise TreeInvalidError(reader.problems)
     return tree

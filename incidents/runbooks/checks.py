@@ -8,7 +8,7 @@ from typing import Any
 from django.apps.config import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
-from incidents.diagnosis import services as diagnosis
+from incidents.diagnosis import shipped
 from incidents.diagnosis.tree import Tree
 from incidents.diagnosis.treefile import TreeInvalidError
 from incidents.runbooks import queries
@@ -18,7 +18,7 @@ from incidents.runbooks.format import Runbook, RunbookInvalidError
 @register("incidents")
 def tree_and_runbooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     try:
-        tree, books = diagnosis.tree(), queries.shipped()
+        tree, books = shipped.tree(), queries.shipped()
     except (TreeInvalidError, RunbookInvalidError) as invalid:
         return [Error(str(problem), id="incidents.E001") for problem in invalid.problems]
     return list(leaves_without_runbook(tree, [book.runbook for book in books.values()]))

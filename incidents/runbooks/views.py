@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import incidents.screens.queries.runbooks as screens
-from incidents.diagnosis import services as diagnosis
+from incidents.trees import queries as trees
 from incidents.response.models import Incident
 from incidents.runbooks import queries, services
 from incidents.runbooks.services import RunbookUnusable
@@ -128,7 +128,7 @@ def _editor(
             problems = error
         else:
             page["parsed"], page["html"] = parsed, screens.html_of(parsed)
-            page["strangers"] = screens.strangers(parsed, diagnosis.tree().leaves)
+            page["strangers"] = screens.strangers(parsed, trees.running(organisation_id=request.organisation.pk).leaves)
     page["problems"] = problems.problems if problems is not None else ()
     return render(request, "runbooks/edit.html", page, status=422 if problems is not None else 200)
 

@@ -51,6 +51,8 @@ GROUPS = (
         "Learn",
         (
             Place("Runbooks", "runbooks", "runbooks", "r"),
+            Place("Decision tree", "tree", "tree", "x"),
+            Place("Signals", "signals", "signals", "v"),
             Place("Postmortems", "postmortems", "postmortems", "l"),
             Place("How fast", "incident_times", "times", "f"),
         ),

@@ -48,6 +48,7 @@ class Verb(StrEnum):
     MANAGE_USERS = "manage_users"
     MANAGE_SOURCES = "manage_sources"
     MANAGE_ROUTES = "manage_routes"
+    MANAGE_TREE = "manage_tree"
     SILENCE = "silence"
     RUN_GATE = "run_gate"
     PUSH_KPI = "push_kpi"
@@ -62,7 +63,7 @@ _RESPONDER = _EVERYONE | {
     Verb.PUSH_KPI, Verb.PROPOSE_ACTION, Verb.RUN_ACTION, Verb.STOP_ACTIONS,
 }  # fmt: skip
 _COMMANDER = _RESPONDER | {
-    Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME, Verb.LOWER_SEVERITY, Verb.PUBLISH_UPDATE,
+    Verb.APPROVE_ACTION, Verb.PUBLISH_POSTMORTEM, Verb.EXCLUDE_TIME, Verb.LOWER_SEVERITY, Verb.PUBLISH_UPDATE, Verb.MANAGE_TREE,
 }  # fmt: skip
 ALLOWED: dict[str, frozenset[Verb]] = {
     Role.VIEWER: _EVERYONE,

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from incidents.alerts import services
 from incidents.alerts.models import Alert, AlertCursor
-from incidents.diagnosis import services as diagnosis
+from incidents.diagnosis import shipped
 from incidents.paging.models import Page
 from incidents.response import services as response
 from incidents.response.lifecycle import State
@@ -249,10 +249,10 @@ def broken_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """The installation's decision tree cannot be read."""
     file = tmp_path / "tree.yaml"
     file.write_text("no: tree", encoding="utf-8")
-    monkeypatch.setattr(diagnosis, "TREE_FILE", file)
-    diagnosis.tree.cache_clear()
+    monkeypatch.setattr(shipped, "FILES", (file,))
+    shipped.tree.cache_clear()
     yield
-    diagnosis.tree.cache_clear()
+    shipped.tree.cache_clear()
 
 
 @pytest.mark.usefixtures("broken_tree")

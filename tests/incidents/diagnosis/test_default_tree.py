@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from incidents.actions.guards import HELPS
 from incidents.diagnosis import record
 from incidents.diagnosis.answers import READERS
-from incidents.diagnosis.services import tree
+from incidents.diagnosis.shipped import tree
 from incidents.diagnosis.signals import SIGNALS, Table
 from incidents.diagnosis.tree import Diagnosis, breach_sentence, evaluate
 from tests.incidents.diagnosis.situations import (

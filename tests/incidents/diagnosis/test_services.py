@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from incidents.diagnosis import queries, replay, services
+from incidents.diagnosis import queries, replay, services, shipped
 from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
 from incidents.diagnosis.view import When
 from incidents.response import services as response
@@ -255,7 +255,7 @@ def test_every_leaf_has_its_runbook() -> None:
     assert tree_and_runbooks(None) == []
     books = [book.runbook for book in shelf.shipped().values()]
     missing = [book for book in books if book.slug != "traffic-spike"]
-    ids = [(message.id, message.msg.split("'")[1]) for message in leaves_without_runbook(services.tree(), missing)]
+    ids = [(message.id, message.msg.split("'")[1]) for message in leaves_without_runbook(shipped.tree(), missing)]
     assert ids == [("incidents.E002", "traffic-spike")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from incidents.diagnosis import services as diagnosis
+from incidents.diagnosis import shipped
 from incidents.runbooks import queries, shelf
 from incidents.runbooks.format import Kind
 from sloengine.objectives.objective import Indicator
@@ -28,7 +28,7 @@ def test_each_failure_mode_has_a_runbook_of_its_own(slug: str) -> None:
 
 
 def test_each_leaf_of_the_tree_names_the_runbook_of_its_own_name() -> None:
-    assert {leaf.id: leaf.runbook for leaf in diagnosis.tree().leaves.values() if leaf.runbook != leaf.id} == {}
+    assert {leaf.id: leaf.runbook for leaf in shipped.tree().leaves.values() if leaf.runbook != leaf.id} == {}
 
 
 @pytest.mark.parametrize("indicator", [kind for kind in Indicator if kind not in WITHOUT])
