@@ -23,8 +23,9 @@ from tests.factories import NOW, make_finding, make_incident, make_organisation,
 
 pytestmark = pytest.mark.django_db
 TEXT = shipped.text()
-#: Breaches are counted from eight on, and where nothing is found it is called a tail.
-OTHER = TEXT.replace("page_breaches > 0 count, outage", "page_breaches > 7 count, outage", 1).replace(
+OTHER = TEXT.replace("page_breaches > 0 count, outage", "page_breaches > 7 count, outage", 1)
+#: Where nothing is found it is called a tail.
+TAIL = TEXT.replace(
     "to: streaming-stalls}\n      no: {otherwise: true, to: unexplained}",
     "to: streaming-stalls}\n      no: {otherwise: true, to: slow-tail}",
 )
@@ -121,10 +122,10 @@ def admin(service: Service, client: Client) -> Client:
 def test_the_pages_lead_from_a_change_to_the_tree_that_runs(admin: Client, service: Service) -> None:
     look(service)
     assert "The decision tree that ships, version 2, runs" in admin.get("/tree/").content.decode()
-    tried = admin.post("/tree/edit/", {"text": OTHER, "note": "calmer", "check": "1"}).content.decode()
+    tried = admin.post("/tree/edit/", {"text": TAIL, "note": "calmer", "check": "1"}).content.decode()
     assert "This tree is valid" in tried
     assert "INC-1" in tried
-    kept = admin.post("/tree/edit/", {"text": OTHER, "note": "calmer"})
+    kept = admin.post("/tree/edit/", {"text": TAIL, "note": "calmer"})
     assert kept["Location"] == "/tree/3/"
     page = admin.get("/tree/3/").content.decode()
     assert "calmer" in page
@@ -168,7 +169,7 @@ def rest(client: Client, path: str, **body: Any) -> Any:
 
 def test_everything_a_page_does_the_api_does(admin: Client, service: Service) -> None:
     look(service)
-    tried = rest(admin, "/trees/try", text=OTHER)
+    tried = rest(admin, "/trees/try", text=TAIL)
     assert (tried["valid"], tried["compared"][0]["changed"]) == (True, True)
     assert rest(admin, "/trees/try", text="tree: x")["problems"]
     made = rest(admin, "/trees", text=OTHER, note="by a program")
