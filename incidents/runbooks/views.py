@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import incidents.screens.queries.runbooks as screens
-from incidents.trees import queries as trees
 from incidents.response.models import Incident
 from incidents.runbooks import queries, services
 from incidents.runbooks.services import RunbookUnusable
+from incidents.trees import queries as trees
 from observability.core.access import Request, viewed
 from observability.core.refusals import Refused
 
