@@ -20,7 +20,7 @@ from incidents.diagnosis.signals import text
 from incidents.diagnosis.view import View, When
 from sloengine.objectives.objective import budget_name
 
-SPEED = frozenset({"availability", "latency", "ttft", "inter_token", "per_token", "queue"})
+SPEED = frozenset({"availability", "latency", "ttft", "inter_token", "per_token", "queue", "burst"})
 
 
 def stage_share(stage: str, whole: tuple[str, ...]) -> Reader:
