@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from incidents.oncall import services as oncall
 from incidents.paging.models import Delivery, DemoMessage, Page, PagerEndpoint
@@ -183,3 +186,72 @@ def _ring(page: Page, now: datetime) -> None:
         dedup_key=page.dedup_key,
         payload=payload,
     )
+
+
+#: Columns of a history, as COPY takes them.
+_INCIDENT = (
+    "id", "organisation_id", "number", "service_id", "group_key", "title", "headline", "severity", "state", "impact_started_at",
+    "detected_at", "opened_at", "first_paged_at", "acknowledged_at", "mitigated_at", "resolved_at", "changed_at", "resolved_reason",
+    "leaf", "runbook", "diagnosis", "escalation", "escalation_run", "simulated", "drill",
+)  # fmt: skip
+_ENTRY = ("organisation_id", "incident_id", "at", "kind", "actor", "actor_kind", "payload")
+_LEAVES = ("kv-cache-exhaustion", "traffic-spike", "decode-slowdown", "one-slow-replica", "replica-outage")
+_KINDS = (
+    ("alert_joined", {"title": "chat burns its budget", "state": "firing", "reason": "joined: same service"}),
+    ("paged", {"user": "alice", "channel": "phone", "reason": "first responder"}),
+    ("note", {"text": "Looking at the queue of the second replica; it grows since the roll-out."}),
+    ("status_update", {"audience": "inside", "text": "Fewer requests are slow since 10:20."}),
+)
+
+
+def write_history(
+    connection: psycopg.Connection[Any],
+    *,
+    organisation: Organisation,
+    services: Sequence[Service],
+    incidents: int,
+    entries: int,
+    now: datetime,
+) -> None:
+    """Years of incidents, one each ten minutes up to `now`, the newest twenty open, and so many timeline entries each; by COPY.
+
+    `connection` is the administrator's: the rows refer to each other as they should, and are not asked whether they do.
+    """
+    documents = [
+        json.dumps({**DIAGNOSIS, "leaf": leaf, "title": leaf.replace("-", " ").capitalize()}) for leaf in _LEAVES
+    ]
+    kinds = [(kind, json.dumps(payload)) for kind, payload in _KINDS]
+    first = now - timedelta(minutes=10 * incidents)
+    ids = range(1_000_000, 1_000_000 + incidents)
+    connection.execute("SET session_replication_role = replica")
+    with connection.cursor() as cursor, cursor.copy(_copy("incidents_incident", _INCIDENT)) as copy:
+        for number, pk in enumerate(ids, start=1):
+            at = first + timedelta(minutes=10 * number)
+            over = None if number > incidents - 20 else at + timedelta(minutes=8)
+            leaf = _LEAVES[number % len(_LEAVES)]
+            title = f"{services[number % len(services)].name} burns its budget {number % 90} times too fast"
+            copy.write_row((
+                pk, organisation.pk, 1000 + number, services[number % len(services)].pk, f"old:{number}", title,
+                f"{leaf} on {number % 7} replicas", 2 + number % 3, "open" if over is None else "resolved",
+                at - timedelta(minutes=3), at, at, at, over and at + timedelta(minutes=2), over, over, over or at, "",
+                leaf, leaf, documents[number % len(documents)], "{}", 1, False, False,
+            ))  # fmt: skip
+    # Millions of lines: written as the text that COPY reads.
+    lines = [f"\t{kind}\ttailwatch\tsystem\t{payload}\n" for kind, payload in kinds]
+    with connection.cursor() as cursor, cursor.copy(_copy("incidents_timelineentry", _ENTRY)) as copy:
+        for number, pk in enumerate(ids, start=1):
+            begin = first + timedelta(minutes=10 * number)
+            head = f"{organisation.pk}\t{pk}\t{begin:%Y-%m-%d %H:}"
+            copy.write(
+                "".join(
+                    f"{head}{begin.minute + turn // 12 % 8:02}:{5 * turn % 60:02}+00{lines[turn % len(lines)]}"
+                    for turn in range(entries)
+                )
+            )
+    connection.execute("SET session_replication_role = DEFAULT")
+    for table in ("incidents_incident", "incidents_timelineentry"):
+        connection.execute(f"VACUUM ANALYZE {table}")
+
+
+def _copy(table: str, columns: Sequence[str]) -> str:
+    return f"COPY {table} ({', '.join(columns)}) FROM STDIN"

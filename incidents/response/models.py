@@ -41,6 +41,10 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         """Nobody has acknowledged them: escalation goes on."""
         return self.filter(state=State.OPEN)
 
+    def in_a_row(self) -> IncidentQuerySet:
+        """As a row of a list shows them: without the diagnosis, which is most of what an incident is."""
+        return self.select_related("service").defer("diagnosis")
+
     def quiet(self, *, before: datetime) -> IncidentQuerySet:
         """Unresolved, and every alert that holds them open cleared at `before` or earlier."""
         return self.unresolved().filter(quiet_since__lte=before)
@@ -53,7 +57,7 @@ class Incident(models.Model):
     number = models.PositiveIntegerField()
     #: None where nobody knows yet (declared by hand) or where no service is meant (a source that cannot be read).
     service = models.ForeignKey(
-        "sloengine.Service", null=True, blank=True, on_delete=models.PROTECT, related_name="incidents"
+        "sloengine.Service", null=True, blank=True, on_delete=models.PROTECT, related_name="incidents", db_index=False
     )
     #: One unresolved incident per key (a constraint holds it): "service:12", "blind:<fingerprint>", "declared:7".
     group_key = models.CharField(max_length=300)
@@ -128,6 +132,7 @@ class Incident(models.Model):
         ]
         indexes = [
             models.Index(fields=["organisation", "-opened_at"], name="incident_newest_first"),
+            models.Index(fields=["service", "-opened_at"], name="incident_newest_of_service"),
             models.Index(fields=["organisation", "-changed_at"], name="incident_last_change"),
             models.Index(fields=["organisation", "group_key", "-resolved_at"], name="incident_by_cause"),
             models.Index(fields=["quiet_since"], condition=~Q(state="resolved"), name="incident_quiet"),

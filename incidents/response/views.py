@@ -6,13 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST, require_safe
 
 from incidents.command import queries as command_queries
 from incidents.demo.faults import TITLES
-from incidents.response import services
+from incidents.response import queries, services
 from incidents.response.models import Incident
 from incidents.screens.queries import incident as incident_queries
 from incidents.screens.queries import lists
@@ -95,13 +95,10 @@ def pages(request: Request) -> HttpResponse:
 
 
 def _load(request: Request, number: int) -> Incident:
-    return get_object_or_404(
-        Incident.objects.select_related(
-            "service", "organisation", "commander", "acknowledged_by", "merged_into", "split_from"
-        ),
-        organisation=request.organisation,
-        number=number,
-    )
+    found = queries.incident(organisation=request.organisation, number=number)
+    if found is None:
+        raise Http404
+    return found
 
 
 def _now(request: Request) -> dict[str, Any]:

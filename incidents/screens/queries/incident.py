@@ -20,7 +20,7 @@ from incidents.response.timeline import TimelineKind
 from incidents.screens import board, sheet
 from incidents.screens.queries import evidence
 from incidents.screens.queries.costs import burnt
-from incidents.screens.queries.lists import IncidentRow, incident_row, leaf_title
+from incidents.screens.queries.lists import IncidentRow, incident_rows, leaf_title
 from incidents.screens.queries.now import watch_of
 from incidents.screens.queries.runbooks import Checklist, checklist
 from observability.core.permissions import Actor, Verb, allowed
@@ -88,7 +88,7 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
     diagnosis: Mapping[str, Any] = incident.diagnosis if isinstance(incident.diagnosis, dict) else {}
     leaf: Mapping[str, Any] = next((leaf for leaf in diagnosis.get("leaves", ()) if leaf.get("on_path")), {})
     pages = tuple(_pages(incident))
-    similar = tuple(incident_row(row) for row in _similar(incident)) if side else ()
+    similar = incident_rows(_similar(incident)) if side else ()
     may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
     if incident.merged_into_id is not None:
         may -= {Verb.REOPEN.value}  # it goes on as part of another
@@ -206,9 +206,7 @@ def _similar(incident: Incident) -> QuerySet[Incident]:
     found = Incident.objects.filter(
         organisation=incident.organisation, leaf=incident.leaf, opened_at__lt=incident.opened_at
     )
-    return (
-        found.exclude(pk=incident.pk).exclude(leaf="").select_related("service").order_by("-opened_at", "-pk")[:SIMILAR]
-    )
+    return found.exclude(pk=incident.pk).exclude(leaf="").in_a_row().order_by("-opened_at", "-pk")[:SIMILAR]
 
 
 def _similar_said(similar: tuple[IncidentRow, ...]) -> str:
