@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count, DateTimeField, DurationField, ExpressionWrapper, F, Prefetch, Q, QuerySet, Value
 
 from incidents.alerts.grouping import REOPEN_WITHIN, Candidate, Held, Signal, group_key
+from incidents.alerts.inhibition import Rule, Topology
 from incidents.alerts.matchers import Matcher
 from incidents.alerts.models import Alert
 from incidents.response.lifecycle import State
@@ -18,6 +19,7 @@ from incidents.response.models import Incident
 from incidents.response.severity import Severity
 from observability.core.models import Organisation
 from sloengine.budgets.models import Finding
+from sloengine.catalog.models import Deployment
 
 CURSOR = "findings"
 #: A transaction may commit this long after the moment it wrote into `changed_at`.
@@ -194,6 +196,37 @@ def save_placed(*, alerts: Sequence[Alert]) -> None:
 def requeue_muted_by(*, alerts: Sequence[int], now: datetime) -> None:
     """What these quieted is judged anew: they are over."""
     Alert.objects.filter(muted_by__in=alerts, state=Alert.State.FIRING).update(place_at=now)
+
+
+def requeue_explained(
+    *,
+    organisation_id: int,
+    explained: Iterable[tuple[Rule, Mapping[str, str]]],
+    lives_since: datetime,
+    now: datetime,
+) -> None:
+    """What is in an incident already and may be quieted by an alert of these labels is judged anew."""
+    there = Alert.objects.filter(organisation=organisation_id, state=Alert.State.FIRING, told=Alert.Told.FIRING)
+    there = there.filter(incident__isnull=False, quiets=False)
+    for rule, labels in explained:
+        rows = that_may_fit(rows=there, rules=rule.target)
+        for name in rule.equal:
+            rows = rows.filter(**{f"labels__{name}": labels[name]}) if name in labels and name not in _OURS else rows
+        if rule.topology is Topology.REGION:
+            lives = Deployment.objects.filter(region=labels.get("region", ""), seen_until__gte=lives_since)
+            rows = rows.filter(Q(labels__region=labels.get("region", "")) | Q(service__in=lives.values("service")))
+        rows.update(place_at=now)
+
+
+def explanation(*, incident: Incident) -> int | None:
+    """The open incident that explains all that holds this one open: that of the alerts that quiet it, where they agree."""
+    firing = Alert.objects.filter(incident=incident, state=Alert.State.FIRING).exclude(urgency=Alert.Urgency.INFO)
+    found = set(firing.values_list("told", "muted_by__incident", "muted_by__incident__state"))
+    if len(found) != 1:
+        return None
+    told, explains, state = found.pop()
+    quiet = told == Alert.Told.MUTED and state not in {None, State.RESOLVED}
+    return explains if quiet and explains != incident.pk else None
 
 
 def alerts(*, organisation: Organisation) -> QuerySet[Alert]:

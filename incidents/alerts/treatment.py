@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from incidents.alerts.inhibition import Firing, inhibited, is_source, says_absence
+from incidents.alerts.inhibition import Firing, Rule, inhibited, is_source, says_absence
 from incidents.alerts.routing import Routes, Settings, Taken, take
 from incidents.alerts.silences import Muted, Quiet, silenced
 
@@ -30,6 +30,7 @@ class Treatment:
     taken: Taken
     source: bool
     silence: Muted | None
+    rules: Sequence[Rule] = ()
 
     @property
     def settings(self) -> Settings:
@@ -64,6 +65,7 @@ def treat(*, labels: Mapping[str, str], surroundings: Surroundings, now: datetim
         taken=take(routes=surroundings.routes, labels=labels),
         source=is_source(labels=labels, rules=surroundings.routes.rules),
         silence=silenced(labels=labels, quiets=surroundings.quiets, now=now),
+        rules=surroundings.routes.rules,
     )
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 from incidents.alerts import grouping, queries
 from incidents.alerts.grouping import Placement, Reason, Signal, group_key
 from incidents.alerts.inhibition import Firing
+from incidents.alerts.matchers import all_fit
 from incidents.alerts.models import Alert, AlertCursor
 from incidents.alerts.services import responding
 from incidents.alerts.silences import Muted
@@ -102,6 +103,11 @@ def _place_batch(ids: Sequence[int], now: datetime) -> int:
 def place(*, alerts: Sequence[Alert], now: datetime, before: Mapping[int, str]) -> None:
     """Judge the alerts (of one organisation, locked) and tell their incidents. `before`: the urgency that incidents know."""
     judged = judge(alerts=alerts, now=now, before=before)
+    explains = [
+        one.treatment
+        for one in judged
+        if one.treatment.source and _fires(one.alert) and one.alert.told != Alert.Told.FIRING
+    ]
     incidents: dict[int, Incident] = {}
     for together in _by_cause(judged):
         incidents.update(_place_cause(together, now))
@@ -111,6 +117,20 @@ def place(*, alerts: Sequence[Alert], now: datetime, before: Mapping[int, str]) 
         queries.requeue_muted_by(alerts=over, now=now)
     for incident in incidents.values():
         responding.note_quiet(incident, now)
+        responding.fold_in(incident, now)
+    if explains:
+        # What opened before the alert that explains it is judged anew, and folded into its incident.
+        queries.requeue_explained(
+            organisation_id=alerts[0].organisation_id,
+            explained=[
+                (rule, treatment.labels)
+                for treatment in explains
+                for rule in treatment.rules
+                if all_fit(rule.source, treatment.labels)
+            ],
+            lives_since=now - LIVES,
+            now=now,
+        )
 
 
 def judge(*, alerts: Sequence[Alert], now: datetime, before: Mapping[int, str]) -> list[Judged]:

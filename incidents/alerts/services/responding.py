@@ -12,6 +12,7 @@ from incidents.alerts import grouping, queries
 from incidents.alerts.grouping import Place, Placement, Reason
 from incidents.alerts.models import Alert
 from incidents.alerts.treatment import Treatment
+from incidents.command.services import joining as command
 from incidents.diagnosis import services as diagnosis
 from incidents.response import services as response
 from incidents.response import severity as severities
@@ -153,6 +154,16 @@ def note_quiet(incident: Incident, now: datetime) -> None:
     Incident.objects.exclude(state=State.RESOLVED).filter(pk=incident.pk).update(
         quiet_since=grouping.quiet_since(queries.held(incident=incident)), changed_at=now
     )
+
+
+def fold_in(incident: Incident, now: datetime) -> None:
+    """An incident whose every alert is explained by another's goes on as part of that one: a region that is down, say."""
+    explains = queries.explanation(incident=incident)
+    if explains is None:
+        return
+    into = Incident.objects.select_related("organisation", "service").get(pk=explains)
+    system = permissions.system(incident.organisation)
+    command.merge(incident=incident, into=into, actor=system, now=now, because="what it says explains it")
 
 
 def _diagnose(incident: Incident, now: datetime) -> None:

@@ -28,7 +28,7 @@ class SplitRefused(Refused):
     """It cannot be split so; the message says why."""
 
 
-def merge(*, incident: Incident, into: Incident, actor: Actor, now: datetime) -> Incident:
+def merge(*, incident: Incident, into: Incident, actor: Actor, now: datetime, because: str = "") -> Incident:
     """`into` swallows `incident`: its alerts and the earlier impact start go over, its paging ends, and both say so.
 
     Later alerts of its cause join `into`. The worse severity of the two counts. Returns `into`.
@@ -51,7 +51,8 @@ def merge(*, incident: Incident, into: Incident, actor: Actor, now: datetime) ->
         # By the system: who may merge need not be the one who may resolve.
         system = permissions.system(incident.organisation, actor.name)
         response.resolve(incident=incident, actor=system, now=now, reason=f"merged into {into.name}", merged_into=into)
-        payload = {"sentence": f"{incident.name} was merged into {into.name}", "alerts": moved}
+        said = f": {because}" if because else ""
+        payload = {"sentence": f"{incident.name} was merged into {into.name}{said}", "alerts": moved}
         for one in (incident, into):
             response.write_timeline(incident=one, kind=TimelineKind.MERGED, now=now, actor=actor, payload=payload)
             audit.record(actor=actor, verb=Verb.MERGE, obj=one, now=now, payload=payload)

@@ -198,6 +198,50 @@ def test_a_down_region_quiets_the_services_that_live_in_it_alone(acme: Organisat
     assert "Chat: ChatDown of somewhere" in open_titles()
 
 
+def test_a_region_that_goes_down_later_folds_the_incidents_of_its_services(
+    acme: Organisation, sender: Integration
+) -> None:
+    chat, search, both = (factories.make_service(acme, slug=slug) for slug in ("chat", "search", "both"))
+    for service, regions in ((chat, ["eu"]), (search, ["eu"]), (both, ["eu", "us"])):
+        for region in regions:
+            factories.make_deployment(service, region=region)
+    down = [alert(f"{slug.title()}Down", since=NOW, service=slug) for slug in ("chat", "search", "both")]
+    send(sender, *down)
+    assert len(open_titles()) == 3
+    send(sender, alert("RegionDown", since=at(1), scope="region", region="eu"), now=at(1))
+    beat(at(1))
+    assert open_titles() == ["Both: BothDown of somewhere", "RegionDown of somewhere"]
+    down_one = Incident.objects.get(title__startswith="Region")
+    folded = Incident.objects.filter(merged_into=down_one).order_by("number")
+    assert [one.service for one in folded] == [chat, search]
+    said = [entry.sentence for entry in down_one.timeline.filter(kind="merged")]
+    assert said == [f"{one.name} was merged into {down_one.name}: what it says explains it" for one in folded]
+    assert not Page.objects.filter(incident__in=folded, state="pending", kind="opened").exists()
+    # The region is back, the chat is not: it holds open what it was folded into, and nobody forgets it.
+    send(sender, alert("RegionDown", since=at(1), until=at(5), scope="region", region="eu"),
+         alert("SearchDown", since=NOW, until=at(5), service="search"), now=at(5))  # fmt: skip
+    beat(at(5))
+    beat(at(30))
+    assert open_titles() == ["Both: BothDown of somewhere", "RegionDown of somewhere"]
+    send(sender, alert("ChatDown", since=NOW, until=at(31), service="chat"), now=at(31))
+    beat(at(31))
+    beat(at(37))
+    assert open_titles() == ["Both: BothDown of somewhere"]
+
+
+def test_what_explains_only_some_of_an_incident_folds_nothing(acme: Organisation, sender: Integration) -> None:
+    rule = """inhibit: [{name: the node is down, source: ['alertname="NodeDown"'], target: ['alertname="PodDown"'], equal: [node]}]"""
+    routes(acme, rule)
+    chat = factories.make_service(acme, slug="chat")
+    send(sender, *(alert("PodDown", since=NOW, node=node, service=chat.slug) for node in ("n1", "n2")))
+    send(sender, alert(since=at(1), node="n1"), now=at(1))
+    beat(at(1))
+    assert len(open_titles()) == 2
+    send(sender, alert("NodeDown", since=at(2), node="n2"), now=at(2))
+    beat(at(2))
+    assert open_titles() == ["NodeDown of n1"]
+
+
 def test_inhibition_by_matchers_where_labels_agree(acme: Organisation, sender: Integration) -> None:
     rule = """inhibit: [{name: the node is down, source: ['alertname="NodeDown"'], target: ['alertname="PodDown"'], equal: [node]}]"""
     routes(acme, rule)
