@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from incidents.oncall.queries import people_of, policy_for
+from incidents.oncall.queries import people_of, policy_of
 from incidents.paging import escalation
 from incidents.paging.channels import CHANNELS
 from incidents.paging.models import DemoMessage, EscalationStep, Page, PagerEndpoint
@@ -145,7 +145,7 @@ def reachable_now(*, incident: Incident, now: datetime) -> bool:
     tried = incident.pages.filter(step__run=incident.escalation_run)
     if tried.exclude(state=Page.State.FAILED).exists():
         return False
-    policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
+    policy = policy_of(incident=incident)
     steps = [one for one in policy.steps if escalation.applies(step=one, severity=incident.severity, now=now)]
     targets = [target for step in steps for target in step.targets] + list(policy.fallback)
     people = people_of(organisation=incident.organisation, targets=targets, at=now)

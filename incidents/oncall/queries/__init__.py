@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents.oncall.queries.policies import fallback, people_of, policy_for
+from incidents.oncall.queries.policies import GAP, fallback, people_of, policy_for, policy_of
 from incidents.oncall.queries.rota import (
     Plan,
     current_document,
@@ -17,6 +17,7 @@ from incidents.oncall.queries.rota import (
 )
 
 __all__ = [
+    "GAP",
     "Plan",
     "current_document",
     "fallback",
@@ -27,6 +28,7 @@ __all__ = [
     "plan",
     "plans",
     "policy_for",
+    "policy_of",
     "schedule",
     "schedules",
     "shifts_of",

@@ -13,8 +13,12 @@ from incidents.oncall.models import EscalationPolicy, PolicyStep, Schedule, Step
 from incidents.oncall.queries import rota
 from incidents.oncall.schedule import MOMENT, Shift
 from incidents.paging.escalation import Policy, Step, Target, TargetKind, hours_of
+from incidents.response.models import Incident
 from observability.core.models import Organisation, Role, User
 from sloengine.catalog.models import Service
+
+#: What an incident's group key begins with, where it is about a schedule that has nobody for a while.
+GAP = "gap:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,18 @@ def policy_for(*, organisation: Organisation, service: Service | None, slug: str
     found = [read(row) for row in rows]
     policy = next((one for one in found if one.steps), found[0] if found else Policy(name="no policy", steps=()))
     return policy.with_fallback(fallback(organisation=organisation))
+
+
+def policy_of(*, incident: Incident) -> Policy:
+    """Whom the incident is told, also when it is opened again: the policy of its route or service; of a gap the fallback.
+
+    Nobody is on call in a gap, so the policies that ask the schedule would tell nobody; the fallback hears it, four times.
+    """
+    organisation = incident.organisation
+    if not incident.group_key.startswith(GAP):
+        return policy_for(organisation=organisation, service=incident.service, slug=incident.policy_slug)
+    targets = fallback(organisation=organisation)
+    return Policy(name="Fallback", steps=(Step(targets=targets, after_seconds=900),) if targets else (), repeats=3)
 
 
 def with_steps(organisation: Organisation) -> QuerySet[EscalationPolicy]:

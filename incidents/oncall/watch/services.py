@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from incidents.oncall.models import HandoverNote, Schedule, ScheduleGap, ScheduleWatch, ShiftNotice
-from incidents.oncall.queries import fallback, people_of, plan
+from incidents.oncall.queries import GAP, fallback, people_of, plan
 from incidents.oncall.services import notices
 from incidents.oncall.walltime import Interval
 from incidents.oncall.watch import decide
 from incidents.oncall.watch.decide import Look
 from incidents.paging import services as paging
 from incidents.paging.endpoints import services as endpoints
-from incidents.paging.escalation import Policy, Step
 from incidents.paging.models import PagerEndpoint
 from incidents.paging.pagers import base
 from incidents.response import services as response
@@ -128,12 +127,10 @@ def _page_for(schedule: Schedule, gap: ScheduleGap, now: datetime) -> None:
         severity=Severity.SEV3,
         actor=system,
         now=now,
-        group_key=f"gap:{gap.pk}",
+        group_key=f"{GAP}{gap.pk}",
         reason="a gap in the schedule",
     )
-    targets = fallback(organisation=schedule.organisation)
-    steps = (Step(targets=targets, after_seconds=900),) if targets else ()
-    paging.begin(incident=incident, now=now, policy=Policy(name="Fallback", steps=steps, repeats=3))
+    paging.begin(incident=incident, now=now)
     gap.incident = incident
     gap.save(update_fields=["incident"])
 

@@ -10,9 +10,12 @@ from incidents.response.models import Incident
 
 
 def answered(*, incident: Incident, user_id: int | None, name: str, now: datetime) -> int:
-    """Write an answer down and stop that person's pages; how many more people it needs. Needs the incident locked."""
+    """Write an answer down and stop that person's pages; how many more people it needs. Needs the incident locked.
+
+    Where several people are asked for, who answers without a name (a vendor that does not say for whom) is none of them.
+    """
     if user_id is None:
-        return 0
+        return still_needed(incident=incident)
     Acknowledgement.objects.get_or_create(
         incident=incident,
         run=incident.escalation_run,

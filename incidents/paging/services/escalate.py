@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from incidents.oncall.models import PolicyStep
-from incidents.oncall.queries import people_of, policy_for
+from incidents.oncall.queries import people_of, policy_of
 from incidents.oncall.queries.policies import Told
 from incidents.paging import escalation, queries, retry
 from incidents.paging.escalation import Action, EscalationReason, History, Next, Policy, Step, TargetKind
@@ -28,12 +28,11 @@ STEP_LEASE = timedelta(seconds=60)
 STEPS_AT_ONCE = 50
 
 
-def begin(*, incident: Incident, now: datetime, policy: Policy | None = None) -> None:
+def begin(*, incident: Incident, now: datetime) -> None:
     """Start telling people: snapshot the policy into the incident and take the first step. Needs the incident locked."""
     outside = queries.escalates_outside(incident=incident)
-    if policy is None:
-        policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
-    incident.escalation = {"outside": outside.name} if outside is not None else escalation.snapshot(policy)
+    policy = {"outside": outside.name} if outside is not None else escalation.snapshot(policy_of(incident=incident))
+    incident.escalation = policy
     incident.escalation_run += 1
     incident.save(update_fields=["escalation", "escalation_run"])
     _tell_rooms(incident, outside, now)

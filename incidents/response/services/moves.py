@@ -40,7 +40,7 @@ def acknowledge(*, incident: Incident, actor: Actor, now: datetime, through: str
             return incident
         missing = paging.answered(incident=incident, user_id=actor.user_id, name=actor.name, now=now)
         incident.acknowledged_at = incident.acknowledged_at or now
-        incident.acknowledged_by_id = actor.user_id
+        incident.acknowledged_by_id = actor.user_id or (incident.acknowledged_by_id if missing else None)
         incident.commander_id = incident.commander_id or actor.user_id
         if missing:
             incident.state = State.OPEN.value

@@ -11,7 +11,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from incidents.learning.models import Postmortem
-from incidents.oncall.queries import policy_for
+from incidents.oncall.queries import policy_of
 from incidents.paging.models import Delivery, EscalationStep, Page
 from incidents.response import tree_svg
 from incidents.response.lifecycle import State
@@ -92,7 +92,7 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
     may = frozenset(verb.value for verb in Verb if allowed(actor, verb, incident))
     if incident.merged_into_id is not None:
         may -= {Verb.REOPEN.value}  # it goes on as part of another
-    policy = policy_for(organisation=incident.organisation, service=incident.service, slug=incident.policy_slug)
+    policy = policy_of(incident=incident)
     alerts = incident.alerts.aggregate(all=Count("pk"), firing=Count("pk", filter=Q(state="firing"))) if side else {}
     return Sheet(
         incident=incident,
