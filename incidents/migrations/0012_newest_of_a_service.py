@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_api_tokens'),
-        ('incidents', '0010_actions'),
+        ('incidents', '0011_decision_trees'),
         ('sloengine', '0008_metric_source_access'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
