@@ -28,6 +28,7 @@ from sloengine.catalog.api import service_if_named
 from sloengine.objectives import services
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.objectives.openslo import InvalidObjectives
+from sloengine.objectives.queries import last_state
 from sloengine.objectives.texts import Document
 
 router = Router(tags=["objectives"])
@@ -48,6 +49,12 @@ class ObjectiveOut(Schema):
 
 class ObjectiveWhole(ObjectiveOut):
     document: dict[str, Any] = Field(description="as an OpenSLO v1 SLO")
+    last_reading: str | None = Field(None, description="ok, zero traffic, no data or partial, as its source says")
+
+    @staticmethod
+    def resolve_last_reading(row: Objective) -> str | None:
+        state = last_state(row)
+        return state.name.lower().replace("_", " ") if state is not None else None
 
 
 class BudgetOut(Schema):

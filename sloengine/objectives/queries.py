@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ from django.db.models import Q
 from sloengine.catalog.models import Service
 from sloengine.collect.models import Block, MetricSource, Slot
 from sloengine.collect.slots import BLOCK_SIZE
+from sloengine.collect.totals import State
 from sloengine.objectives.models import Objective
-from sloengine.objectives.selection import Place, Selection, Want, select
+from sloengine.objectives.selection import Place, Selection, Want, select, want
 from sloengine.rollups.models import TABLES
-from sloengine.rollups.queries.rows import Reach, totals_at
+from sloengine.rollups.queries.rows import Look, Reach, nearest, totals_at
+from sloengine.rollups.thinning import FINEST
 
 Vector = npt.NDArray[np.float64]
 Totals = npt.NDArray[np.float64]
@@ -125,6 +127,32 @@ def _with_new(known: Slots, given: Mapping[int, int]) -> Slots:
     if touched - {service.pk for service in services}:
         services = tuple(Service.objects.filter(pk__in={service for service, _ in places}).order_by("pk"))
     return Slots(dict(given), newest, blocks, places, services, kept)
+
+
+#: What one counter says against what others behind the same objective say: the first of these that any does.
+_LOUDEST = (State.PARTIAL, State.OK, State.ZERO_TRAFFIC, State.NO_DATA)
+
+
+def last_state(objective: Objective) -> State | None:
+    """What the last tick of its sources says of the counters behind an objective, slot by slot: partial where the source said that
+    something was missing, no traffic where all stood still, no data where none was read. None for what has no counters (yet)."""
+    sources = list(MetricSource.objects.filter(organisation=objective.organisation_id, enabled=True))
+    if objective.is_composite or not sources:
+        return None
+    slots = slot_map(organisation_id=objective.organisation_id, sources=sources)
+    chosen = slots.slots.select(want(objective.promise, service_id=objective.service_id))
+    columns = {*chosen.plus, *chosen.minus, *chosen.denominator}
+    at = {column: slots.reach(column // BLOCK_SIZE) for column in columns}
+    rows = nearest(
+        Look(TABLES[FINEST], {(one.block_id, one.last_tick) for one in at.values()}, timedelta(seconds=1)),
+        column="states",
+    )
+    found = set()
+    for column, reach in at.items():
+        _, states = rows.get((reach.block_id, reach.last_tick), (None, b""))
+        place = column % BLOCK_SIZE
+        found.add(State(states[place]) if place < len(states) else State.NO_DATA)
+    return next((state for state in _LOUDEST if state in found), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from observability.core import words
+from sloengine.collect.totals import State
 
 KINDS = {
     "ok": "ok",
@@ -106,6 +107,7 @@ class SloPage:
     where: tuple[tuple[str, str], ...]
     description: str
     judged_at: datetime | None
+    last_reading: str
     chart: str
     windows: tuple[WindowRow, ...]
     changes: tuple[tuple[Any, tuple[str, ...]], ...]
@@ -114,6 +116,14 @@ class SloPage:
     standing: Any = None
     window_said: str = "rolling"
     tags: tuple[str, ...] = ()
+
+
+#: What the last reading says of its counters; of one that is as it should be nothing is said.
+LAST_READING = {
+    State.PARTIAL: "The source says that something is missing in its last reading.",
+    State.ZERO_TRAFFIC: "No traffic since the reading before the last.",
+    State.NO_DATA: "The last reading holds nothing of it.",
+}
 
 
 def _rate(value: float | None) -> str:

@@ -27,6 +27,7 @@ from sloengine.budgets.windows import tiers_of
 from sloengine.catalog.models import Service
 from sloengine.objectives.models import IndicatorChoice, Objective, ObjectiveChange
 from sloengine.objectives.objective import duration
+from sloengine.objectives.queries import last_state
 from sloengine.objectives.rendering import difference
 from sloengine.screens import page as pure
 from sloengine.screens.listing import PAGE, Filters, SloList, WhatIf
@@ -168,7 +169,7 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
     )
     start = _since_data([objective], start=now - objective.window, end=now)
     curve = budgets.burn_down(objective=objective, start=start, end=now, points=BURN_POINTS)
-    measure = objective.promise.measures[0]
+    measure, state = objective.promise.measures[0], last_state(objective)
     excluded = [
         row
         for row in exclusions(organisation_id=objective.organisation_id, start=start, end=now + COMING)
@@ -189,6 +190,7 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
         where=tuple(sorted(objective.where.items())),
         description=objective.description,
         judged_at=_judged_at(objective),
+        last_reading="" if state is None else pure.LAST_READING.get(state, ""),
         chart=_burn_chart(curve, _marks(excluded, adjusted, start=start, end=now)),
         windows=windows,
         changes=tuple((change, _said(change)) for change in objective.changes.all()[:10]),

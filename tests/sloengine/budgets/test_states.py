@@ -16,12 +16,17 @@ from sloengine.budgets.burnrate import Reason
 from sloengine.budgets.models import EvaluationCursor, Finding, TallyPlace
 from sloengine.budgets.services import evaluate_due
 from sloengine.collect.models import MetricSource
+from sloengine.collect.services import collect_reading
+from sloengine.collect.totals import State
 from sloengine.objectives import services as objectives
 from sloengine.objectives.models import Objective
+from sloengine.objectives.queries import last_state
 from sloengine.rollups.services import Chunk, backfill
+from sloengine.sources.base import Reading
 from tests import factories
 from tests.sloengine.budgets import tallied
-from tests.sloengine.budgets.world import START, World
+from tests.sloengine.budgets.world import START, TICK, World
+from tests.sloengine.readings import together
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +54,24 @@ def test_no_data_is_no_data(world):
     assert status(world, "answer-quality").state is BudgetState.NO_DATA
     assert status(world, "answer-quality").remaining_ratio is None
     assert reasons(world, "answer-quality")[0] is Reason.NO_DATA
+
+
+def test_what_the_last_reading_says_of_its_counters(world):
+    """Ok, no traffic, partial, no data: each slot's own state, read at the last tick."""
+    availability, quality = (
+        Objective.objects.get(service=world.service, slug=one) for one in ("availability", "answer-quality")
+    )
+    world.tick(good=1)
+    assert (last_state(availability), last_state(quality)) == (State.OK, None)
+    world.tick()
+    assert last_state(availability) is State.ZERO_TRAFFIC
+    world.now += TICK
+    samples = {**together(*world.replicas), **world.extra}
+    collect_reading(source=world.source, reading=Reading(world.now, samples, partial=True))
+    assert last_state(availability) is State.PARTIAL
+    world.dark = True
+    world.tick()
+    assert last_state(availability) is State.NO_DATA
 
 
 def test_zero_traffic_spends_nothing_and_is_not_no_data(world):
