@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 
 from probes.exposition import Series, bound, series
 from probes.signals import PREFIX
@@ -25,7 +26,7 @@ from probes.simfleet import vllm
 from probes.simfleet.config import FleetConfig, ServiceConfig
 from probes.simfleet.engine import NOISE
 from probes.simfleet.prompts import SLICES
-from probes.simfleet.traffic import Traffic
+from probes.simfleet.traffic import Trace, Traffic, read_trace
 
 BOUNDS: dict[str, Sequence[float]] = {
     "ttft_seconds": vllm.TTFT_BOUNDS,
@@ -86,10 +87,10 @@ def past(config: FleetConfig, *, seed: int, start: float, end: float, step_secon
         yield PastTick(at, tuple(values))
 
 
-def profile(config: ServiceConfig, *, requests_per_second: float) -> Profile:
+def profile(config: ServiceConfig, *, requests_per_second: float, trace: Trace | None = None) -> Profile:
     """The load model. Chat at 4 requests/s over 4 replicas: 3.9 running each, steps of 22.6 ms, TTFT p95 0.06 s."""
     engine, rate = config.engine, requests_per_second / config.replicas
-    traffic, rng = Traffic(config, seed=0), random.Random(f"profile {config.name}")
+    traffic, rng = Traffic(config, seed=0, trace=trace), random.Random(f"profile {config.name}")
     requests = [traffic.one(rng, 0.0) for _ in range(_SAMPLES)]
     compute = [float(request.prompt - request.cached) or 1.0 for request in requests]
     prompt, generated = _mean([r.prompt for r in requests]), _mean([r.generated for r in requests])
@@ -157,7 +158,8 @@ def _mean(values: Sequence[float]) -> float:
 class _Service:
     def __init__(self, config: ServiceConfig, *, seed: int) -> None:
         self.config, self.seed = config, seed
-        self.traffic = Traffic(config, seed=seed)
+        self.trace = read_trace(Path(config.trace)) if config.trace else None
+        self.traffic = Traffic(config, seed=seed, trace=self.trace)
         whole = sum(tenant.share for tenant in config.tenants)
         self.shares = [tenant.share / whole for tenant in config.tenants]
         self.low = config.requests_per_second * max(0.0, (1 - config.daily_swing) * min(1.0, config.weekend_share))
@@ -169,7 +171,8 @@ class _Service:
         width = (self.high - self.low) / (_LEVELS - 1)
         level = round((rate - self.low) / width) if width > 0 else 0
         if level not in self._profiles:
-            self._profiles[level] = profile(self.config, requests_per_second=self.low + level * width)
+            rate = self.low + level * width
+            self._profiles[level] = profile(self.config, requests_per_second=rate, trace=self.trace)
         return self._profiles[level]
 
     def tick(self, index: int, at: float, step_seconds: float) -> list[float]:

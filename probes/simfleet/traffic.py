@@ -145,6 +145,7 @@ class Traffic:
         self.demand = Demand()
         self._seed = seed
         self._trace = trace
+        self._rows = tuple(row for block in trace.blocks for row in block) if trace else ()
         self._context = length_table(config.context)
         self._generated = length_table(config.generated)
 
@@ -158,8 +159,11 @@ class Traffic:
         return requests
 
     def one(self, rng: random.Random, at: float) -> Request:
-        """A single arrival outside the blocks (the crowd of a traffic spike)."""
+        """A single arrival outside the blocks (the crowd of a traffic spike), as long as those of the trace where there is one."""
         shares = self._tenant_shares()
+        if self._rows:
+            row = self._rows[int(rng.random() * len(self._rows))]
+            return self._request(rng.random, at, row.context, row.generated, shares, crowd=True)
         return self._request(rng.random, at, None, None, shares, crowd=True)
 
     def _tenant_shares(self) -> list[float]:

@@ -55,9 +55,11 @@ def table(measurements: Sequence[Measurement]) -> str:
     )
 
 
-def run(name: str, module: ModuleType, *, full: bool) -> Iterator[Measurement]:
+def run(name: str, module: ModuleType, *, options: argparse.Namespace) -> Iterator[Measurement]:
+    """A module with options of its own has `add_arguments` and `asked`."""
     began = time.perf_counter()
-    yield from module.measure(full=full)
+    more = {"asked": module.asked(options)} if hasattr(module, "asked") else {}
+    yield from module.measure(full=options.full, **more)
     print(f"{name}: {time.perf_counter() - began:.1f} s", file=sys.stderr)
 
 
@@ -69,6 +71,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--full", action="store_true", help="the sizes that the design promises, however long they take"
     )
+    for module in known.values():
+        if hasattr(module, "add_arguments"):
+            module.add_arguments(parser)
     options = parser.parse_args(arguments)
     strangers = [name for name in options.names if name not in known]
     if strangers:
@@ -77,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     failed = False
     for name in options.names or known:
         try:
-            for one in run(name, known[name], full=options.full):
+            for one in run(name, known[name], options=options):
                 measurements.append(one)
                 if options.json:
                     print(json.dumps(asdict(one)), flush=True)

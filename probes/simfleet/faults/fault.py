@@ -75,6 +75,7 @@ class Fault:
     make: Callable[[Pool, Where, Parameters], Dial]
     parameters: Parameters
     expected_leaf: str = ""
+    branch: str = "slo"  # the question that is answered yes first: slo, quality or cost
     like: str = ""
     targets: tuple[str, ...] = ("all",)
     onsets: tuple[str, ...] = (STEP,)
@@ -139,6 +140,7 @@ def fault(
     what: str,
     *,
     leaf: str | None = None,
+    branch: str = "slo",
     like: str = "",
     targets: tuple[str, ...] = ("all",),
     onsets: tuple[str, ...] = (STEP,),
@@ -155,6 +157,7 @@ def fault(
         make=make,
         parameters=MappingProxyType(parameters),
         expected_leaf=name if leaf is None else leaf,
+        branch=branch,
         like=like,
         targets=targets,
         onsets=onsets,

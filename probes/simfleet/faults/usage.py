@@ -68,21 +68,21 @@ FAULTS = (
     fault(
         "runaway-tenant", "Runaway tenant", "batch", _runaway_tenant,
         "One tenant's job asks more often for far longer answers; the bill moves, no objective does.",
-        like="runaway tenant spend", onsets=(STEP, RAMP), rate=3.0, generated=5.0, generated_limit=4_000,
+        branch="cost", like="runaway tenant spend", onsets=(STEP, RAMP), rate=3.0, generated=5.0, generated_limit=4_000,
     ),
     fault(
         "cost-anomaly", "Answers grow", "batch", _longer_answers,
         "Every tenant's answers are several times as long; nobody asks more often.",
-        like="a prompt that lost its \"be brief\"", onsets=(STEP, RAMP), generated=4.0, generated_limit=4_000,
+        branch="cost", like="a prompt that lost its \"be brief\"", onsets=(STEP, RAMP), generated=4.0, generated_limit=4_000,
     ),
     fault(
         "traffic-mix-shift", "Traffic mix shifts", "chat", _other_mix,
         "The tenant that asked most stays away and the others ask more: as many requests, of another kind.",
-        like="traffic-mix shift", onsets=(STEP, RAMP), left=0.1,
+        branch="cost", like="traffic-mix shift", onsets=(STEP, RAMP), left=0.1,
     ),
     fault(
         "kpi-falls", "Throughput up, business down", "chat", _unhelped,
         "Answers come fast but settle nothing: users ask again, throughput rises and settled matters fall.",
-        like="throughput up while the business KPI falls", onsets=(STEP, RAMP), settles=0.15, comes_back=0.45,
+        branch="quality", like="throughput up while the business KPI falls", onsets=(STEP, RAMP), settles=0.15, comes_back=0.45,
     ),
 )  # fmt: skip

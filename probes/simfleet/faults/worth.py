@@ -107,33 +107,33 @@ FAULTS = (
     fault(
         "quality-regression", "Quality regression", "chat", _release(_quantised),
         "A quantised release is rolled out: as fast as before or faster, with worse answers.",
-        like="TensorRT-LLM#16916, sglang#28144, vllm#38652: GSM8K from 96.4 to 74.5, nothing else moves",
+        branch="quality", like="TensorRT-LLM#16916, sglang#28144, vllm#38652: GSM8K from 96.4 to 74.5, nothing else moves",
         quality=0.0, step_ratio=0.88,
     ),
     fault(
         "slice-regression", "One slice regresses", "chat", _release(_worse_in_a_slice),
         "A release that is as good as the last, but for one slice of the prompts.",
-        like="quality regression on long prompts only", targets=("slice",), quality=0.0,
+        branch="quality", like="quality regression on long prompts only", targets=("slice",), quality=0.0,
     ),
     fault(
         "quality-drift", "Quality drifts", "batch", _wear,
         "Answers get worse under the same version: scales of the KV cache were overwritten in place.",
-        like="vllm#38652: scales missing or wrong", onsets=(STEP, RAMP), lost=1.0,
+        branch="quality", like="vllm#38652: scales missing or wrong", onsets=(STEP, RAMP), lost=1.0,
     ),
     fault(
         "retrieval-regression", "Retrieval regresses", "chat", _stale_index,
         "The retriever finds passages of something else; the model is the same and makes the best of them.",
-        like="model regression against retrieval regression", onsets=(STEP, RAMP), fresh=0.0,
+        branch="quality", like="model regression against retrieval regression", onsets=(STEP, RAMP), fresh=0.0,
     ),
     fault(
         "schema-break", "Tool calls break", "chat", _release(_other_schema),
         "After a change of the chat template tool calls come under another schema; prose is as good as before.",
-        like="schema break in tool-call outputs", share=0.95,
+        branch="quality", like="schema break in tool-call outputs", share=0.95,
     ),
     fault(
         "safety-regression", "Unsafe answers", "chat", _release(_unguarded),
         "A release without its guard gives an address away in most of its answers.",
-        like="a guard model that was left out of a roll-out", share=0.8,
+        branch="quality", like="a guard model that was left out of a roll-out", share=0.8,
     ),
     fault(
         "failed-rollout", "Roll-out fails after a good canary", "chat", _rollout_that_fails,
