@@ -18,7 +18,7 @@ def config() -> FleetConfig:
     """Short answers (a label each) from forty replicas with room for many; nobody asks beside the burst."""
     engine = EngineProfile(max_num_seqs=512, chunk_tokens=16_384, prefill_tokens_per_second=400_000.0, max_queued=4_096)
     service = ServiceConfig(
-        name="labels", model="labeller-1b", version="1", replicas=40, requests_per_second=1e-6,
+        name="chat", model="labeller-1b", version="1", replicas=40, requests_per_second=1e-6,
         context=Lengths(median=24, sigma=0.3, low=8, high=64), generated=Lengths(median=4, sigma=0.5, low=2, high=16),
         prefix=PrefixCache(share=0.0, low=0.0, high=0.0, system_tokens=0), tenants=(Tenant("all", 1.0),), engine=engine,
     )  # fmt: skip
@@ -40,13 +40,13 @@ def play() -> Row:
     world = VirtualWorld(organisation=default_organisation(), start=START, config=config(), seed=3)
     world.connect()
     world.advance(timedelta(minutes=2))
-    pool, truth = world.fleet.pool("labels"), _Truth()
+    pool, truth = world.fleet.pool("chat"), _Truth()
     pool.clients.answered = truth.watching(pool.clients.answered)  # type: ignore[method-assign]
     pool.clients.gather(size=int(PER_SECOND * SECONDS), think_seconds=1e9, ramp_seconds=SECONDS, now=pool.now)
     began = world.now
     world.advance(timedelta(minutes=3))
     printed = queries.histogram(
-        service=Service.objects.get(slug="labels"), family="e2e_seconds", start=began, end=_tick(world.now)
+        service=Service.objects.get(slug="chat"), family="e2e_seconds", start=began, end=_tick(world.now)
     )[()]
     world.close()
     return {

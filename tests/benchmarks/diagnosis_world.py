@@ -149,7 +149,8 @@ def side_by_side(jobs: Sequence[Callable[[], Row]], folder: Path, *, processes: 
     from django.db import connections
 
     connections.close_all()
-    left, running = list(enumerate(jobs)), {}
+    left = list(enumerate(jobs))
+    running: dict[int, Path] = {}
     while left or running:
         while left and len(running) < processes:
             at, job = left.pop(0)
