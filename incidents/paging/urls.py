@@ -12,6 +12,7 @@ urlpatterns = [
     path("ack/<str:token>/", views.acknowledge, name="acknowledge-link"),
     path("demo/pager/inbox/<str:token>/", views.demo_inbox, name="demo-pager-inbox"),
     path("answers/slack/<slug:organisation>/", answers.slack, name="answer-slack"),
+    path("hooks/chat/slack/<slug:organisation>/", answers.slash_command, name="slash-command"),
     path("answers/twilio/<int:page>/", answers.twilio, name="answer-twilio"),
     path("answers/voice/<str:token>/", answers.voice, name="answer-voice"),
     path("pages/<int:page>/resend/", answers.resend, name="page-resend"),

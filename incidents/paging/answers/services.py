@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from incidents.ingest.payloads import Answer
 from incidents.paging import retry
 from incidents.paging import services as paging
+from incidents.paging.answers import slash
 from incidents.paging.escalation import EscalationReason
 from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.paging.pagers import outbox
@@ -50,6 +52,28 @@ def press(*, organisation: Organisation, member: str, action: str, number: int, 
     except (permissions.NotAllowed, Refused) as reason:
         return str(reason)
     return f"{incident.name}: {'acknowledged' if action == 'acknowledge' else 'resolved'} by {person.username}."
+
+
+def typed(*, organisation: Organisation, member: str, text: str, now: datetime) -> tuple[str, bool]:
+    """A slash command declares an incident as the person with this member ID. The sentence, and whether everyone may read it."""
+    person = _slack_person(organisation, member)
+    if person is None:
+        return f"Tailwatch does not know the Slack member {member}: enter it at your Slack pager.", False
+    said = slash.parse(text)
+    if said is None:
+        return slash.HELP, False
+    actor = permissions.holder(person, organisation)
+    try:
+        incident = response.declare(
+            organisation=organisation, title=said.title, severity=said.severity, actor=actor, now=now
+        )
+    except (permissions.NotAllowed, Refused) as reason:
+        return str(reason), False
+    address = f"{settings.TAILWATCH_BASE_URL}/incidents/{incident.number}/"
+    return (
+        f"{incident.name} ({incident.severity_name}) was declared by {person.username}: {incident.title}\n{address}",
+        True,
+    )
 
 
 def key_pressed(*, token: str, key: str, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -29,20 +30,11 @@ LARGEST_BYTES = 64 * 1024
 @require_POST
 def slack(request: HttpRequest, organisation: str) -> HttpResponse:
     """A button was pressed in Slack: act, and answer with the sentence that Slack shows to who pressed it."""
-    if int(request.headers.get("Content-Length") or 0) > LARGEST_BYTES:
-        return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    app = get_object_or_404(SlackApp.objects.select_related("organisation"), organisation__slug=organisation)
-    now, body = clock.now(), request.body
-    genuine = signature.of_slack(
-        secret=app.signing_secret,
-        body=body,
-        timestamp=request.headers.get("X-Slack-Request-Timestamp", ""),
-        header=request.headers.get("X-Slack-Signature", ""),
-        now_seconds=now.timestamp(),
-    )
-    if not genuine:
-        return HttpResponse("the signature does not fit\n", status=HTTPStatus.FORBIDDEN)
-    pressed = _pressed(body)
+    now = clock.now()
+    app, refused = _from_slack(request, organisation, now)
+    if app is None:
+        return refused
+    pressed = _pressed(request.body)
     if pressed is None:
         return HttpResponse("expected a payload of block_actions\n", status=HTTPStatus.BAD_REQUEST)
     member, action, number = pressed
@@ -50,6 +42,19 @@ def slack(request: HttpRequest, organisation: str) -> HttpResponse:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)  # a button that only opens a page is told to us as well
     said = services.press(organisation=app.organisation, member=member, action=action, number=number, now=now)
     return JsonResponse({"response_type": "ephemeral", "replace_original": False, "text": said})
+
+
+@csrf_exempt
+@require_POST
+def slash_command(request: HttpRequest, organisation: str) -> HttpResponse:
+    """Somebody typed a slash command in Slack: declare an incident, and answer with the sentence that Slack shows."""
+    now = clock.now()
+    app, refused = _from_slack(request, organisation, now)
+    if app is None:
+        return refused
+    member, text = request.POST.get("user_id", ""), request.POST.get("text", "")
+    said, to_all = services.typed(organisation=app.organisation, member=member[:100], text=text, now=now)
+    return JsonResponse({"response_type": "in_channel" if to_all else "ephemeral", "text": said})
 
 
 @csrf_exempt
@@ -93,6 +98,22 @@ def resend(request: Request, page: int) -> HttpResponse:
     else:
         messages.success(request, "It is sent again now.")
     return redirect("pages")
+
+
+def _from_slack(request: HttpRequest, organisation: str, now: datetime) -> tuple[SlackApp | None, HttpResponse]:
+    """The organisation's Slack app where it signed this request; else what to answer."""
+    if int(request.headers.get("Content-Length") or 0) > LARGEST_BYTES:
+        return None, HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    app = get_object_or_404(SlackApp.objects.select_related("organisation"), organisation__slug=organisation)
+    genuine = signature.of_slack(
+        secret=app.signing_secret,
+        body=request.body,
+        timestamp=request.headers.get("X-Slack-Request-Timestamp", ""),
+        header=request.headers.get("X-Slack-Signature", ""),
+        now_seconds=now.timestamp(),
+    )
+    refused = HttpResponse("the signature does not fit\n", status=HTTPStatus.FORBIDDEN)
+    return (app if genuine else None), refused
 
 
 def _genuine(request: HttpRequest, organisation_id: int) -> bool:
