@@ -26,9 +26,10 @@ WHERE state = 'resolved' AND number BETWEEN 1000 + %(first)s AND 1000 + %(last)s
 """
 _PAGES = """
 INSERT INTO incidents_page (organisation_id, incident_id, user_id, endpoint_id, step_id, kind, reason, decision, dedup_key, state,
-                            created_at, due_at, give_up_at, attempts, recorded, uncertain, sent_at, closed_reason)
+                            created_at, due_at, give_up_at, attempts, recorded, uncertain, sent_at, closed_reason,
+                            vendor_key)
 SELECT s.organisation_id, s.incident_id, %(user)s, %(endpoint)s, s.id, 'opened', '', 'step ' || s.number, 'k', 'sent',
-       s.due_at, s.due_at, s.due_at, 1, 1, false, s.due_at, ''
+       s.due_at, s.due_at, s.due_at, 1, 1, false, s.due_at, '', ''
 FROM incidents_escalationstep AS s JOIN incidents_incident AS i ON i.id = s.incident_id
 WHERE s.state = 'done' AND i.number BETWEEN 1000 + %(first)s AND 1000 + %(last)s
 """
