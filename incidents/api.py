@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ninja import Router
 
+from incidents.actions.api import router as actions
 from incidents.alerts.api import router as alerts
 from incidents.command.api import router as command
 from incidents.ingest.api import router as ingest
@@ -23,6 +24,6 @@ from incidents.updates.api import router as updates
 
 #: command, updates and runbooks first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
-    command, updates, runbooks, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing, ingest,
-    trees, signals,
+    actions, command, updates, runbooks, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing,
+    ingest, trees, signals,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from incidents.actions.queries import switch
 from observability.core import clock, navigation
 from observability.core.access import known
 from observability.core.permissions import Actor, Verb, allowed
@@ -29,6 +30,9 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "may": {verb.value: actor is not None and allowed(actor, verb, None) for verb in Verb},
         "demo": bool(settings.TAILWATCH_DEMO_FLEET_URL),
+        "actions": SimpleLazyObject(
+            lambda: switch(organisation_id=actor.organisation_id) if actor is not None else None
+        ),
         "simulated": SimpleLazyObject(
             lambda: (
                 actor is not None

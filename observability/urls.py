@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.routing.urls",
         "incidents.trees.urls",
         "incidents.signals.urls",
+        "incidents.actions.urls",
         "incidents.command.urls",
         "incidents.statuspages.urls",
         "incidents.response.urls",

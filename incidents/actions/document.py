@@ -25,6 +25,7 @@ from functools import lru_cache
 from typing import Any
 
 from incidents.actions.documentreader import DocumentReader
+from incidents.actions.kinds import KINDS
 from observability.core.documents import Problem
 
 LARGEST_BYTES = 256 * 1024
@@ -85,6 +86,10 @@ class Binding:
     completion: Completion | None = None
     verify: Verify | None = None
     undo_after_seconds: int | None = None
+
+    @property
+    def title(self) -> str:
+        return KINDS[self.action].title
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

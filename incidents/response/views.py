@@ -14,8 +14,8 @@ from incidents.command import queries as command_queries
 from incidents.demo.faults import TITLES
 from incidents.response import queries, services
 from incidents.response.models import Incident
+from incidents.screens.queries import actions, lists
 from incidents.screens.queries import incident as incident_queries
-from incidents.screens.queries import lists
 from incidents.screens.queries import now as now_queries
 from incidents.silences import queries as silences
 from observability.core import etag
@@ -113,4 +113,7 @@ def _sheet(request: Request, number: int, part: str = "") -> dict[str, Any]:
     found = _load(request, number)
     sheet = incident_queries.load(incident=found, actor=request.actor, now=request.moment, part=part)
     command = command_queries.load(incident=found, actor=request.actor, part=part)
-    return {"here": "incidents", "sheet": sheet, "command": command}
+    page: dict[str, Any] = {"here": "incidents", "sheet": sheet, "command": command}
+    if not part:
+        page |= {"incident": found, "panel": actions.panel(incident=found, actor=request.actor, now=request.moment)}
+    return page

@@ -62,6 +62,7 @@ GROUPS = (
         (
             Place("Integrations", "integrations", "integrations", "c"),
             Place("Routes", "routes", "routes", "t"),
+            Place("Actions", "actions", "actions", "x"),
             Place("API tokens", "tokens", "tokens"),
             Place("Preferences", "preferences", "preferences", ","),
         ),

@@ -118,7 +118,7 @@ class Listing(Generic[Row]):
 def incidents(*, organisation: Organisation, filters: Filters) -> Listing[IncidentRow]:
     """Incidents that fit, newest first: three queries."""
     services = tuple(Service.objects.filter(organisation=organisation))
-    rows, newer, older = _cut(_narrowed(organisation, services, filters), filters)
+    rows, newer, older = cut(_narrowed(organisation, services, filters), filters)
     found = incident_rows(rows)
     return Listing(_incident_headline(found, filters, older), found, newer, older, services=services)
 
@@ -144,7 +144,7 @@ def _narrowed(organisation: Organisation, services: Sequence[Service], filters: 
     )
 
 
-def _cut(rows: QuerySet[Row], filters: Filters) -> tuple[list[Row], str, str]:  # type: ignore[type-var]
+def cut(rows: QuerySet[Row], filters: Filters) -> tuple[list[Row], str, str]:  # type: ignore[type-var]
     """One page and its neighbours, without counting the whole table."""
     start = (filters.page - 1) * ROWS
     cut = list(rows[start : start + ROWS + 1])
@@ -171,7 +171,7 @@ def pages(*, organisation: Organisation, filters: Filters, failed_only: bool = F
         .annotate(delivered_after=F("sent_at") - F("created_at"))
         .order_by("-created_at", "-pk")
     )
-    rows, newer, older = _cut(found, filters)
+    rows, newer, older = cut(found, filters)
     for page in rows:
         span = page.delivered_after  # type: ignore[attr-defined]
         page.delivered_after = span.total_seconds() if span is not None else None  # type: ignore[attr-defined]
@@ -203,7 +203,7 @@ def postmortems(*, organisation: Organisation, filters: Filters) -> Listing[Post
         .select_related("incident__service")
         .order_by("-drafted_at", "-pk")
     )
-    rows, newer, older = _cut(found, filters)
+    rows, newer, older = cut(found, filters)
     drafts = sum(row.state == Postmortem.State.DRAFT for row in rows)
     headline = (
         "No postmortems yet"
