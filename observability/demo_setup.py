@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from incidents.actions.models import ActionDocument
 from incidents.alerts.maintenance import Plan
 from incidents.ingest import services as ingest
 from incidents.ingest.models import Integration
@@ -21,9 +22,11 @@ from incidents.oncall.queries import rota as rota_queries
 from incidents.paging.endpoints import services as endpoints
 from incidents.routing import services as routing
 from incidents.silences import services as silences
+from observability import fleet_actions
 from observability.core import permissions
 from observability.core.models import Organisation, User
 from observability.core.permissions import Actor
+from probes.simfleet.config import default_config
 
 ZONE = "Europe/Paris"
 ROTA = "Inference rota"
@@ -107,6 +110,12 @@ def furnish(*, organisation: Organisation, people: Sequence[User], schedule: Sch
         now=now,
     )
     _senders(organisation, people[0], actor, now)
+
+
+def bind_gateway(*, organisation: Organisation, url: str, secret: str, now: datetime) -> None:
+    """Let people run actions on the fleet at `url`, once: what they change in the document afterwards stays theirs."""
+    if not ActionDocument.objects.filter(organisation=organisation).exists():
+        fleet_actions.bind(organisation=organisation, config=default_config(), url=url, secret=secret, now=now)
 
 
 def _change_of_hands(schedule: Schedule, people: Sequence[User], now: datetime) -> None:

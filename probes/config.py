@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from probes import assertions, attribution, clientside, prompts, references, shape, sources
+from probes import assertions, attribution, clientside, commands, prompts, references, shape, sources
 from probes.attribution import Attribution
 from probes.clientside import AccessLog, Otlp
+from probes.commands import Commands
 from probes.dialects import KINDS
 from probes.dialects.translate import UNKNOWN
 from probes.prompts import Prompt
@@ -128,6 +129,7 @@ class ProbeConfig:
     traffic_share: float = 0.01  # of a service's tokens
     floor_per_minute: float = 1.0  # canaries of a service that traffic_share does not stop
     bursts: tuple[str, ...] = ()  # services whose engines are read each second
+    commands: Commands | None = None  # that the platform may have run here
     run_code: bool = False  # whether code in answers is run, to see if it passes its test
 
 
@@ -149,6 +151,7 @@ _TOP = (
     "embedder",
     "false_alarm_days",
     "run_code",
+    "commands",
     "requests_per_minute",
     "canaries_at_once",
     "traffic_share",
@@ -204,6 +207,7 @@ def load(text: str, *, file: str, read_file: Callable[[str], str] | None = None)
         embedder=_embedder(top["embedder"]),
         false_alarm_days=_number(top["false_alarm_days"], 30.0, low=1, high=3650),
         run_code=_flag(top["run_code"], False),
+        commands=commands.load(top["commands"]),
         requests_per_minute=_number(top["requests_per_minute"], 60.0, low=1, high=6000),
         canaries_at_once=int(_number(top["canaries_at_once"], 4, low=1, high=64)),
         traffic_share=_number(top["traffic_share"], 0.01, low=0, high=1),

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from probes import inventory, references_command
 from probes.agent import Agent
+from probes.commands import CommandServer
 from probes.config import ProbeConfig
 from probes.describe import Describer
 from probes.exporter import Exporter, guard
@@ -100,6 +101,9 @@ class _Probe:
         self.transport = HttpTransport(scrape_timeout_seconds=seconds)
         self.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
         self.finder = Finder(timeout_seconds=seconds, gpus=self.reader, kubelet_socket=loaded.kubelet_socket)
+        self.commands = None if loaded.commands is None else CommandServer(loaded.commands, now=now)
+        if self.commands is not None:
+            threading.Thread(target=self.commands.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
         self.describer = Describer(
             timeout_seconds=seconds,
             machine=lambda: {} if self.reader is None else self.reader.facts,
@@ -141,6 +145,9 @@ class _Probe:
     def close(self) -> None:
         """Nothing new begins, and the receivers' ports are free at once."""
         self.receivers.close()
+        if self.commands is not None:
+            self.commands.shutdown()
+            self.commands.server_close()
         self.pool.shutdown(wait=False, cancel_futures=True)
         threading.Thread(target=self._end, name="probe-end", daemon=True).start()
 

@@ -149,7 +149,7 @@ def run(request: Request, pk: int) -> ActionRun:
 )
 def press(request: Request, pk: int, verb: PressName, reason: str = "") -> ActionRun:
     found = _load(request, pk)
-    given = {"run": found, "actor": request.actor, "now": request.moment}
+    given: dict[str, Any] = {"run": found, "actor": request.actor, "now": request.moment}
     match verb:
         case PressName.APPROVE:
             services.approve(**given)

@@ -81,7 +81,7 @@ def _settings(
 @viewed
 def switch(request: Request, verb: str) -> HttpResponse:
     """On, off, the kill switch, and its end."""
-    given = {"organisation": request.organisation, "actor": request.actor, "now": request.moment}
+    given: dict[str, Any] = {"organisation": request.organisation, "actor": request.actor, "now": request.moment}
     match verb:
         case "on" | "off":
             services.turn(on=verb == "on", **given)

@@ -62,7 +62,7 @@ GROUPS = (
         (
             Place("Integrations", "integrations", "integrations", "c"),
             Place("Routes", "routes", "routes", "t"),
-            Place("Actions", "actions", "actions", "x"),
+            Place("Actions", "actions", "actions", "k"),
             Place("API tokens", "tokens", "tokens"),
             Place("Preferences", "preferences", "preferences", ","),
         ),

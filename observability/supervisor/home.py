@@ -1,7 +1,8 @@
 """TAILWATCH_HOME: one folder with everything the platform keeps on this machine, one platform at a time.
 
 lock          held (flock) while a platform runs; its process id inside
-secrets/      generated once, readable by us only: secret_key, postgres_admin, postgres_owner, postgres_app
+secrets/      generated once, readable by us only: secret_key, postgres_admin, postgres_owner, postgres_app,
+              fleet_gateway (signs orders to the demo's gateway)
 postgres/     the embedded database (its `data` belongs to the account that runs it)
 redis/        the broker's append-only file
 run/          unix sockets
@@ -22,6 +23,8 @@ from typing import IO
 
 from observability.supervisor import postgres
 from observability.supervisor.problems import SetupError
+
+GATEWAY_SECRET = "fleet_gateway"  # noqa: S105 - its name
 
 
 @dataclass(frozen=True, slots=True)

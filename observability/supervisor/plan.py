@@ -98,9 +98,13 @@ def stop_order(children: Iterable[Child]) -> tuple[tuple[Child, ...], ...]:
     return tuple(group for group in groups if group)
 
 
-def fleet(*, python: str, at: Ports) -> Child:
-    """The simulated fleet: needs nothing of ours, so it starts first and is there when the probe looks."""
-    argv = (python, "-m", "probes.simfleet", "--host", "127.0.0.1", "--port", str(at.fleet))
+def fleet(*, python: str, at: Ports, control_secret: str) -> Child:
+    """The simulated fleet: needs nothing of ours, so it starts first and is there when the probe looks.
+
+    `control_secret` is the file with what signs orders to its gateway.
+    """
+    where = ("--host", "127.0.0.1", "--port", str(at.fleet))
+    argv = (python, "-m", "probes.simfleet", "--control-secret-file", control_secret, *where)
     return Child("fleet", argv, nice=5)
 
 

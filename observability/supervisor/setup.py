@@ -192,7 +192,9 @@ def demo_config(folders: homes.Folders) -> Path:
 
 
 def fleet(options: Options) -> Child:
-    return plan.fleet(python=sys.executable, at=options.ports)
+    homes.secret(options.home, homes.GATEWAY_SECRET)
+    secret = homes.secret_path(options.home, homes.GATEWAY_SECRET)
+    return plan.fleet(python=sys.executable, at=options.ports, control_secret=str(secret))
 
 
 def workers(options: Options, folders: homes.Folders) -> tuple[Child, ...]:

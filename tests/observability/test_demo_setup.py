@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from incidents.actions import queries
 from incidents.alerts import services as placing
 from incidents.alerts.models import Alert
 from incidents.maintenance.models import Maintenance
@@ -15,6 +16,7 @@ from incidents.paging.models import PagerEndpoint
 from incidents.response.models import Incident
 from incidents.silences.models import Silence
 from observability import demo_setup
+from sloengine.catalog.models import Service
 from tests import worlds
 
 
@@ -56,3 +58,18 @@ def test_what_comes_in_is_silenced_dropped_or_known_and_opens_no_incident(
 def test_no_pager_that_would_reach_outside_is_ready(furnished: worlds.World) -> None:
     assert not [one for one in PagerEndpoint.objects.exclude(kind="demo") if one.ready]
     assert PagerEndpoint.objects.values("kind").distinct().count() == 4
+
+
+def test_every_action_of_the_gateway_is_bound_once_and_needs_an_approval(
+    furnished: worlds.World, frozen_now: datetime
+) -> None:
+    organisation = furnished.organisation
+    for config in ("chat", "code", "batch"):
+        Service.objects.get_or_create(organisation=organisation, slug=config, defaults={"name": config})
+    for url in ("http://127.0.0.1:9850", "http://elsewhere.example"):
+        demo_setup.bind_gateway(organisation=organisation, url=url, secret="s3cret", now=frozen_now)
+    document = queries.document(organisation_id=organisation.pk)
+    assert document.executors["gateway"].settings["url"] == "http://127.0.0.1:9850/control/{service}"
+    assert {one.service for one in document.bindings} == {"chat", "code", "batch"}
+    assert {one.approvals for one in document.bindings} == {1}
+    assert queries.switch(organisation_id=organisation.pk).enabled

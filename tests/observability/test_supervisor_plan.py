@@ -54,7 +54,7 @@ def workers() -> dict[str, Child]:
 def test_the_parts_and_where_they_listen() -> None:
     assert list(workers()) == ["web", "fast", "slow", "beat", "probe"]
     assert "127.0.0.1:8000" in workers()["web"].argv
-    assert plan.fleet(python="py", at=plan.ports(8000)).argv[-1] == "9850"
+    assert plan.fleet(python="py", at=plan.ports(8000), control_secret="s").argv[-1] == "9850"
 
 
 def test_slow_work_is_niced_and_on_its_own_queue() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from observability import demo
+from observability import demo, demo_setup
 from observability.core import clock
 from observability.core.services import default_organisation
+from observability.supervisor import home
 
 
 class Command(BaseCommand):
@@ -32,6 +33,13 @@ class Command(BaseCommand):
             probe_url="\n".join(settings.TAILWATCH_PROBE_URLS),
             progress=self._say,
         )
+        if settings.TAILWATCH_DEMO_FLEET_URL:
+            demo_setup.bind_gateway(
+                organisation=default_organisation(),
+                url=settings.TAILWATCH_DEMO_FLEET_URL,
+                secret=home.secret(settings.TAILWATCH_HOME, home.GATEWAY_SECRET),
+                now=clock.now(),
+            )
         self.stdout.write(f"seeded in {time.perf_counter() - began:.0f} s")
 
     def _say(self, what: str, share: float) -> None:
