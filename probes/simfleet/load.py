@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar
 
 from probes.exposition import Series, bound, series
 from probes.signals import PREFIX
@@ -28,6 +29,7 @@ from probes.simfleet.engine import NOISE
 from probes.simfleet.prompts import SLICES
 from probes.simfleet.traffic import Trace, Traffic, read_trace
 
+T = TypeVar("T")
 BOUNDS: dict[str, Sequence[float]] = {
     "ttft_seconds": vllm.TTFT_BOUNDS,
     "inter_token_seconds": vllm.INTER_TOKEN_BOUNDS,
@@ -70,21 +72,43 @@ class Profile:
     busy_ratio: float
 
 
-def past_series(config: FleetConfig) -> tuple[Series, ...]:
+def past_series(config: FleetConfig, *, by_replica: bool = False) -> tuple[Series, ...]:
     """The columns of every tick."""
-    return tuple(one for service in config.services for one in _columns(service))
+    return tuple(one for part in _parts(config, seed=0, by_replica=by_replica) for one in part.columns())
 
 
-def past(config: FleetConfig, *, seed: int, start: float, end: float, step_seconds: float) -> Iterator[PastTick]:
-    """Ticks at multiples of step_seconds in (start, end], unix seconds. The same tick is the same for any start and end."""
-    services = [_Service(service, seed=seed * 31 + at) for at, service in enumerate(config.services)]
+def past(
+    config: FleetConfig, *, seed: int, start: float, end: float, step_seconds: float, by_replica: bool = False
+) -> Iterator[PastTick]:
+    """Ticks at multiples of step_seconds in (start, end], unix seconds. The same tick is the same for any start and end.
+
+    `by_replica`: what engines and GPUs tell is each replica's own, so that live figures can be compared with it.
+    """
+    services = _parts(config, seed=seed, by_replica=by_replica)
     first = math.floor(start / step_seconds) + 1
     for index in range(first, math.floor(end / step_seconds) + 1):
         at = index * step_seconds
         values: list[float] = []
         for service in services:
-            values += service.tick(index, at, step_seconds)
+            values += service.taken(service.tick(index, at, step_seconds))
         yield PastTick(at, tuple(values))
+
+
+def _parts(config: FleetConfig, *, seed: int, by_replica: bool) -> list[_Service]:
+    parts: list[_Service] = []
+    for at, service in enumerate(config.services):
+        whole = _Service(service, seed=seed * 31 + at)
+        if not by_replica:
+            parts.append(whole)
+            continue
+        whole.outside, whole.inside = True, False
+        parts.append(whole)
+        for index in range(service.replicas):
+            one = _Service(service, seed=(seed * 31 + at) * 97 + index + 1, like=whole)
+            one.outside, one.share = False, 1.0 / service.replicas
+            one.replica, one.region = f"{service.name}-{index}", service.region_of(index)
+            parts.append(one)
+    return parts
 
 
 def profile(config: ServiceConfig, *, requests_per_second: float, trace: Trace | None = None) -> Profile:
@@ -156,15 +180,33 @@ def _mean(values: Sequence[float]) -> float:
 
 
 class _Service:
-    def __init__(self, config: ServiceConfig, *, seed: int) -> None:
+    """A service, or one replica's share of it. `outside`: what gateway and canaries tell; `inside`: what engines and GPUs do."""
+
+    def __init__(self, config: ServiceConfig, *, seed: int, like: _Service | None = None) -> None:
         self.config, self.seed = config, seed
+        self.replica, self.region, self.share = REPLICA, config.region, 1.0
+        self.outside = self.inside = True
         self.trace = read_trace(Path(config.trace)) if config.trace else None
         self.traffic = Traffic(config, seed=seed, trace=self.trace)
         whole = sum(tenant.share for tenant in config.tenants)
         self.shares = [tenant.share / whole for tenant in config.tenants]
         self.low = config.requests_per_second * max(0.0, (1 - config.daily_swing) * min(1.0, config.weekend_share))
         self.high = config.requests_per_second * (1 + config.daily_swing) * max(1.0, config.weekend_share)
-        self._profiles: dict[int, Profile] = {}
+        self._profiles: dict[int, Profile] = like._profiles if like is not None else {}
+        outcomes, engine, canaries = 2 + 2 * len(config.tenants), 4, 4 * len(SLICES)
+        engine += sum(len(bounds) + 3 for bounds in BOUNDS.values())
+        self._cuts = (outcomes, outcomes + engine, outcomes + engine + canaries)
+
+    def columns(self) -> list[Series]:
+        return self.taken(list(_columns(self.config, replica=self.replica, region=self.region)))
+
+    def taken(self, row: list[T]) -> list[T]:
+        """Of a whole row what is this one's to tell."""
+        first, second, third = self._cuts
+        outside = row[:first] if self.outside else []
+        inside = row[first:second] if self.inside else []
+        asked = row[second:third] if self.outside else []
+        return outside + inside + asked + (row[third:] if self.inside else [])
 
     def at(self, rate: float) -> Profile:
         """The profile of the nearest of nine levels between the quietest and the busiest hour."""
@@ -181,7 +223,7 @@ class _Service:
         rng = random.Random(index * 1_000_003 + self.seed)
         rate = self.traffic.rate(at - step_seconds / 2)
         model = self.at(rate)
-        expected = rate * step_seconds
+        expected = rate * step_seconds * self.share
         arrived = max(0, round(expected + math.sqrt(expected) * rng.gauss(0.0, 1.0)))
         errors = int(arrived * config.error_share + rng.random())
         ok = arrived - errors
@@ -208,16 +250,16 @@ class _Service:
             similarity = SIMILARITY + rng.gauss(0.0, SIMILARITY_SPREAD) / math.sqrt(max(1, asked))
             values += (asked, asked * similarity, asked, similarity)
         watts = 75.0 + 255.0 * model.busy_ratio
-        values += (model.running * config.replicas, 0.0, model.kv_ratio, 1.0)
+        values += (model.running * config.replicas * self.share, 0.0, model.kv_ratio, 1.0)
         values += (model.busy_ratio, watts, 1.98e9, 0.9 * config.engine.gpu_memory_mib * 1_048_576.0)
         return values
 
 
-def _columns(config: ServiceConfig) -> Iterator[Series]:
+def _columns(config: ServiceConfig, *, replica: str, region: str) -> Iterator[Series]:
     service = {"service": config.name, "model": config.model, "version": config.version, "region": config.region}
-    own = {**service, "replica": REPLICA}
+    own = {**service, "region": region, "replica": replica}
     for outcome in ("ok", "error"):
-        yield _named("requests_total", **own, outcome=outcome)
+        yield _named("requests_total", **service, replica=REPLICA, outcome=outcome)
     versionless = {key: service[key] for key in ("service", "model", "region")}
     for tenant in config.tenants:
         yield _named("tenant_requests_total", **versionless, tenant=tenant.name, outcome="ok")
@@ -238,7 +280,7 @@ def _columns(config: ServiceConfig) -> Iterator[Series]:
         yield _named("answer_similarity_ratio", **service, slice=one)
     for name in ("requests_running", "requests_waiting", "kv_cache_ratio", "target_up"):
         yield _named(name, **own)
-    gpu = {"service": config.name, "replica": REPLICA, "region": config.region, "gpu": REPLICA}
+    gpu = {"service": config.name, "replica": replica, "region": region, "gpu": replica}
     for name in ("gpu_utilisation_ratio", "gpu_power_watts", "gpu_clock_hertz", "gpu_memory_bytes"):
         yield _named(name, **gpu)
 

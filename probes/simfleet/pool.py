@@ -337,6 +337,22 @@ class Pool:
         self.replicas[index].begin(release, at=self.now)
         self.begun()
 
+    def swap(self, index: int, release: Release) -> None:
+        """The same, once the replica has finished what it has."""
+        self.drained.add(index)
+        self.reroute()
+        replica = self.replicas[index]
+
+        def check(at: float) -> None:
+            if replica.engine.outstanding and replica.up:
+                self.later(at + _DRAIN_CHECK_SECONDS, check)
+                return
+            replica.begin(release, at=at)
+            self.drained.discard(index)
+            self.begun()
+
+        self.later(self.now + _DRAIN_CHECK_SECONDS, check)
+
     def begun(self) -> None:
         """A process began: what its release shares with others, and what may kill it, has changed."""
         self._deadly = any(replica.release.deadly_prompt for replica in self.replicas)

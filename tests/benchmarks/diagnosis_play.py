@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.benchmarks import diagnosis_rules as rules
 from tests.benchmarks.diagnosis_draws import Draw
@@ -36,8 +36,8 @@ def play(draw: Draw) -> Row:
         target = None if draw.target == "all" else draw.target
         world.fleet.start_fault(draw.fault, target=target, onset=draw.onset)
         advance(world, pager, began + FAULT_LASTS)
+        ended, told = world.now, diagnosed(world, service=fault.service, began=began)
         world.fleet.stop_fault(draw.fault)
-        ended = world.now
         advance(world, pager, start + WHOLE)
         played = time.process_time() - played
         impact = began + timedelta(seconds=fault.quiet_seconds)
@@ -47,6 +47,7 @@ def play(draw: Draw) -> Row:
             "expected_branch": fault.branch,
             "hard": fault.hard,
             **outcome(world, service=fault.service, began=began, impact=impact, ended=ended),
+            **(told or diagnosed(world, service=fault.service, began=began) or NOTHING),
             "play_cpu_seconds": played,
             "server_cpu_seconds": server_seconds(),
         }
@@ -98,23 +99,38 @@ def outcome(world: VirtualWorld, *, service: str, began: datetime, impact: datet
         "burn_seconds": burnt,
         "rules_seconds": ruled,
         "rules": names,
-        **_diagnosed(own[0] if own else None, impact),
+        **_times(own[0] if own else None, impact),
     }
 
 
-def _diagnosed(incident: Incident | None, impact: datetime) -> dict[str, Any]:
+def _times(incident: Incident | None, impact: datetime) -> Row:
     if incident is None:
-        return {
-            "detected_seconds": None, "paged_seconds": None, "severity": None, "branch": None, "leaf": None, "first_leaf": None,
-            "ranked": [], "runbook": None, "path": [], "headline": "",
-        }  # fmt: skip
-    told = incident.diagnosis or {}
-    ranked = sorted(told.get("rivals", []), key=lambda one: -one["confidence"])
-    decided = incident.timeline.filter(kind="diagnosed").order_by("at", "pk").first()
+        return {"detected_seconds": None, "paged_seconds": None, "severity": None}
     return {
         "detected_seconds": (incident.detected_at - impact).total_seconds(),
         "paged_seconds": (incident.first_paged_at - impact).total_seconds() if incident.first_paged_at else None,
         "severity": incident.severity,
+    }
+
+
+#: Where no incident opened.
+NOTHING: Row = {
+    "branch": None, "leaf": None, "first_leaf": None, "ranked": [], "runbook": None, "path": [], "headline": "",
+}  # fmt: skip
+
+
+def diagnosed(world: VirtualWorld, *, service: str, began: datetime) -> Row:
+    """What the service's first incident since then says now; nothing where there is none."""
+    from incidents.response.models import Incident
+
+    mine = Incident.objects.filter(organisation=world.organisation, opened_at__gte=began, service__slug=service)
+    incident = mine.order_by("opened_at", "pk").first()
+    if incident is None:
+        return {}
+    told = incident.diagnosis or {}
+    ranked = sorted(told.get("rivals", []), key=lambda one: -one["confidence"])
+    decided = incident.timeline.filter(kind="diagnosed").order_by("at", "pk").first()
+    return {
         "branch": told.get("branch"),
         "leaf": incident.leaf or None,
         "first_leaf": decided.payload.get("leaf") if decided else None,

@@ -70,10 +70,12 @@ def build_template(name: str, *, start: datetime, traffic: str) -> Row:
     source = MetricSource.objects.create(
         organisation=organisation, name=SOURCE, kind=MetricSource.Kind.MEMORY, url=f"memory:{SOURCE}", simulated=True
     )
-    series = past_series(config)
 
     def chunks(first: datetime, last: datetime, step: int) -> Iterator[Chunk]:
-        ticks = past(config, seed=7, start=first.timestamp(), end=last.timestamp(), step_seconds=step)
+        """Of the last hours each replica's own figures: those that a fault is compared with."""
+        mine = step == STEPS[-1][1]
+        series = past_series(config, by_replica=mine)
+        ticks = past(config, seed=7, start=first.timestamp(), end=last.timestamp(), step_seconds=step, by_replica=mine)
         while batch := list(islice(ticks, TICKS_AT_ONCE)):
             yield Chunk(
                 ticks=[datetime.fromtimestamp(tick.at, UTC) for tick in batch],

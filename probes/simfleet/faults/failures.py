@@ -57,7 +57,6 @@ def _out_of_memory(pool: Pool, _where: Where, given: Parameters) -> Dial:
         pool,
         lambda before: replace(
             before,
-            version=f"{before.version}-128k",
             longest_context=int(given["context"]),
             kv_ratio=given["kv_ratio"],
             deadly_prompt=int(given["deadly"]),

@@ -60,7 +60,7 @@ def _rollout_that_fails(pool: Pool, _where: Where, given: Parameters) -> Dial:
     def after(before: Release) -> Release:
         return replace(before, version=f"{before.version}-next", crowding=given["crowding"], step_ratio=0.95)
 
-    everywhere = amendment(pool, after)
+    before, everywhere = pool.release, amendment(pool, after)
     there = False
 
     def go_on(_at: float) -> None:
@@ -70,14 +70,15 @@ def _rollout_that_fails(pool: Pool, _where: Where, given: Parameters) -> Dial:
     def on() -> None:
         nonlocal there
         there = True
-        pool.reconfigure(0, after(pool.release))
+        pool.swap(0, after(pool.release))
         pool.later(pool.now + given["canary_seconds"], go_on)
 
     def off() -> None:
         nonlocal there
         there = False
+        if pool.release is before:
+            pool.swap(0, before)  # only the canary was there yet
         everywhere(0.0)
-        pool.reconfigure(0, pool.release)
 
     return switch(on, off)
 
@@ -93,12 +94,12 @@ def _drifted_region(pool: Pool, where: Where, given: Parameters) -> Dial:
     def on() -> None:
         hit[:] = where.replicas(pool)
         for index in hit:
-            pool.reconfigure(index, drifted())
+            pool.swap(index, drifted())
 
     def off() -> None:
         for index in hit:
             if index < len(pool.replicas):  # it may have gone with a scale-in
-                pool.reconfigure(index, pool.release)
+                pool.swap(index, pool.release)
 
     return switch(on, off)
 

@@ -86,3 +86,27 @@ def test_the_past_is_what_the_events_would_have_given() -> None:
                 drawn, "ttft_seconds_count", service
             )
             assert within == pytest.approx(played.share_within(TTFT, bound), abs=0.02), (service, bound)
+
+
+def test_by_replica_the_past_adds_up_to_about_the_same_and_names_who_served() -> None:
+    columns = past_series(CONFIG, by_replica=True)
+    played = list(past(CONFIG, seed=1, start=START, end=START + 3_600, step_seconds=300.0, by_replica=True))
+    assert len(set(columns)) == len(columns) == len(played[0].values)
+
+    def tokens(replica: str | None) -> float:
+        at = [
+            i
+            for i, one in enumerate(columns)
+            if one.name == "tailwatch_generated_tokens_total"
+            and one.label("service") == "chat"
+            and replica in (None, one.label("replica"))
+        ]
+        return sum(tick.values[i] for tick in played for i in at)
+
+    whole = total(ticks(START, START + 3_600), "generated_tokens_total", "chat")
+    assert tokens(None) == pytest.approx(whole, rel=0.1)
+    assert tokens("chat-2") == pytest.approx(whole / 4, rel=0.15)
+    regions = {one.label("replica"): one.label("region") for one in columns if one.name == "tailwatch_target_up"}
+    assert regions["chat-0"] == "eu-west"
+    assert regions["chat-3"] == "us-east"
+    assert total(played, "requests_total", "code") > 0
