@@ -7,6 +7,7 @@ from ninja import Router
 from incidents.actions.api import router as actions
 from incidents.alerts.api import router as alerts
 from incidents.command.api import router as command
+from incidents.drills.api import router as drills
 from incidents.ingest.api import router as ingest
 from incidents.maintenance.api import router as maintenance
 from incidents.oncall.api.policies import router as policies
@@ -25,5 +26,5 @@ from incidents.updates.api import router as updates
 #: command, updates and runbooks first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
     actions, command, updates, runbooks, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing,
-    ingest, trees, signals,
+    ingest, trees, signals, drills,
 )  # fmt: skip

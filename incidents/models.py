@@ -5,6 +5,7 @@ from __future__ import annotations
 from incidents.actions.models import ActionApproval, ActionDocument, ActionRun, ActionSecret, ActionSwitch
 from incidents.alerts.models import Alert, AlertCursor
 from incidents.command.models import Duty
+from incidents.drills.models import Drill, DrillPerson
 from incidents.ingest.models import Event, Integration
 from incidents.learning.models import Postmortem
 from incidents.maintenance.models import Maintenance
@@ -59,6 +60,8 @@ __all__ = [
     "DecisionTree",
     "Delivery",
     "DemoMessage",
+    "Drill",
+    "DrillPerson",
     "Duty",
     "EscalationPolicy",
     "EscalationStep",

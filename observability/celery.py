@@ -57,6 +57,7 @@ BEAT = (
     Beat("incidents.paging", "escalate_due", 1, FAST),
     Beat("incidents.paging", "deliver_due", 1, FAST),
     Beat("incidents.runbooks", "run_due", 5, FAST),
+    Beat("incidents.drills", "drive_due", 5, FAST),
     Beat("incidents.paging", "audit_pages", 60, FAST),
     Beat("incidents.response", "expire_answers", 15, FAST),
     Beat("incidents.oncall.watch", "watch_due", 30, FAST),

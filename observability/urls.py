@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.paging.urls",
         "incidents.oncall.urls",
         "incidents.runbooks.urls",
+        "incidents.drills.urls",
         "incidents.learning.urls",
         "incidents.demo.urls",
         "sloengine.backtests.urls",

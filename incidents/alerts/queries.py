@@ -14,12 +14,13 @@ from incidents.alerts.grouping import REOPEN_WITHIN, Candidate, Held, Signal, gr
 from incidents.alerts.inhibition import Rule, Topology
 from incidents.alerts.matchers import Matcher
 from incidents.alerts.models import Alert
+from incidents.drills import queries as drills
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
 from observability.core.models import Organisation
 from sloengine.budgets.models import Finding
-from sloengine.catalog.models import Deployment
+from sloengine.catalog.models import Deployment, Service
 
 CURSOR = "findings"
 #: A transaction may commit this long after the moment it wrote into `changed_at`.
@@ -109,7 +110,8 @@ def candidates(
 ) -> list[Candidate]:
     """The incidents of the alert's cause: unresolved ones, and those resolved lately. A declared one of the service counts.
 
-    They are locked until the transaction ends: what an alert joins is not resolved in the same instant.
+    They are locked until the transaction ends: what an alert joins is not resolved in the same instant. What was a drill opens
+    again only while a drill lasts: what fires afterwards is meant.
     """
     same_cause = Q(group_key=group_key(signal))
     if signal.kind != "blind" and signal.service_id is not None and signal.group_by is None:
@@ -118,12 +120,16 @@ def candidates(
     swallowed = Incident.objects.filter(same_cause, organisation=organisation, merged_into__isnull=False)
     same_cause = Q(same_cause, merged_into=None) | Q(pk__in=swallowed.values("merged_into"))
     lately = ~Q(state=State.RESOLVED) | Q(resolved_at__gte=now - reopen_within)
-    rows = Incident.objects.filter(same_cause, lately, organisation=organisation).order_by("pk")
+    found = Incident.objects.filter(same_cause, lately, organisation=organisation).order_by("pk")
+    columns = ("pk", "resolved_at", "state", "quiet_since", "drill")
+    rows = list(found.select_for_update(no_key=True).values_list(*columns))
+    if any(drill and state == State.RESOLVED for _, _, state, _, drill in rows):
+        service = Service.objects.filter(pk=signal.service_id or 0).first()
+        if not drills.covers(organisation_id=organisation.pk, service=service, now=now):
+            rows = [row for row in rows if not (row[4] and row[2] == State.RESOLVED)]
     return [
         Candidate(incident_id=pk, resolved_at=at, calm=state == State.MITIGATED and quiet_since is not None)
-        for pk, at, state, quiet_since in rows.select_for_update(no_key=True).values_list(
-            "pk", "resolved_at", "state", "quiet_since"
-        )
+        for pk, at, state, quiet_since, _ in rows
     ]
 
 

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db.models import QuerySet
+
 from incidents.demo.faults import Outcome, outcome
 from incidents.paging.models import DemoMessage
 from incidents.response.lifecycle import State
@@ -68,9 +70,10 @@ class PhoneMessage:
     status: str
 
 
-def phone(*, organisation: Organisation) -> tuple[PhoneMessage, ...]:
-    """The newest messages, each with the state its incident has now: two queries."""
-    messages = list(DemoMessage.objects.filter(organisation=organisation).order_by("-received_at", "-pk")[:MESSAGES])
+def phone(*, organisation: Organisation, of: QuerySet[DemoMessage] | None = None) -> tuple[PhoneMessage, ...]:
+    """The newest messages of the demo pagers, or those given, each with the state its incident has now: two queries."""
+    told = DemoMessage.objects.filter(organisation=organisation, endpoint__drill=False) if of is None else of
+    messages = list(told.order_by("-received_at", "-pk")[:MESSAGES])
     numbers = {number for message in messages if (number := _number(message)) is not None}
     states = dict(Incident.objects.filter(organisation=organisation, number__in=numbers).values_list("number", "state"))
     return tuple(_phone_message(message, states.get(_number(message) or 0, "")) for message in messages)

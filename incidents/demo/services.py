@@ -9,6 +9,7 @@ import httpx
 from django.conf import settings
 
 from incidents.demo.faults import LASTS, TITLES
+from incidents.drills import queries as drills
 from observability.core import audit, permissions
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
@@ -33,6 +34,8 @@ def break_something(
     Faults that run are ended first, so that one cause has one incident.
     """
     permissions.require(actor, Verb.START_FAULT, organisation)
+    if drills.running(organisation=organisation) is not None:
+        raise NothingBroke("A drill runs: end it first, or wait for its end.")
     if not settings.TAILWATCH_DEMO_FLEET_URL:
         raise NothingBroke("There is no simulated fleet here to break: start the demo with `make demo`.")
     name = fault if fault in TITLES else secrets.choice(sorted(TITLES))

@@ -85,6 +85,8 @@ class PagerEndpoint(models.Model):
     code_expires_at = models.DateTimeField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
     tested_result = models.CharField(max_length=300, blank=True)
+    #: It hears the messages of drills, and of nothing else.
+    drill = models.BooleanField(default=False, db_default=False)
     #: Of a demo pager: hash of the token in its inbox address.
     inbox_token_hash = models.CharField(max_length=64, null=True, blank=True, unique=True)
     enabled = models.BooleanField(default=True)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
+from incidents.drills import queries as drills
 from incidents.oncall.queries import people_of, policy_of
 from incidents.paging import escalation
 from incidents.paging.channels import CHANNELS
@@ -83,14 +84,20 @@ def stuck_escalations() -> QuerySet[Incident]:
 
 
 def pagers(*, incident: Incident, users: Iterable[int]) -> QuerySet[PagerEndpoint]:
-    """What reaches these people, unless they have left; a number that nobody has verified reaches no one."""
+    """What reaches these people, unless they have left; a number that nobody has verified reaches no one.
+
+    Of a drill's incident: the drill inboxes of those who take part.
+    """
+    reached = set(users) & drills.participants(incident=incident) if incident.drill else set(users)
     return PagerEndpoint.objects.filter(
-        _READY, organisation_id=incident.organisation_id, user__in=list(users), user__is_active=True
+        _READY, organisation_id=incident.organisation_id, user__in=reached, user__is_active=True, drill=incident.drill
     )
 
 
 def rooms(*, incident: Incident) -> QuerySet[PagerEndpoint]:
-    """Where the pages of an incident's service are heard by everyone, whoever is on call."""
+    """Where the pages of an incident's service are heard by everyone, whoever is on call; of a drill nowhere."""
+    if incident.drill:
+        return PagerEndpoint.objects.none()
     mine = Q(service__isnull=True) | Q(service=incident.service_id)
     return PagerEndpoint.objects.filter(_READY, mine, organisation_id=incident.organisation_id, user=None)
 
@@ -189,7 +196,7 @@ def pending_steps(*, incident: Incident) -> QuerySet[EscalationStep]:
 
 def demo_endpoints(*, organisation: Organisation) -> QuerySet[PagerEndpoint]:
     """The demo pagers of an organisation."""
-    found = PagerEndpoint.objects.filter(organisation=organisation, kind=PagerEndpoint.Kind.DEMO)
+    found = PagerEndpoint.objects.filter(organisation=organisation, kind=PagerEndpoint.Kind.DEMO, drill=False)
     return found.select_related("user").defer("secret")
 
 

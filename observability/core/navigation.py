@@ -53,6 +53,7 @@ GROUPS = (
             Place("Runbooks", "runbooks", "runbooks", "r"),
             Place("Decision tree", "tree", "tree", "x"),
             Place("Signals", "signals", "signals", "v"),
+            Place("Drills", "drills", "drills", "e"),
             Place("Postmortems", "postmortems", "postmortems", "l"),
             Place("How fast", "incident_times", "times", "f"),
         ),

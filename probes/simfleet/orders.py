@@ -85,6 +85,7 @@ def fault_card(one: Fault, *, active: bool) -> dict[str, Any]:
         "title": one.title,
         "what": one.what,
         "service": one.service,
+        "expected_leaf": one.expected_leaf,
         "benign": one.benign,
         "targets": list(one.targets),
         "onsets": list(one.onsets),

@@ -34,6 +34,8 @@ def add_responder(*, incident: Incident, person: User, actor: Actor, now: dateti
         if not incident.organisation.memberships.filter(user=person, user__is_active=True).exists():
             raise ResponderRefused(f"{person} does not belong to {incident.organisation}.")
         endpoints = [one for one in pagers.pagers(incident=incident, users=[person.pk]).defer("secret") if one.ready]
+        if not endpoints and incident.drill:
+            raise ResponderRefused(f"{person} takes no part in this drill, and its messages reach only those who do.")
         if not endpoints:
             raise ResponderRefused(f"{person} has no pager that works: call them yourself, or ask somebody else.")
         said = f"asked by {actor.name}" + (f": {reason.strip()}" if reason.strip() else "")

@@ -83,7 +83,7 @@ class Command(BaseCommand):
             targets = [target for step in steps for target in step.targets]
             people = [one.user for one in people_of(organisation=organisation, targets=targets, at=now)]
             pagers = PagerEndpoint.objects.filter(
-                organisation=organisation, user__in=people, enabled=True
+                organisation=organisation, user__in=people, enabled=True, drill=False
             ).select_related("user")
             table.add_row(
                 policy.meant_for,

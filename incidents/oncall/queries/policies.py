@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import F, Prefetch, Q, QuerySet
 
+from incidents.drills import queries as drills
 from incidents.oncall.document import HoursDocument
 from incidents.oncall.models import EscalationPolicy, PolicyStep, Schedule, StepTarget, TeamMember
 from incidents.oncall.queries import rota
@@ -53,10 +54,13 @@ def policy_for(*, organisation: Organisation, service: Service | None, slug: str
 
 
 def policy_of(*, incident: Incident) -> Policy:
-    """Whom the incident is told, also when it is opened again: the policy of its route or service; of a gap the fallback.
+    """Whom the incident is told, also when it is opened again: the policy of its route or service; of a gap the fallback; of a
+    drill those who take part.
 
     Nobody is on call in a gap, so the policies that ask the schedule would tell nobody; the fallback hears it, four times.
     """
+    if incident.drill:
+        return drills.policy(incident=incident)
     organisation = incident.organisation
     if not incident.group_key.startswith(GAP):
         return policy_for(organisation=organisation, service=incident.service, slug=incident.policy_slug)

@@ -180,7 +180,7 @@ def send_notices(*, now: datetime, transport: base.Transport | None = None) -> i
 
 def _send(notice: ShiftNotice, now: datetime, transport: base.Transport) -> str:
     """Why it was not sent; empty where one of the person's pagers took it, or there is none. No phone rings for it."""
-    mine = PagerEndpoint.objects.filter(organisation=notice.organisation_id, enabled=True)
+    mine = PagerEndpoint.objects.filter(organisation=notice.organisation_id, enabled=True, drill=False)
     mine = mine.filter(pk=notice.endpoint_id or 0) if notice.user_id is None else mine.filter(user=notice.user_id)
     errors = []
     for endpoint in mine.exclude(kind__in=LOUD).select_related("organisation", "user").defer("secret"):

@@ -12,6 +12,7 @@ from incidents.paging.services.escalate import advance, begin, escalate_due, rai
 from incidents.paging.services.links import (
     LinkVerdict,
     add_demo_pager,
+    add_drill_inbox,
     add_endpoint,
     find_link,
     receive_demo_message,
@@ -23,6 +24,7 @@ __all__ = [
     "LinkVerdict",
     "acknowledged",
     "add_demo_pager",
+    "add_drill_inbox",
     "add_endpoint",
     "advance",
     "answered",

@@ -49,7 +49,19 @@ def add_endpoint(
 
 def add_demo_pager(*, organisation: Organisation, user: User, actor: Actor, now: datetime) -> PagerEndpoint:
     """The person's demo pager: a webhook that ends at this very server. Asked for again, it is the one there is."""
-    found = PagerEndpoint.objects.filter(organisation=organisation, user=user, kind=PagerEndpoint.Kind.DEMO).first()
+    return _inbox(organisation, user, actor, now, "Demo pager", drill=False)
+
+
+def add_drill_inbox(*, organisation: Organisation, user: User, actor: Actor, now: datetime) -> PagerEndpoint:
+    """Where the messages of drills reach the person: a demo pager that hears nothing else. Asked for again, it is the one there is."""
+    return _inbox(organisation, user, actor, now, "Drill inbox", drill=True)
+
+
+def _inbox(
+    organisation: Organisation, user: User, actor: Actor, now: datetime, name: str, *, drill: bool
+) -> PagerEndpoint:
+    mine = PagerEndpoint.objects.filter(organisation=organisation, user=user, kind=PagerEndpoint.Kind.DEMO, drill=drill)
+    found = mine.first()
     if found is not None:
         return found
     plain, hashed = tokens.new_token()
@@ -57,7 +69,8 @@ def add_demo_pager(*, organisation: Organisation, user: User, actor: Actor, now:
         organisation=organisation,
         user=user,
         kind=PagerEndpoint.Kind.DEMO,
-        name="Demo pager",
+        name=name,
+        drill=drill,
         url=f"{settings.TAILWATCH_BASE_URL}/demo/pager/inbox/{plain}/",
         secret=secrets.token_urlsafe(32),
         inbox_token_hash=hashed,

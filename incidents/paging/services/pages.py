@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from incidents.drills import queries as drills
 from incidents.paging import channels, queries, retry
 from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.paging.pagers import base, outbox
@@ -71,8 +72,10 @@ def write_pages(
 ) -> None:
     """Put one page an endpoint into the outbox, or one at each of its instants in `due`, where its kind hears such.
 
-    The same decision twice is one page.
+    The same decision twice is one page. Every page is written here: of a drill's incident only those to the inboxes of the
+    people who take part, whoever asks for more; of any other none to those inboxes.
     """
+    inboxes = drills.participants(incident=incident) if incident.drill else set()
     Page.objects.bulk_create(
         (
             Page(
@@ -91,6 +94,7 @@ def write_pages(
             )
             for endpoint in endpoints
             if endpoint.ready and channels.hears(endpoint.kind, kind)
+            if endpoint.drill == incident.drill and (not incident.drill or endpoint.user_id in inboxes)
             for place, due_at in enumerate([now] if due is None else due.get(endpoint.pk, ()))
         ),
         ignore_conflicts=True,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from incidents.drills import queries as drills
 from incidents.paging import services as paging
 from incidents.response import severity as severities
 from incidents.response.lifecycle import State
@@ -46,6 +47,7 @@ def open_incident(
 ) -> Incident:
     """A new incident with the organisation's next number. Without a group key it groups with nothing.
 
+    What opens for a simulated service while a drill runs, or just after, is the drill's.
     `policy_slug`: the escalation policy that a route chose; it resolves when its alerts were quiet for `resolve_after`.
     """
     with transaction.atomic():
@@ -63,7 +65,7 @@ def open_incident(
             changed_at=now,
             declared_by_id=actor.user_id,
             simulated=service.simulated if service is not None else False,
-            drill=drill,
+            drill=drill or drills.covers(organisation_id=organisation.pk, service=service, now=now),
             policy_slug=policy_slug,
             resolve_seconds=int(resolve_after.total_seconds()),
         )

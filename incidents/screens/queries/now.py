@@ -269,7 +269,8 @@ def recent_changes(*, organisation: Organisation, now: datetime) -> tuple[pure.C
 
 def watches(*, organisation: Organisation, now: datetime) -> tuple[pure.Watch, ...]:
     """Who is on call, policy by policy; who has no pager is marked, since a page would not reach them."""
-    reached = set(PagerEndpoint.objects.filter(organisation=organisation, enabled=True).values_list("user", flat=True))
+    pagers = PagerEndpoint.objects.filter(organisation=organisation, enabled=True, drill=False)
+    reached = set(pagers.values_list("user", flat=True))
     rows = with_steps(organisation).order_by("name", "pk")
     policies = [read(row) for row in rows]
     targets = [target for policy in policies for step in policy.steps for target in step.targets]
