@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.response.urls",
         "incidents.paging.urls",
         "incidents.oncall.urls",
+        "incidents.policies.urls",
+        "incidents.paging.rules.urls",
         "incidents.runbooks.urls",
         "incidents.drills.urls",
         "incidents.learning.urls",

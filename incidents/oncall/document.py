@@ -159,6 +159,14 @@ def parse(given: object) -> ScheduleDocument:
         raise ScheduleInvalidError(tuple(_sentences(error))) from None
 
 
+def known_zone(name: str) -> str:
+    """The name where it is of the IANA list, or ScheduleInvalidError."""
+    try:
+        return _zone(name)
+    except ValueError as error:
+        raise ScheduleInvalidError((str(error),)) from None
+
+
 def stored(document: ScheduleDocument) -> dict[str, object]:
     """The document as JSON, without what is left at its default."""
     return document.model_dump(mode="json", exclude_defaults=True)

@@ -41,6 +41,8 @@ GROUPS = (
         "Paging",
         (
             Place("On call", "oncall", "oncall", "o"),
+            Place("Escalation", "policies", "policies", "e"),
+            Place("My paging", "my_paging", "mine", "y"),
             Place("Pages", "pages", "pages", "p"),
             Place("Pagers", "pagers", "pagers", "h"),
             Place("Demo pager", "demo_pager", "demo", demo=True),

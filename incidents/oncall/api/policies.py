@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from django.http import Http404
-from ninja import Router, Schema, Status
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from incidents.oncall import services
 from incidents.oncall.api.lookups import team_of
 from incidents.oncall.document import HoursDocument
-from incidents.oncall.models import EscalationPolicy
-from incidents.oncall.queries.policies import people_by_target, read, with_steps
+from incidents.oncall.models import EscalationPolicy, PolicyStep, StepTarget
+from incidents.oncall.queries.policies import Told, people_by_target, read, with_steps
 from incidents.oncall.services import PolicySettings, StepSpec, TargetSpec
+from incidents.paging.escalation import Policy, Step, Target
+from incidents.policies import queries as policy_queries
+from incidents.policies.queries import value_of
 from observability.core.access import Request
 from sloengine.catalog.api import service_if_named
 
@@ -48,11 +52,14 @@ class PolicyIn(Schema):
 
 
 class StepOut(Schema):
+    targets: list[TargetBody]
     tells: list[str]
     now: list[str]
     after_seconds: int
     round_robin: bool
     mildest_severity: int
+    hours: list[HoursDocument]
+    zone: str
 
 
 class PolicyOut(Schema):
@@ -61,13 +68,44 @@ class PolicyOut(Schema):
     meant_for: str
     repeats: int
     acknowledgements: int
+    sev1_answer_seconds: int | None
+    other_answer_seconds: int | None
+    service: str
+    team: str
+    is_default: bool
+    is_fallback: bool
     steps: list[StepOut]
+
+
+class ToldOut(Schema):
+    step: int = Field(alias="number", description="counted from 1; 0 is the fallback")
+    round: int
+    after_seconds: float
+    tells: str = Field(alias="step.label")
+    skipped: bool
+    reason: str
 
 
 @router.get("/policies", response=list[PolicyOut], summary="Escalation policies, and whom each step tells now")
 def policies(request: Request) -> list[dict[str, Any]]:
     rows = list(with_steps(request.organisation).select_related("service", "team"))
     return _policies(request, rows)
+
+
+@router.get("/policies/{slug}", response=PolicyOut, summary="One policy, as PUT takes it, and whom it tells now")
+def policy(request: Request, slug: str) -> dict[str, Any]:
+    return _policies(request, [_load(request, slug)])[0]
+
+
+@router.get(
+    "/policies/{slug}/course",
+    response=list[ToldOut],
+    summary="Who would be told when, if an incident began now and nobody answered",
+)
+def course(request: Request, slug: str, severity: Annotated[int, Query(ge=1, le=5)] = 2) -> list[Any]:
+    found = read(_load(request, slug))
+    run = policy_queries.run(organisation=request.organisation, policy=found, severity=severity, at=request.moment)
+    return list(run.told)
 
 
 @router.put("/policies/{slug}", response=PolicyOut, summary="Make or replace an escalation policy")
@@ -91,11 +129,15 @@ def put_policy(request: Request, slug: str, body: PolicyIn) -> dict[str, Any]:
 
 @router.delete("/policies/{slug}", response={204: None}, summary="Remove a policy; escalations under way keep theirs")
 def remove_policy(request: Request, slug: str) -> Status[None]:
-    found = EscalationPolicy.objects.filter(organisation=request.organisation, slug=slug).first()
+    services.remove_policy(policy=_load(request, slug), actor=request.actor, now=request.moment)
+    return Status(204, None)
+
+
+def _load(request: Request, slug: str) -> EscalationPolicy:
+    found = policy_queries.policy(organisation=request.organisation, slug=slug)
     if found is None:
         raise Http404(f"There is no policy {slug} here.")
-    services.remove_policy(policy=found, actor=request.actor, now=request.moment)
-    return Status(204, None)
+    return found
 
 
 def _spec(step: StepIn) -> StepSpec:
@@ -114,16 +156,36 @@ def _policies(request: Request, rows: list[EscalationPolicy]) -> list[dict[str, 
             "meant_for": row.meant_for,
             "repeats": row.repeats,
             "acknowledgements": row.acknowledgements,
-            "steps": [
-                {
-                    "tells": [target.name for target in step.targets],
-                    "now": [one.user.username for target in step.targets for one in people[target]],
-                    "after_seconds": step.after_seconds,
-                    "round_robin": step.round_robin,
-                    "mildest_severity": step.mildest_severity,
-                }
-                for step in policy.steps
-            ],
+            "sev1_answer_seconds": row.sev1_answer_seconds,
+            "other_answer_seconds": row.other_answer_seconds,
+            "service": row.service.slug if row.service is not None else "",
+            "team": row.team.slug if row.team is not None else "",
+            "is_default": row.is_default,
+            "is_fallback": row.is_fallback,
+            "steps": [_step(step, kept, people) for step, kept in _with_rows(policy, row)],
         }
         for row, policy in loaded
     ]
+
+
+def _with_rows(policy: Policy, row: EscalationPolicy) -> list[tuple[Step, PolicyStep]]:
+    kept = {one.pk: one for one in row.steps.all()}
+    return [(step, kept[step.row_id]) for step in policy.steps if step.row_id is not None]
+
+
+def _step(step: Step, row: PolicyStep, people: Mapping[Target, Sequence[Told]]) -> dict[str, Any]:
+    return {
+        "targets": [_target(one) for one in row.targets.all()],
+        "tells": [target.name for target in step.targets],
+        "now": [one.user.username for target in step.targets for one in people[target]],
+        "after_seconds": step.after_seconds,
+        "round_robin": step.round_robin,
+        "mildest_severity": step.mildest_severity,
+        "hours": row.hours,
+        "zone": step.zone,
+    }
+
+
+def _target(row: StepTarget) -> dict[str, str]:
+    kind, _, name = value_of(row).partition(":")
+    return {"kind": kind, "name": name}

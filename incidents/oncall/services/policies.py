@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from incidents.oncall.document import HoursDocument
+from incidents.oncall.document import HoursDocument, ScheduleInvalidError, known_zone
 from incidents.oncall.models import EscalationPolicy, PolicyStep, Schedule, StepTarget
 from incidents.oncall.services.members import NotAMember, members
 from observability.core import audit, permissions
@@ -80,7 +80,7 @@ def set_policy(
     default = service is None and team is None
     rows = EscalationPolicy.objects.filter(organisation=organisation)
     before = rows.filter(is_default=True) if default else rows.filter(service=service, team=team)
-    slug = before.values_list("slug", flat=True).first() or _free_slug(organisation, name)
+    slug = before.values_list("slug", flat=True).first() or free_slug(organisation, name)
     steps = [StepSpec([TargetSpec("user", person.username)], after_seconds) for person in people]
     return save_policy(
         organisation=organisation,
@@ -155,6 +155,10 @@ def _check(steps: Sequence[StepSpec], given: PolicySettings) -> None:
             wrong.append(f"step {position}: waits {step.after_seconds} s, expected 0 to a week")
         if not 1 <= step.mildest_severity <= 5:
             wrong.append(f"step {position}: mildest severity {step.mildest_severity}, expected 1 to 5")
+        try:
+            known_zone(step.zone)
+        except ScheduleInvalidError as reason:
+            wrong.append(f"step {position}: {reason}")
     if wrong:
         raise PolicyInvalid("; ".join(wrong))
 
@@ -188,7 +192,8 @@ def _columns(step: StepSpec) -> dict[str, Any]:
     }
 
 
-def _free_slug(organisation: Organisation, name: str) -> str:
+def free_slug(organisation: Organisation, name: str) -> str:
+    """The name as a slug that no policy has: "Night watch" -> night-watch, else night-watch-2."""
     base = slugify(name)[:70] or "policy"
     taken = set(EscalationPolicy.objects.filter(organisation=organisation).values_list("slug", flat=True))
     return next(slug for slug in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if slug not in taken)

@@ -71,7 +71,7 @@ def test(request: Request, pk: int) -> HttpResponse:
             messages.success(request, f"{endpoint.name} took the test.")
         else:
             messages.error(request, f"{endpoint.name} did not take the test: {outcome.error}.")
-    return redirect("pagers")
+    return redirect("my_paging" if request.POST.get("back") == "my_paging" else "pagers")
 
 
 @require_POST

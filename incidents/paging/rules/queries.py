@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from incidents.oncall import windows
 from incidents.oncall.document import HoursDocument
+from incidents.oncall.windows import Window
 from incidents.paging.escalation import hours_of
 from incidents.paging.models import Page, PagerEndpoint
+from incidents.paging.rules import form
+from incidents.paging.rules.form import Row
 from incidents.paging.rules.models import NotificationRule, QuietHours
 from incidents.paging.rules.plan import Quiet, Rule, counting, plan
+from incidents.paging.rules.rings import Rings, rings
 from incidents.response.models import Incident
 from observability.core.models import Organisation, User
 
@@ -46,3 +52,39 @@ def rules_of(*, organisation: Organisation, user: User) -> list[NotificationRule
     """A person's rules, first ring first."""
     found = NotificationRule.objects.filter(organisation=organisation, user=user).select_related("endpoint")
     return list(found.defer("endpoint__secret"))
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """A person's paging on one page; `pagers` are all of theirs, `rings` what a page that came now would do."""
+
+    pagers: tuple[PagerEndpoint, ...]
+    rows: tuple[Row, ...]
+    windows: tuple[Window, ...]
+    comes_through: int
+    rings: tuple[Rings, ...]
+
+    @property
+    def reach(self) -> int:
+        return sum(pager.ready for pager in self.pagers)
+
+
+def mine(*, organisation: Organisation, user: User, now: datetime) -> Mine:
+    """What reaches a person and by which rules: three queries."""
+    found = PagerEndpoint.objects.filter(organisation=organisation, user=user).select_related("user", "service")
+    pagers = tuple(found.defer("secret").order_by("name"))
+    listed = rules_of(organisation=organisation, user=user)
+    rules = [Rule(row.endpoint_id, row.after_seconds, row.mildest_severity) for row in listed]
+    held = QuietHours.objects.filter(organisation=organisation, user=user).select_related("user").first()
+    return Mine(
+        pagers=pagers,
+        rows=form.shown(rules),
+        windows=tuple(windows.shown(HoursDocument.model_validate(one)) for one in (held.hours if held else ())),
+        comes_through=held.comes_through if held is not None else 2,
+        rings=rings(
+            names={pager.pk: pager.name for pager in pagers if pager.ready},
+            rules=rules,
+            quiet=quiet_of(held) if held is not None else None,
+            now=now,
+        ),
+    )
