@@ -2,7 +2,7 @@
 
 A benchmark is a module here with `measure(full: bool) -> Iterable[Measurement]`. Default sizes end within 8 minutes all
 together; `--full` takes the sizes that the design promises. Each has a docstring whose first line says what it measures.
-A benchmark that needs a database asks `database.migrated()`.
+A benchmark that needs a database asks `database.migrated()`; one with BY_NAME = True takes long and is run only when it is named.
 """
 
 from __future__ import annotations

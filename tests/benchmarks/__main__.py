@@ -66,7 +66,7 @@ def run(name: str, module: ModuleType, *, options: argparse.Namespace) -> Iterat
 def main(arguments: Sequence[str]) -> int:
     known = modules()
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Benchmarks: " + ", ".join(known))
-    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all that do not take long")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument(
         "--full", action="store_true", help="the sizes that the design promises, however long they take"
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no benchmark {', '.join(strangers)}; there are {', '.join(known) or 'none'}")
     measurements: list[Measurement] = []
     failed = False
-    for name in options.names or known:
+    for name in options.names or [name for name in known if not getattr(known[name], "BY_NAME", False)]:
         try:
             for one in run(name, known[name], options=options):
                 measurements.append(one)

@@ -28,6 +28,7 @@ from tests.benchmarks.diagnosis_world import TUESDAY, Row, build_template, fleet
 ROOT = Path(__file__).parents[2]
 #: What a row depends on: a row of other code is played anew.
 CODE = ("probes", "sloengine", "incidents", "observability")
+BY_NAME = True
 MONTH_DAYS, WEEK_DAYS = 30.0, 7.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +40,22 @@ def test_a_table_is_aligned_and_says_what_was_missed() -> None:
         "tick       one tick    0.148  s     <= 0.2        met",
         "tick       series    123,500  1/s   >= 1,000,000  MISSED  9,000 prometheus_client",
     ]
+
+
+def test_what_takes_long_is_run_when_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = SimpleNamespace(
+        BY_NAME=True,
+        add_arguments=lambda parser: parser.add_argument("--days", type=int),
+        asked=lambda options: options.days,
+        measure=lambda full, asked: iter([replace(FAST, value=float(asked or 0))]),
+    )
+    monkeypatch.setattr(__main__, "modules", lambda: {"days": long})
+    assert __main__.main([]) == 0
+    assert "one tick" not in capsys.readouterr().out
+    assert __main__.main(["days", "--days", "7"]) == 1
+    assert " 7 " in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("one_benchmark")
