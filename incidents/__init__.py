@@ -9,12 +9,13 @@
     updates     what stakeholders are told, and the reminder of the next update
     command     roles, people, links, snooze, merge and split
     statuspages what the world outside may read
-    actions     guarded first response
+    actions     guarded first response: offers, approvals, executors, verification
     ingest      what others post: stored, folded into Alerts by time, then answered; integrations and their keys
     silences, maintenance, routing   what is quiet for a while, and what an alert becomes by its labels
     alerts      Findings and reports become Alerts, alerts become incidents: the only noun that calls all others
 
 Module order, lowest first: models of all nouns; services of oncall, paging, learning; services of updates; services of
-response; services of diagnosis, of oncall.watch, of command; services of alerts. What an acknowledgement stops is therefore written by
-`response.services` calling `paging.services`, never the other way; the acknowledge link's view (an edge) calls response.
+response; services of diagnosis, of oncall.watch, of command; services of actions; services of alerts. What an acknowledgement stops
+is therefore written by `response.services` calling `paging.services`, never the other way; the acknowledge link's view (an edge)
+calls response.
 """

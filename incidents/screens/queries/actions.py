@@ -39,8 +39,15 @@ class RunRow:
     over: bool
 
     @property
+    def planned(self) -> bool:
+        """It begins later, by itself."""
+        return self.run.state == State.STARTED and self.run.due_at > self.run.requested_at and not self.run.attempts
+
+    @property
     def standing(self) -> str:
         """What the state is called: "proposed, 1 of 2"."""
+        if self.planned:
+            return "planned"
         count = f", {len(self.approved_by)} of {self.run.needed}" if self.run.state == State.PROPOSED else ""
         return f"{self.run.word}{count}"
 
