@@ -7,11 +7,13 @@ drill.leaf == drill.expected_leaf
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from incidents.drills import services as drills
+from incidents.drills.score import Score, score
 from incidents.paging import services as paging
 from incidents.response import services as response
 from incidents.response.models import Incident
@@ -47,6 +49,8 @@ class Drill:
     runbook: str | None
     expected_leaf: str
     resolved_after_seconds: float | None
+    #: As the Drills page scores; None of a benign event. Not in the JSON, whose fields are promised.
+    score: Score | None = None
 
     @property
     def passed(self) -> bool:
@@ -56,7 +60,7 @@ class Drill:
         return happened and self.incidents == 1 and self.leaf == self.expected_leaf
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(replace(self, score=None)).items() if name != "score"}
 
 
 def build_world(
@@ -108,7 +112,13 @@ def play(*, fault: str, world: VirtualWorld, pager: LocalPager, seed: int, ackno
         runbook=(first.runbook or None) if first else None,
         expected_leaf="" if fault in BENIGN else FAULTS[fault].expected_leaf,
         resolved_after_seconds=_seconds(began, first.resolved_at if first else None),
+        score=None if fault in BENIGN else _score(world.organisation, FAULTS[fault].expected_leaf, began, incidents),
     )
+
+
+def _score(organisation: Organisation, leaf: str, began: datetime, incidents: list[Incident]) -> Score:
+    seen = drills.seen(started_at=began, incidents=incidents)
+    return score(expected=drills.expected(organisation_id=organisation.pk, leaf=leaf), seen=seen)
 
 
 def acknowledge(url: str, now: datetime) -> None:

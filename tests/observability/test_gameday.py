@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from incidents.drills.score import Question, Score, Step
 from observability.drills import Drill
+from observability.management.commands import gameday
 from probes.simfleet.faults import BENIGN, FAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +34,13 @@ def test_a_drill_on_the_command_line_ends_as_one_json_object():
     ]  # fmt: skip
     assert (found["incidents"], found["leaf"], found["expected_leaf"]) == (1, "decode-slowdown", "decode-slowdown")
     assert 0 < found["detected_after_seconds"] <= found["paged_after_seconds"] < found["resolved_after_seconds"]
+
+
+def test_a_drill_shows_its_score_and_what_was_not_right(capsys):
+    score = Score(answers={one: one is not Question.LEAF for one in Question}, seconds=dict.fromkeys(Step))
+    gameday._show(Drill("stall", 1, 1, 30.0, 30.0, [], "decode-slow", "stall", "stall", 600.0, score))
+    assert "5 of 6 right; not: leaf right" in capsys.readouterr().out
+    assert "score" not in Drill("stall", 1, 0, None, None, [], None, None, "stall", None, score).as_json()
 
 
 def test_the_list_names_every_fault(capsys):

@@ -11,6 +11,18 @@ from __future__ import annotations
 from incidents.drills.services.driving import drive_due
 from incidents.drills.services.fleet import Breakable, DrillRefused, faults
 from incidents.drills.services.playing import end, join, start
-from incidents.drills.services.scoring import branches_to, scored
+from incidents.drills.services.scoring import branches_to, expected, scored, seen
 
-__all__ = ["Breakable", "DrillRefused", "branches_to", "drive_due", "end", "faults", "join", "scored", "start"]
+__all__ = [
+    "Breakable",
+    "DrillRefused",
+    "branches_to",
+    "drive_due",
+    "end",
+    "expected",
+    "faults",
+    "join",
+    "scored",
+    "seen",
+    "start",
+]

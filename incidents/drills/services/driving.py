@@ -11,7 +11,7 @@ from django.db import transaction
 from incidents.drills import queries
 from incidents.drills.models import Drill
 from incidents.drills.services.fleet import DrillRefused, say
-from incidents.drills.services.scoring import expected, scored
+from incidents.drills.services.scoring import of_drill, scored
 from incidents.response.lifecycle import State
 from incidents.runbooks import services as runbooks
 from observability.core import audit, claims, permissions
@@ -93,7 +93,7 @@ def _settled(drill: Drill, now: datetime) -> bool:
 
 
 def _finish(drill: Drill, now: datetime) -> None:
-    found, runbook = scored(drill), expected(drill).runbook
+    found, runbook = scored(drill), of_drill(drill).runbook
     with transaction.atomic():
         drill.state, drill.finished_at, drill.lease_until = Drill.State.OVER, now, None
         drill.score = found.as_json()

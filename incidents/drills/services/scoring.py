@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from incidents.diagnosis.tree import YES, Tree
@@ -17,20 +17,21 @@ from incidents.trees import queries as trees
 
 def scored(drill: Drill) -> Score:
     """How it goes, or went."""
-    return score(expected=expected(drill), seen=_seen(drill))
+    mine = list(queries.incidents(drill=drill))
+    return score(expected=of_drill(drill), seen=seen(started_at=drill.started_at, incidents=mine))
 
 
-def expected(drill: Drill) -> Expected:
-    """What the fault should be called, by the tree and the runbooks of today."""
-    tree = trees.running(organisation_id=drill.organisation_id)
-    leaf = tree.leaves.get(drill.expected_leaf)
-    return Expected(
-        leaf=drill.expected_leaf,
-        branches=branches_to(tree, drill.expected_leaf),
-        runbook=shelf.for_leaf(
-            organisation_id=drill.organisation_id, leaf=drill.expected_leaf, named=leaf.runbook if leaf else ""
-        ).runbook.slug,
-    )
+def of_drill(drill: Drill) -> Expected:
+    """What the drill's fault should be called."""
+    return expected(organisation_id=drill.organisation_id, leaf=drill.expected_leaf)
+
+
+def expected(*, organisation_id: int, leaf: str) -> Expected:
+    """What a fault with this leaf should be called, by the tree and the runbooks of today."""
+    tree = trees.running(organisation_id=organisation_id)
+    held = tree.leaves.get(leaf)
+    book = shelf.for_leaf(organisation_id=organisation_id, leaf=leaf, named=held.runbook if held else "")
+    return Expected(leaf=leaf, branches=branches_to(tree, leaf), runbook=book.runbook.slug)
 
 
 def branches_to(tree: Tree, leaf: str) -> frozenset[str]:
@@ -43,15 +44,15 @@ def branches_to(tree: Tree, leaf: str) -> frozenset[str]:
     )
 
 
-def _seen(drill: Drill) -> Seen:
-    mine = list(queries.incidents(drill=drill))
-    if not mine:
-        return Seen(started_at=drill.started_at)
-    first = mine[0]
+def seen(*, started_at: datetime, incidents: Sequence[Incident]) -> Seen:
+    """What came of a fault: the first of its incidents, and how many there are."""
+    if not incidents:
+        return Seen(started_at=started_at)
+    first = incidents[0]
     decided = TimelineEntry.objects.filter(incident=first, kind=TimelineKind.DECIDED).order_by("at", "pk").first()
     return Seen(
-        started_at=drill.started_at,
-        incidents=sum(one.merged_into_id is None for one in mine),
+        started_at=started_at,
+        incidents=sum(one.merged_into_id is None for one in incidents),
         branch=decided.payload.get("branch") if decided is not None else None,
         leaf=first.leaf or None,
         rivals=[str(rival["leaf"]) for rival in first.diagnosis.get("rivals") or ()],

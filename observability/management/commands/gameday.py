@@ -50,7 +50,7 @@ class Command(BaseCommand):
         elif options["virtual"]:
             self._run(fault=options["fault"], seed=options["seed"], as_json=options["json"])
         else:
-            raise CommandError("a drill in real time starts on the page Now (Break something); here, add --virtual")
+            raise CommandError("a drill in real time starts on the page Drills; here, add --virtual")
 
     def _list(self) -> None:
         table = Table("fault", "service", "what happens", box=None, header_style="bold", pad_edge=False)
@@ -108,6 +108,9 @@ def _show(drill: drills.Drill) -> None:
     table.add_row("path", " > ".join(drill.path) or "none")
     table.add_row("runbook", drill.runbook or "none")
     table.add_row("resolved", _after(drill.resolved_after_seconds))
+    if drill.score is not None:
+        wrong = [question.value for question, right in drill.score.answers.items() if not right]
+        table.add_row("score", drill.score.said + (f"; not: {', '.join(wrong)}" if wrong else ""))
     Console().print(table)
 
 
