@@ -16,7 +16,7 @@
     401 not signed · 404 no such command · 410 only_if_known, and nobody here knows the key · 422 an argument that does not fit
 
 No shell: the argv is the configuration's, and an argument fills a place of it whole, after it fits its pattern from end to end. One key
-runs once for as long as the probe runs; keys are forgotten when it restarts, and it says so.
+runs once for as long as the probe runs (a reload keeps them); keys are forgotten when it restarts, and it says so.
 """
 
 from __future__ import annotations
@@ -134,11 +134,22 @@ class CommandServer(Listener):
     """Listens on its own port, so that who may scrape may not command."""
 
     def __init__(self, config: Commands, *, now: Callable[[], float]) -> None:
-        self.allowed = {command.name: command for command in config.allow}
-        self.secret, self.now = _secret(config.secret_file), now
+        self.config, self.secret, self.now = config, read_secret(config), now
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self._lock = threading.Lock()
         super().__init__((config.host, config.port), _Handler, key="commands.listen")
+
+    @property
+    def allowed(self) -> dict[str, Command]:
+        return {command.name: command for command in self.config.allow}
+
+    def at(self, config: Commands) -> bool:
+        """Whether it listens where this configuration says."""
+        return (self.config.host, self.config.port) == (config.host, config.port)
+
+    def take(self, config: Commands, *, secret: str) -> None:
+        """Another list at the same address, as a reload brings it; keys are remembered on."""
+        self.config, self.secret = config, secret
 
     def answer(self, name: str, *, body: bytes, header: str) -> Answer:
         if wrong := signing.refusal(secret=self.secret, body=body, header=header, now=self.now()):
@@ -207,7 +218,9 @@ def _text(output: bytes | None) -> str:
     return (output or b"")[-LONGEST_OUTPUT:].decode("utf-8", "replace")
 
 
-def _secret(file: str) -> str:
+def read_secret(config: Commands) -> str:
+    """What signs orders; raises BadSecret."""
+    file = config.secret_file
     try:
         found = Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as problem:

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from probes import inventory, references_command
+from probes import commands, inventory, references_command
 from probes.agent import Agent
-from probes.commands import CommandServer
+from probes.commands import Commands, CommandServer
 from probes.config import ProbeConfig
 from probes.describe import Describer
 from probes.exporter import Exporter, guard
@@ -77,7 +77,7 @@ def _exchanged(probe: _Probe, exporter: Exporter, loaded: ProbeConfig, fresh: Pr
     moved = (fresh.host, fresh.port) != (loaded.host, loaded.port)
     page = _listening(fresh) if moved else exporter
     try:
-        after = _Probe(fresh, before=probe.receivers)
+        after = _Probe(fresh, before=probe)
     except BaseException:
         if moved:
             page.server_close()
@@ -87,23 +87,30 @@ def _exchanged(probe: _Probe, exporter: Exporter, loaded: ProbeConfig, fresh: Pr
     if moved:
         _serve(page)
         _shut(exporter)
-    probe.close()
+    probe.close(but=after.commands)
     return after, page
 
 
 class _Probe:
-    def __init__(self, loaded: ProbeConfig, *, before: Receivers | None = None) -> None:
-        """`before`: the receivers of the running probe, which it gives up where nothing here fails."""
+    commands: CommandServer | None
+    receivers: Receivers
+    agent: Agent
+
+    def __init__(self, loaded: ProbeConfig, *, before: _Probe | None = None) -> None:
+        """`before`: the running probe; it gives up its receivers and its list of commands where nothing here fails."""
         seconds = loaded.scrape_timeout_seconds
         judge = references_command.judge(loaded)
-        self.receivers = Receivers(loaded, started=now(), before=before)
+        fresh = _Commanding(loaded.commands, before.commands if before is not None else None)
+        try:
+            self.receivers = Receivers(loaded, started=now(), before=before.receivers if before is not None else None)
+        except BaseException:
+            fresh.give_up()
+            raise
+        self.commands = fresh.take()
         self.reader = reader_of(loaded, watch=True)
         self.transport = HttpTransport(scrape_timeout_seconds=seconds)
         self.pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="probe")
         self.finder = Finder(timeout_seconds=seconds, gpus=self.reader, kubelet_socket=loaded.kubelet_socket)
-        self.commands = None if loaded.commands is None else CommandServer(loaded.commands, now=now)
-        if self.commands is not None:
-            threading.Thread(target=self.commands.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
         self.describer = Describer(
             timeout_seconds=seconds,
             machine=lambda: {} if self.reader is None else self.reader.facts,
@@ -142,10 +149,10 @@ class _Probe:
             signals.wake.wait(min(1.0, max(0.05, self.agent.next_due() - now())))
         return None
 
-    def close(self) -> None:
-        """Nothing new begins, and the receivers' ports are free at once."""
+    def close(self, *, but: CommandServer | None = None) -> None:
+        """Nothing new begins, and the receivers' ports are free at once. `but` goes on: the next probe has it."""
         self.receivers.close()
-        if self.commands is not None:
+        if self.commands is not None and self.commands is not but:
             self.commands.shutdown()
             self.commands.server_close()
         self.pool.shutdown(wait=False, cancel_futures=True)
@@ -158,6 +165,28 @@ class _Probe:
             part.close()
         if self.reader is not None:
             self.reader.close()
+
+
+class _Commanding:
+    """The commands of the next configuration, read and listening, before anything of the running one is given up."""
+
+    def __init__(self, config: Commands | None, running: CommandServer | None) -> None:
+        stays = config is not None and running is not None and running.at(config)
+        self.config, self.running = config, running if stays else None
+        self.secret = "" if config is None else commands.read_secret(config)
+        self.fresh = None if config is None or stays else CommandServer(config, now=now)
+
+    def give_up(self) -> None:
+        if self.fresh is not None:
+            self.fresh.server_close()
+
+    def take(self) -> CommandServer | None:
+        if self.running is not None and self.config is not None:
+            self.running.take(self.config, secret=self.secret)
+            return self.running
+        if self.fresh is not None:
+            threading.Thread(target=self.fresh.serve_forever, kwargs={"poll_interval": 0.2}, daemon=True).start()
+        return self.fresh
 
 
 def reader_of(loaded: ProbeConfig, *, watch: bool = False) -> NvmlReader | None:

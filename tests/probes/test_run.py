@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from probes import __main__ as cli
-from probes import run
+from probes import run, signing
 from tests.probes.servers import serving, text
 from tests.probes.test_agent import page
 from tests.probes.test_main import _until
@@ -140,3 +140,42 @@ def test_a_reload_that_cannot_be_had_says_why_and_the_running_configuration_goes
     for port in (page, otlp, moved, other):
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+def test_a_reload_brings_another_list_of_commands_to_the_same_port_and_keys_are_remembered(tmp_path: Path, caplog):
+    caplog.set_level("INFO")
+    page_port, port, moved = free_port(), free_port(), free_port()
+    (tmp_path / "secret").write_text("s3cret")
+    text = f"""listen: 127.0.0.1:{page_port}
+gpu: off
+targets_url: http://127.0.0.1:1/targets
+commands:
+  listen: 127.0.0.1:AT
+  secret_file: {tmp_path}/secret
+  allow: {{NAME: {{argv: [echo, NAME]}}}}
+"""
+
+    def written(name: str, *, at: int = port) -> str:
+        return text.replace("NAME", name).replace("AT", str(at))
+
+    def call(name: str, *, at: int = port) -> tuple[int, str]:
+        body = b'{"key": "k"}'
+        headers = {signing.HEADER: signing.sign(secret="s3cret", body=body, at=int(run.now()))}
+        answer = httpx.post(f"http://127.0.0.1:{at}/commands/{name}", content=body, headers=headers, trust_env=False)
+        return answer.status_code, str(answer.json().get("output", ""))
+
+    probe = Running(tmp_path / "probes.yaml", written("one"), caplog)
+    try:
+        _until(lambda: httpx.get(f"http://127.0.0.1:{page_port}/healthz", trust_env=False).text, contains="ok")
+        _until(lambda: call("one")[1], contains="one")
+        probe.reload(written("two"), said="/metrics")
+        assert call("one")[0] == 404
+        assert call("two") == (200, "one\n")  # the key ran already
+        probe.reload(written("three").replace("/secret\n", "/none\n"), said="not reloaded: commands")
+        assert call("two")[0] == 200
+        probe.reload(written("two", at=moved), said="/metrics")
+        _until(lambda: call("two", at=moved)[1], contains="two")
+        with socket.create_server(("127.0.0.1", port)):
+            pass  # left free
+    finally:
+        probe.stop()
