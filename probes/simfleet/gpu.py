@@ -18,6 +18,7 @@ IDLE_SM_CLOCK_MHZ = 345.0
 MEMORY_CLOCK_MHZ = 2619.0
 IDLE_WATTS, DECODE_WATTS, PREFILL_WATTS = 75.0, 330.0, 640.0
 RESERVED_MIB = 600.0
+MEMORY_RATIO = 0.9  # vLLM's default
 
 GAUGES = (
     "DCGM_FI_DEV_SM_CLOCK",
@@ -85,7 +86,10 @@ class Gpu:
         self._settle(at)
         self.cap = cap
 
-    def samples(self, *, at: float, busy_seconds: float, prefill_seconds: float, up: bool) -> Page:
+    def samples(
+        self, *, at: float, busy_seconds: float, prefill_seconds: float, up: bool, memory_ratio: float = MEMORY_RATIO
+    ) -> Page:
+        """`memory_ratio`: what an engine takes of the memory at its start, and keeps."""
         self._measure(at, busy_seconds, prefill_seconds)
         watts = self._watts()
         self._settle(at)
@@ -96,8 +100,7 @@ class Gpu:
         if self.cap is not None:
             sm = min(sm, SM_CLOCK_MHZ * self.cap.sm_clock_ratio)
             memory *= self.cap.memory_clock_ratio
-        # vLLM takes 90 % of the memory at its start and keeps it.
-        used = round(0.9 * self.memory_mib) if up else 4.0
+        used = min(round(memory_ratio * self.memory_mib), self.memory_mib - RESERVED_MIB) if up else 4.0
         temperature = round(31.0 + 0.058 * watts)
         values = (
             sm, round(memory), temperature + 6.0, float(temperature), round(watts, 3), float(round(100 * busy)),

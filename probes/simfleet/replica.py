@@ -9,7 +9,7 @@ from probes.exposition import Page
 from probes.simfleet import mig, sglang, vllm
 from probes.simfleet.config import ServiceConfig
 from probes.simfleet.engine import NEVER, Engine
-from probes.simfleet.gpu import Gpu
+from probes.simfleet.gpu import MEMORY_RATIO, Gpu
 
 if TYPE_CHECKING:
     from probes.simfleet.pool import Pool
@@ -33,6 +33,7 @@ class Release:
     crowding: float = 0.0  # each further replica of this release makes a step longer by so much: they share something
     places: int = 0  # sequences in a batch; 0: as the profile has it
     longest_context: int = 0  # tokens; 0: as the profile has it
+    memory_ratio: float = MEMORY_RATIO  # of the GPU's memory that it takes
     deadly_prompt: int = 0  # a prompt longer than this takes more memory than is left; 0: none does
 
     def quality_of(self, slice_name: str) -> float:
@@ -136,7 +137,11 @@ class Replica:
     def gpu_samples(self, at: float) -> Page:
         self.engine.sync(at)
         page = self.gpu.samples(
-            at=at, busy_seconds=self.engine.busy_seconds, prefill_seconds=self.engine.prefill_seconds, up=self.up
+            at=at,
+            busy_seconds=self.engine.busy_seconds,
+            prefill_seconds=self.engine.prefill_seconds,
+            up=self.up,
+            memory_ratio=self.release.memory_ratio,
         )
         return mig.cut(page, instances=self.mig) if self.mig else page
 

@@ -1,4 +1,7 @@
-"""One draw of the diagnosis benchmark: quiet, the fault, its end, in 30 virtual minutes through the whole path; what came of it."""
+"""One draw of the diagnosis benchmark: quiet, the fault, its end, in 30 virtual minutes through the whole path; what came of it.
+
+A canary that goes well for a while before its roll-out fails is played in addition.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 QUIET = timedelta(minutes=4)
 FAULT_LASTS = timedelta(minutes=14)
-WHOLE = timedelta(minutes=30)
+AFTER = timedelta(minutes=12)
 TO_ACKNOWLEDGE = timedelta(seconds=45)
 LOW = 3  # severities from here on wake nobody
 
@@ -35,12 +38,12 @@ def play(draw: Draw) -> Row:
         began = world.now
         target = None if draw.target == "all" else draw.target
         world.fleet.start_fault(draw.fault, target=target, onset=draw.onset)
-        advance(world, pager, began + FAULT_LASTS)
+        impact = began + timedelta(seconds=fault.quiet_seconds)
+        advance(world, pager, impact + FAULT_LASTS)
         ended, told = world.now, diagnosed(world, service=fault.service, began=began)
         world.fleet.stop_fault(draw.fault)
-        advance(world, pager, start + WHOLE)
+        advance(world, pager, ended + AFTER)
         played = time.process_time() - played
-        impact = began + timedelta(seconds=fault.quiet_seconds)
         row = {
             **draw.as_json(),
             "expected_leaf": fault.expected_leaf,

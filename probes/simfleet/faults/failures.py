@@ -59,6 +59,7 @@ def _out_of_memory(pool: Pool, _where: Where, given: Parameters) -> Dial:
             before,
             longest_context=int(given["context"]),
             kv_ratio=given["kv_ratio"],
+            memory_ratio=given["memory_ratio"],
             deadly_prompt=int(given["deadly"]),
         ),
     )
@@ -133,7 +134,7 @@ FAULTS = (
         "out-of-memory", "Out of memory", "chat", _out_of_memory,
         "The context window was raised: the first long prompt takes more memory than is left, and the process is killed and restarted.",
         like="wtdcode/vllm-backport#94, vllm#15039: out of memory at the first long prompt", hard=True,
-        context=131_072.0, kv_ratio=0.7, deadly=24_000.0, longest=31_000.0, share=0.012,
+        context=131_072.0, kv_ratio=0.7, memory_ratio=0.98, deadly=24_000.0, longest=31_000.0, share=0.012,
     ),
     fault(
         "retry-storm", "Retry storm", "chat", _impatient,

@@ -138,8 +138,8 @@ FAULTS = (
     ),
     fault(
         "failed-rollout", "Roll-out fails after a good canary", "chat", _rollout_that_fails,
-        "One replica of the new release is well for four minutes; all of them together share a link and are slow.",
-        like="good canary but failed full roll-out", quiet_seconds=260.0, hard=True, crowding=1.2, canary_seconds=240.0,
+        "One replica of the new release is well for twelve minutes; all of them together share a link and are slow.",
+        like="good canary but failed full roll-out", quiet_seconds=740.0, hard=True, crowding=1.2, canary_seconds=720.0,
     ),
     fault(
         "config-drift", "A region drifts", "chat", _drifted_region,

@@ -159,6 +159,7 @@ def killed_and_restarted(it: Play) -> None:
     assert sum(replica.outages for replica in it.pool.replicas) >= 2
     assert it.failed("500") + it.failed("503") > 0.02
     assert it.pool.replicas[0].release.longest_context == 131_072
+    assert max(it.pages("DCGM_FI_DEV_FB_USED").values()) > 0.97 * 81_559
 
 
 def the_same_asked_again(it: Play) -> None:
