@@ -11,15 +11,13 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from incidents.alerts.models import Alert
-from incidents.diagnosis.precision import precision
 from incidents.diagnosis.replay import NOT_CONFIGURED, Replayed
 from incidents.diagnosis.settling import SETTLED_CONFIDENCE, UNEXPLAINED
+from incidents.diagnosis.surroundings.queries import CHANGES_FROM, CHANGES_UNTIL, Surroundings, surroundings
 from incidents.diagnosis.view import ChangeSeen, Found, Period, Serving, When, Window
 from incidents.response.models import Incident
 from observability.core import questions
-from sloengine.budgets.models import Finding, FindingKind, FindingState
-from sloengine.catalog.models import Change, Deployment, Service
+from sloengine.catalog.models import Deployment, Service
 from sloengine.rollups import queries as rollups
 from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
 
@@ -30,12 +28,7 @@ BEFORE_ENDS = timedelta(minutes=1)  # before the impact began: its first minute 
 WEEK = timedelta(days=7)
 AROUND_FROM = timedelta(minutes=10)
 SINCE_AT_MOST = timedelta(minutes=20)
-SERVED_WITHIN = timedelta(days=14)  # how far back a version is looked for
 ELSEWHERE_WITHIN = timedelta(minutes=10)
-CHANGES_FROM = timedelta(hours=2)
-CHANGES_UNTIL = timedelta(minutes=10)
-MOST_FROM_OUTSIDE = 50
-LINGERS = timedelta(minutes=5)  # a Finding that cleared this recently is still what the incident is about
 
 SETTLES_IN = timedelta(minutes=5)
 GIVES_UP_AFTER = timedelta(hours=1)
@@ -68,15 +61,13 @@ class ServiceView:
     now: datetime
     replay: Callable[[], Replayed] = field(default=lambda: Replayed(reason=NOT_CONFIGURED))
     where: Mapping[str, str] = field(default_factory=dict)
+    around: Surroundings | None = None
     _periods: Mapping[When, Period] = field(init=False)
     _increments: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[float]] = field(default_factory=dict)
     _histograms: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[HistogramIncrement]] = field(
         default_factory=dict
     )
     _gauges: dict[tuple[str, Window, tuple[str, ...]], rollups.Groups[GaugeWindow]] = field(default_factory=dict)
-    _findings: list[Found] | None = None
-    _changes: list[ChangeSeen] | None = None
-    _servings: list[Serving] | None = None
     _replayed: Replayed | None = None
 
     def __post_init__(self) -> None:
@@ -129,77 +120,35 @@ class ServiceView:
         return self._gauges[key]
 
     def findings(self) -> Sequence[Found]:
-        if self._findings is None:
-            rows = Finding.objects.filter(
-                Q(state=FindingState.FIRING) | Q(cleared_at__gte=self.now - LINGERS),
-                organisation_id=self.service_row.organisation_id,
-                service=self.service_row,
-                since__lte=self.now,
-            )
-            found = [Found(row.kind, row.severity, row.reason, row.evidence) for row in rows.order_by("since")]
-            self._findings = found + self._told_by_others()
-        return self._findings
-
-    def _told_by_others(self) -> list[Found]:
-        """Alerts from outside whose kind a route names: they answer the tree's questions as our own Findings do."""
-        rows = Alert.objects.filter(
-            Q(state=Alert.State.FIRING) | Q(ends_at__gte=self.now - LINGERS),
-            service=self.service_row,
-            integration__isnull=False,
-            kind__in=FindingKind.values,
-            starts_at__lte=self.now,
-        ).exclude(told=Alert.Told.MUTED)
-        return [
-            Found(row.kind, row.urgency, row.title, {**row.annotations, **row.labels})
-            for row in rows.order_by("starts_at")[:MOST_FROM_OUTSIDE]
-        ]
+        return self._rows().findings.get(self.service_row.pk, ())
 
     def changes(self) -> Sequence[ChangeSeen]:
-        if self._changes is None:
-            rows = Change.objects.filter(
-                service=self.service_row,
-                at__gte=self.impact_started_at - CHANGES_FROM,
-                at__lte=min(self.impact_started_at + CHANGES_UNTIL, self.now),
-            )
-            self._changes = [_seen(row) for row in rows.order_by("-at")]
-        return self._changes
+        first = self.impact_started_at - CHANGES_FROM
+        last = min(self.impact_started_at + CHANGES_UNTIL, self.now)
+        return [one for one in self._rows().changes.get(self.service_row.pk, ()) if first <= one.at <= last]
 
     def servings(self) -> Sequence[Serving]:
-        if self._servings is None:
-            rows = Deployment.objects.filter(
-                service=self.service_row, seen_from__lte=self.now, seen_until__gte=self.now - SERVED_WITHIN
-            )
-            fields = ("region", "version", "config_hash", "seen_from", "seen_until")
-            self._servings = [Serving(*row) for row in rows.order_by("-seen_from").values_list(*fields)[:200]]
-        return self._servings
+        return self._rows().servings.get(self.service_row.pk, ())
 
     def elsewhere(self) -> Sequence[str]:
         """Services of the organisation with an open incident whose impact began at about the same time, ours left out."""
-        began = self.impact_started_at
-        rows = Incident.objects.unresolved().filter(
-            organisation_id=self.service_row.organisation_id,
-            service__isnull=False,
-            impact_started_at__gte=began - ELSEWHERE_WITHIN,
-            impact_started_at__lte=began + ELSEWHERE_WITHIN,
+        return sorted(
+            {
+                slug
+                for slug, began in self._rows().impacts
+                if slug != self.service and abs(began - self.impact_started_at) <= ELSEWHERE_WITHIN
+            }
         )
-        names = rows.exclude(service=self.service_row).order_by("service__slug").values_list("service__slug", flat=True)
-        return list(names.distinct()[:MOST_FROM_OUTSIDE])
+
+    def _rows(self) -> Surroundings:
+        if self.around is None:
+            self.around = surroundings(services=[self.service_row], since=self.impact_started_at, now=self.now)
+        return self.around
 
     def replayed(self) -> Replayed:
         if self._replayed is None:
             self._replayed = self.replay()
         return self._replayed
-
-
-def _seen(row: Change) -> ChangeSeen:
-    """What differs between the two sides: {version: v1} and {version: v2} is "v1" to "v2"."""
-    before = row.before if isinstance(row.before, dict) else {}
-    after = row.after if isinstance(row.after, dict) else {}
-    moved = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    told = "version" if "version" in moved else moved[0] if moved else "version"
-    sides = [[str(side.get(key, "")) for key in moved] for side in (before, after)]
-    precise = precision(" ".join(sides[0])) != precision(" ".join(sides[1]))
-    return ChangeSeen(row.kind, row.at, str(before.get(told, "?")), str(after.get(told, "?")), precise)
 
 
 def versions(*, service: Service, now: datetime) -> tuple[str | None, str | None]:

@@ -16,7 +16,7 @@ said yes ended on it. Rivals under 0.10 are not kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from incidents.diagnosis.conditions import Condition, judge, show
@@ -164,7 +164,8 @@ class Diagnosis:
         return self.leaf.first_action.text
 
 
-def evaluate(*, tree: Tree, signals: Signals) -> Diagnosis:
+def evaluate(*, tree: Tree, signals: Signals, whole: bool = True) -> Diagnosis:
+    """`whole`: also where no branch said yes the leaves of all are weighed as rivals; without it a healthy service costs the path."""
     asked: dict[str, Asked] = {}
 
     def ask(node_id: str) -> Asked:
@@ -188,7 +189,7 @@ def evaluate(*, tree: Tree, signals: Signals) -> Diagnosis:
     untold = sum(step.answer == CANNOT_TELL for step in steps)
     confidence, found = _confidence(tree.leaves[leaf_id], signals, untold)
     other_ends = {walk(ask(branch.node).to)[1] for branch in said_yes if branches[branch.name]} - {leaf_id}
-    rivals = _rivals(tree, signals, leaf_id, said_yes, other_ends)
+    rivals = _rivals(tree, signals, leaf_id, said_yes or tree.branches, other_ends) if whole or said_yes else ()
     on_path = {step.node for step in steps}
     return Diagnosis(
         tree=tree,
@@ -252,12 +253,10 @@ def _confidence(leaf: Leaf, signals: Signals, untold: int) -> tuple[float, tuple
 
 
 def _rivals(
-    tree: Tree, signals: Signals, chosen: str, said_yes: list[Branch], other_ends: set[str]
+    tree: Tree, signals: Signals, chosen: str, among: Sequence[Branch], other_ends: set[str]
 ) -> tuple[Rival, ...]:
-    """Leaves of every branch that said yes; of all branches where none did."""
-    starts = [
-        edge.to for branch in said_yes or tree.branches for edge in tree.nodes[branch.node].edges if edge.answer == YES
-    ]
+    """Leaves of these branches."""
+    starts = [edge.to for branch in among for edge in tree.nodes[branch.node].edges if edge.answer == YES]
     below = dict.fromkeys(leaf for start in starts for leaf in tree.leaves_below(start))
     rivals = []
     for leaf_id in below:

@@ -13,6 +13,7 @@ from incidents.signals import queries
 from observability.core.access import Request
 from observability.core.refusals import Refused
 from sloengine.catalog.api import service_of
+from sloengine.catalog.models import Service
 
 router = Router(tags=["signals"])
 
@@ -56,6 +57,21 @@ def vocabulary(request: Request) -> list[SignalOut]:
         SignalOut(name=one.name, unit=one.unit, units=list(UNITS[one.unit]), meaning=one.meaning)
         for one in SIGNALS.values()
     ]
+
+
+class StandingOut(Schema):
+    service: str
+    leaf: str
+    title: str
+    path: list[str]
+    confidence: float
+    branches: dict[str, bool | None]
+
+
+@router.get("/standings", response=list[StandingOut], summary="What the tree would say of each service now")
+def standings(request: Request) -> Any:
+    services = list(Service.objects.filter(organisation=request.organisation))
+    return queries.standings(services=services, now=request.moment)
 
 
 @router.get("/signals/{path:service}", response=list[AnswerOut], summary="The signals of a service now")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,9 @@ from incidents.diagnosis.answers import ServiceSignals
 from incidents.diagnosis.evidence import Query
 from incidents.diagnosis.queries import NOW_AT_MOST, ServiceView
 from incidents.diagnosis.signals import SIGNALS, sentence, text
+from incidents.diagnosis.surroundings.queries import Surroundings, surroundings
+from incidents.diagnosis.tree import Tree, evaluate
+from incidents.trees.queries import trees_for
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
 
@@ -48,6 +51,33 @@ def ask(
     with rollups.snapshot():
         signals = ServiceSignals(ServiceView(service, began, now, where=dict(scope or {})))
         return [_told(name, signals) for name in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the tree would say of a service this minute, were somebody to ask."""
+
+    service: str
+    leaf: str
+    title: str
+    path: tuple[str, ...]
+    confidence: float
+    branches: Mapping[str, bool | None]
+
+
+def standings(*, services: Collection[Service], now: datetime) -> list[Standing]:
+    """The tree asked of every service of an organisation, the last five minutes against the hour before them."""
+    began = now - NOW_AT_MOST
+    with rollups.snapshot():
+        trees = trees_for(services=services)
+        around = surroundings(services=services, since=began, now=now) if services else None
+        return [_standing(service, trees[service.pk], around, now) for service in services]
+
+
+def _standing(service: Service, tree: Tree, around: Surroundings | None, now: datetime) -> Standing:
+    view = ServiceView(service, now - NOW_AT_MOST, now, around=around)
+    found = evaluate(tree=tree, signals=ServiceSignals(view), whole=False)
+    return Standing(service.slug, found.leaf.id, found.leaf.title, found.path, found.confidence, found.branches)
 
 
 def parts(*, service: Service, now: datetime) -> Mapping[str, list[str]]:

@@ -28,7 +28,9 @@ def signals(request: Request) -> HttpResponse:
         "scope": scope,
         "vocabulary": [] if service else [(one, ", ".join(UNITS[one.unit])) for one in SIGNALS.values()],
     }
-    if service is not None:
+    if service is None:
+        context["standings"] = queries.standings(services=services, now=request.moment)
+    else:
         told = queries.ask(service=service, now=request.moment, scope=scope)
         context["told"] = [one for one in told if one.value is not None]
         context["untold"] = [one for one in told if one.value is None]

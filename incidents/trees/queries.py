@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from functools import lru_cache
 
 from django.db.models import QuerySet
@@ -52,9 +53,19 @@ def running(*, organisation_id: int) -> Tree:
 
 def tree_for(*, service: Service) -> Tree:
     """What runs for this service, with its own thresholds."""
-    tree = running(organisation_id=service.organisation_id)
-    own = ThresholdOverride.objects.filter(service=service).values_list("place", "was", "becomes")
-    return overrides.apply(tree=tree, overrides=[Override(*row) for row in own])
+    return trees_for(services=[service])[service.pk]
+
+
+def trees_for(*, services: Collection[Service]) -> dict[int, Tree]:
+    """What runs for each of these services of one organisation: two queries for all."""
+    if not services:
+        return {}
+    tree = running(organisation_id=next(iter(services)).organisation_id)
+    own: dict[int, list[Override]] = {}
+    rows = ThresholdOverride.objects.filter(service__in=[service.pk for service in services])
+    for service_id, *row in rows.values_list("service_id", "place", "was", "becomes"):
+        own.setdefault(service_id, []).append(Override(*row))
+    return {service.pk: overrides.apply(tree=tree, overrides=own.get(service.pk, ())) for service in services}
 
 
 def overridden(*, organisation: Organisation) -> QuerySet[ThresholdOverride]:

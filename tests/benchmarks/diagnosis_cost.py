@@ -64,16 +64,11 @@ def measure(full: bool) -> Iterator[Measurement]:
     postgres = database.migrated().process
     assert postgres is not None
     from incidents.diagnosis import services as diagnosis
-    from incidents.diagnosis.answers import ServiceSignals
-    from incidents.diagnosis.queries import ServiceView
-    from incidents.diagnosis.tree import evaluate
-    from incidents.trees import queries as trees
-    from sloengine.rollups import queries as rollups
+    from incidents.signals import queries as signals
     from sloengine.rollups.queries.rows import forget_rows
     from tests import factories
 
     services, now = collected()
-    impact = now - timedelta(minutes=4)
 
     def spent(work: Callable[[], object]) -> tuple[float, float]:
         """(wall seconds, CPU seconds with the database's)."""
@@ -83,11 +78,7 @@ def measure(full: bool) -> Iterator[Measurement]:
         return wall, time.process_time() - cpu + slo_world.cpu_of(postgres.pid, children=True) - server
 
     def ask_all() -> None:
-        with rollups.snapshot():
-            for service in services[:50]:
-                evaluate(
-                    tree=trees.tree_for(service=service), signals=ServiceSignals(ServiceView(service, impact, now))
-                )
+        signals.standings(services=services[:50], now=now)
 
     ask_all()  # imports, the tree's file, where each slot lies
     forget_rows()

@@ -1,0 +1,1 @@
+"""What is known of services beside their series: Findings, changes, versions, incidents elsewhere (shell)."""
