@@ -24,6 +24,7 @@ def to_json(*, diagnosis: Diagnosis, decided_at: datetime) -> Record:
         "cause": leaf.cause,
         "headline": diagnosis.headline,
         "confidence": round(diagnosis.confidence, 4),
+        "lowered": list(diagnosis.lowered),
         "runbook": leaf.runbook,
         "page": leaf.page,
         "severity": leaf.severity,

@@ -92,6 +92,15 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Lowering:
+    """What speaks for an innocent cause of everything: it makes any leaf less sure and hides none."""
+
+    when: Condition
+    to: float  # what is left of the confidence
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
     name: str
     version: int
@@ -99,6 +108,7 @@ class Tree:
     branches: tuple[Branch, ...]
     nodes: Mapping[str, Node]
     leaves: Mapping[str, Leaf]
+    lowers: tuple[Lowering, ...] = ()
 
     def parents(self) -> dict[str, tuple[str, str]]:
         """Node or leaf -> (its first parent, the answer that leads there)."""
@@ -147,6 +157,7 @@ class Diagnosis:
     branches: Mapping[str, bool | None]
     branch: Branch | None  # the first yes; where none said yes, the one whose early node did
     headline: str
+    lowered: tuple[str, ...] = ()  # why the confidence is lower than the leaf's evidence alone gives
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -191,6 +202,9 @@ def evaluate(*, tree: Tree, signals: Signals, whole: bool = True) -> Diagnosis:
     other_ends = {walk(ask(branch.node).to)[1] for branch in said_yes if branches[branch.name]} - {leaf_id}
     rivals = _rivals(tree, signals, leaf_id, said_yes or tree.branches, other_ends) if whole or said_yes else ()
     on_path = {step.node for step in steps}
+    lowering = [one for one in tree.lowers if judge(condition=one.when, signals=signals).holds]
+    for one in lowering:
+        confidence = max(_LEAST, confidence * one.to)
     return Diagnosis(
         tree=tree,
         leaf=tree.leaves[leaf_id],
@@ -202,6 +216,7 @@ def evaluate(*, tree: Tree, signals: Signals, whole: bool = True) -> Diagnosis:
         branches=branches,
         branch=said_yes[0] if said_yes else None,
         headline=_headline(tree.leaves[leaf_id], signals),
+        lowered=tuple(one.because for one in lowering),
     )
 
 

@@ -18,7 +18,19 @@ import yaml
 
 from incidents.diagnosis.conditions import BadConditionError, Condition, Group, parse_test
 from incidents.diagnosis.signals import SIGNALS
-from incidents.diagnosis.tree import NO, YES, Branch, Edge, Expectation, FirstAction, Leaf, Node, Tree, headline_signals
+from incidents.diagnosis.tree import (
+    NO,
+    YES,
+    Branch,
+    Edge,
+    Expectation,
+    FirstAction,
+    Leaf,
+    Lowering,
+    Node,
+    Tree,
+    headline_signals,
+)
 from observability.core.documents import Problem
 
 _ID = re.compile(r"^[a-z][a-z0-9_-]*$")
@@ -160,7 +172,7 @@ def parse(*, source: str, file: str, runbooks: Collection[str] = ()) -> Tree:
 def parse_files(*, files: Sequence[tuple[str, str]], runbooks: Collection[str] = ()) -> Tree:
     """A tree in several files (name, text), one after the other, as one document. Raises TreeInvalidError."""
     reader = _Reader(files)
-    top = reader.mapping(reader.load(), (), ("tree", "version", "root", "branches", "nodes", "leaves"))
+    top = reader.mapping(reader.load(), (), ("tree", "version", "root", "branches", "nodes", "leaves"), ("lowers",))
     nodes = {
         node_id: _node(reader, node_id, value) for node_id, value in reader.table(top.get("nodes"), ("nodes",)).items()
     }
@@ -176,6 +188,7 @@ def parse_files(*, files: Sequence[tuple[str, str]], runbooks: Collection[str] =
         branches=branches,
         nodes=nodes,
         leaves=leaves,
+        lowers=_lowers(reader, top.get("lowers") or []),
     )
     _check_shape(reader, tree)
     for leaf in tree.leaves.values():
@@ -292,6 +305,22 @@ def _branches(reader: _Reader, value: Any, nodes: Mapping[str, Node]) -> tuple[B
         said = reader.string(fields.get("first_response"), (*path, "first_response"))
         branches.append(Branch(str(name), node, said, early))
     return tuple(branches)
+
+
+def _lowers(reader: _Reader, value: Any) -> tuple[Lowering, ...]:
+    if not isinstance(value, list):
+        reader.bad(("lowers",), _named(value), "a list of {when, to, because}")
+        return ()
+    found = []
+    for index, item in enumerate(value):
+        path: Path = ("lowers", index)
+        fields = reader.mapping(item, path, ("when", "to", "because"))
+        when = reader.condition(fields.get("when"), (*path, "when"))
+        to = reader.number(fields.get("to"), (*path, "to"), 0.1, 1.0)
+        because = reader.string(fields.get("because"), (*path, "because"))
+        if when is not None:
+            found.append(Lowering(when, to, because))
+    return tuple(found)
 
 
 def _check_shape(reader: _Reader, tree: Tree) -> None:

@@ -151,6 +151,24 @@ def test_an_answer_that_cannot_be_told_leaves_the_question_to_the_others() -> No
     assert found.confidence == look(LEAVES["quality-regression"]).confidence
 
 
+def test_maintenance_makes_a_leaf_less_sure_and_hides_nothing() -> None:
+    sure = look(LEAVES["replica-outage"])
+    found = look(LEAVES["replica-outage"], {"maintenance_nearby": 1})
+    assert (found.leaf.id, found.lowered) == ("replica-outage", ("maintenance was under way or just over",))
+    assert found.confidence == pytest.approx(0.7 * sure.confidence)
+
+
+def test_a_slow_burn_without_a_breach_is_walked_as_question_one_and_protects_nobody_yet() -> None:
+    found = look({**LEAVES["traffic-spike"], "page_breaches": 0, "burn_rate": 0, "slow_burns": 1})
+    assert found.path[:4] == ("slo_breach=no", "quality_drop=no", "cost_or_shift=no", "moving=yes")
+    assert (found.leaf.id, found.branches["slo"]) == ("traffic-spike", False)
+    assert found.branch is not None
+    assert found.branch.name == "slo"
+    assert not found.first_response.startswith("Protect")
+    nodes = {node["id"]: node for node in record.to_json(diagnosis=found, decided_at=AT)["nodes"]}
+    assert (nodes["replicas_answer"]["parent"], nodes["replicas_answer"]["edge"]) == ("moving", "yes")
+
+
 def test_a_tenant_alone_in_its_growth_beats_a_mix_shift() -> None:
     found = look(COST)
     assert found.path == ("slo_breach=no", "quality_drop=no", "cost_or_shift=yes", "one_tenant=yes")
