@@ -8,7 +8,7 @@ from statistics import median
 
 from incidents.diagnosis import measures
 from incidents.diagnosis.evidence import Answer
-from incidents.diagnosis.levels import level
+from incidents.diagnosis.levels import level, moved
 from incidents.diagnosis.measured import MEASURES
 from incidents.diagnosis.readings import answer
 from incidents.diagnosis.signals import text
@@ -111,6 +111,9 @@ def gpu_faults(view: View) -> Answer:
 
 
 def clock_worst_factor(view: View) -> Answer:
+    """Of the replica whose gap between tokens moved furthest; where no gaps are told by replica, of the lowest clock.
+
+    An idle board lowers its clock by itself, so the lowest clock of all accuses the wrong one."""
     now, before = (
         {name: one.mean for (name,), one in view.gauge("gpu_clock_hertz", when, ("replica",)).items() if one.mean}
         for when in (When.NOW, When.BEFORE)
@@ -118,7 +121,12 @@ def clock_worst_factor(view: View) -> Answer:
     found = {name: now[name] / before[name] for name in now if name in before}
     if not found:
         return answer(view, None, "gpu_clock_hertz", reason="no GPU clocks by replica now and before")
-    worst = min(found, key=lambda name: (found[name], name))
+    gap = MEASURES["inter_token"]
+    slowed = moved(level(view, gap, When.NOW, ("replica",)), level(view, gap, When.BEFORE, ("replica",)))
+    known = [name for name in slowed if name in found]
+    worst = (
+        max(known, key=lambda name: (slowed[name], name)) if known else min(found, key=lambda name: (found[name], name))
+    )
     detail = f"{worst} from {before[worst] / 1e6:,.0f} to {now[worst] / 1e6:,.0f} MHz"
     return answer(view, found[worst], "gpu_clock_hertz", detail=detail)
 

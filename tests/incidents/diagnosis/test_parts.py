@@ -28,6 +28,15 @@ def test_one_slow_replica_stands_out_against_its_own_past_and_a_slower_board_doe
     assert same[0] == 1.0
 
 
+def test_the_clock_that_counts_is_that_of_the_slow_replica_and_not_of_an_idle_one() -> None:
+    gaps = both(
+        "inter_token_seconds", {("a",): (12.0, 100), ("idle",): (3.0, 100)}, {("a",): (3.0, 100), ("idle",): (3.0, 100)}
+    )
+    clocks = both("gpu_clock_hertz", {("a",): 1.9e9, ("idle",): 1.3e9}, {("a",): 1.9e9, ("idle",): 1.9e9})
+    assert ask("gpu_clock_worst_factor", histograms=gaps, gauges=clocks)[0] == 1.0
+    assert ask("gpu_clock_worst_factor", gauges=clocks)[0] == pytest.approx(1.3 / 1.9)
+
+
 def test_few_requests_and_small_differences_are_no_skew() -> None:
     few: ByReplica = {("a",): (1.2, 9), ("b",): (3.0, 100), ("c",): (3.0, 100)}
     assert ask("inter_token_replica_skew", histograms=both("inter_token_seconds", few, few))[0] == 1.0
