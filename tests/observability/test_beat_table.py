@@ -27,7 +27,7 @@ def test_each_entry_goes_to_its_queue_and_expires_before_messages_pile_up():
 
 def test_what_becomes_a_page_is_asked_every_second_in_the_order_of_the_way():
     every_second = [beat.verb for beat in BEAT if beat.every_seconds == 1]
-    assert every_second == ["collect_due", "evaluate_due", "pull_findings", "escalate_due", "deliver_due"]
+    assert every_second == ["collect_due", "evaluate_due", "pull_findings", "run_due", "escalate_due", "deliver_due"]
 
 
 def test_celery_carries_no_truth():
