@@ -17,6 +17,7 @@ from incidents.paging.rules.api import router as rules
 from incidents.response.api import router as response
 from incidents.routing.api import router as routing
 from incidents.runbooks.api import router as runbooks
+from incidents.savedfilters.api import router as savedfilters
 from incidents.signals.api import router as signals
 from incidents.silences.api import router as silences
 from incidents.statuspages.api import router as statuspages
@@ -26,5 +27,5 @@ from incidents.updates.api import router as updates
 #: command, updates and runbooks first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
     actions, command, updates, runbooks, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing,
-    ingest, trees, signals, drills,
+    ingest, trees, signals, drills, savedfilters,
 )  # fmt: skip

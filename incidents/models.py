@@ -39,6 +39,7 @@ from incidents.paging.rules.models import NotificationRule, QuietHours
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
 from incidents.routing.models import RouteDocument
 from incidents.runbooks.models import CheckRun, RunbookFolder, RunbookUse, RunbookVersion, StepTick
+from incidents.savedfilters.models import SavedFilter
 from incidents.silences.models import Notice, Silence
 from incidents.statuspages.models import StatusComponent, StatusPage
 from incidents.trees.models import DecisionTree, ThresholdOverride
@@ -82,6 +83,7 @@ __all__ = [
     "RunbookFolder",
     "RunbookUse",
     "RunbookVersion",
+    "SavedFilter",
     "Schedule",
     "ScheduleGap",
     "ScheduleOverride",

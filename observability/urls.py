@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.trees.urls",
         "incidents.signals.urls",
         "incidents.actions.urls",
+        "incidents.savedfilters.urls",
         "incidents.command.urls",
         "incidents.statuspages.urls",
         "incidents.response.urls",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Literal
 
 from django.http import Http404
 from ninja import Query, Router, Schema, Status
@@ -41,6 +42,17 @@ class ResponderIn(Schema):
 class LinksIn(Schema):
     chat_url: str = Field("", max_length=500)
     call_url: str = Field("", max_length=500)
+
+
+class BulkIn(Schema):
+    numbers: list[int] = Field(min_length=1, max_length=100)
+    verb: Literal["acknowledge", "resolve", "snooze"]
+    minutes: int = Field(60, ge=1, le=7 * 1440, description="of a snooze")
+
+
+class BulkOut(Schema):
+    moved: list[int]
+    refused: dict[str, str] = Field(description="why, by the incident's name")
 
 
 class SnoozeIn(Schema):
@@ -113,6 +125,19 @@ class Figures(Schema):
 
 class Period(Schema):
     days: int = Field(90, ge=1, le=366)
+
+
+@router.post("/incidents/bulk", response=BulkOut, summary="Acknowledge, resolve or snooze many incidents at once")
+def bulk(request: Request, body: BulkIn) -> dict[str, Any]:
+    done = services.act(
+        organisation=request.organisation,
+        numbers=body.numbers,
+        verb=body.verb,
+        minutes=body.minutes,
+        actor=request.actor,
+        now=request.moment,
+    )
+    return {"moved": [one.number for one in done.moved], "refused": dict(done.refused)}
 
 
 @router.get("/incident-times", response=Figures, summary="MTTD, MTTA and MTTR: medians and 90th percentiles")

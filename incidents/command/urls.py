@@ -8,6 +8,7 @@ from incidents.command import views
 
 urlpatterns = [
     path("incidents/declare/", views.declare, name="declare"),
+    path("incidents/bulk/", views.bulk, name="incidents_bulk"),
     path("incidents/times/", views.figures, name="incident_times"),
     path("incidents/<int:number>/do/<slug:verb>/", views.do, name="incident_do"),
 ]

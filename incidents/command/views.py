@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from incidents.command import queries, services
@@ -17,6 +18,7 @@ from incidents.command.roles import Role
 from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
+from incidents.screens.queries import lists
 from incidents.screens.queries import times as figure_queries
 from incidents.updates import services as updates
 from incidents.updates.cadence import Impact, Phase
@@ -24,6 +26,9 @@ from observability.core.access import Request, viewed
 from observability.core.models import User
 from observability.core.permissions import Verb, allowed
 from observability.core.refusals import Refused
+
+SNOOZES = {"30", "60", "240"}
+SAID = {"acknowledge": "Acknowledged", "resolve": "Resolved", "snooze": "Snoozed"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,6 +58,32 @@ def figures(request: Request) -> HttpResponse:
     table = figure_queries.table(organisation=request.organisation, days=days, now=request.moment)
     page = {"here": "times", "table": table, "days": days, "periods": figure_queries.PERIODS}
     return render(request, "command/times.html", page)
+
+
+@require_POST
+@viewed
+def bulk(request: Request) -> HttpResponse:
+    """The chosen ones of the list; back to the list as it was narrowed."""
+    verb, _, minutes = request.POST.get("do", "").partition("-")
+    chosen = [int(one) for one in request.POST.getlist("number") if one.isascii() and one.isdigit() and len(one) < 9]
+    try:
+        done = services.act(
+            organisation=request.organisation,
+            numbers=chosen,
+            verb=verb,
+            minutes=int(minutes) if minutes in SNOOZES else 60,
+            actor=request.actor,
+            now=request.moment,
+        )
+    except Refused as reason:
+        messages.error(request, str(reason))
+    else:
+        if done.moved:
+            messages.success(request, f"{SAID[verb]}: {', '.join(one.name for one in done.moved)}.")
+        for _, why in done.refused:
+            messages.error(request, why)
+    back = lists.filters({**QueryDict(request.POST.get("back", "")).dict(), "page": ""}).address(1)
+    return HttpResponseRedirect(f"{reverse('incidents')}{'?' if back else ''}{back}")
 
 
 @require_POST

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from incidents.oncall.schedule import Shift, gaps
-from incidents.oncall.walltime import DAY, midnight, wall
+from incidents.oncall.walltime import DAY, Interval, midnight, wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ def days(
     zone: ZoneInfo,
     names: Mapping[str, str],
     me: str = "",
-    gaps_matter: bool = True,
+    gaps_since: datetime | None = None,
 ) -> list[Day]:
-    """The local days of [start, end), which begin and end at local midnights."""
-    holes = gaps(found=found, start=start, end=end) if gaps_matter else []
+    """The local days of [start, end), which begin and end at local midnights; holes count as gaps from `gaps_since`."""
+    holes = _holes(found, start, end, gaps_since)
     parts = [*found, *(Shift(begin, until, (), "nobody") for begin, until in holes)]
     parts.sort(key=lambda part: part.start)
     listed, day = [], wall(start, zone).date()
@@ -86,6 +86,59 @@ def days(
         listed.append(Day(day, begin <= now < until, pieces))
         day += DAY
     return listed
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A whole shift in one line, as a phone shows it; who: empty in a gap."""
+
+    start: datetime
+    end: datetime
+    people: str
+    shadows: str
+    mine: bool
+    here: bool
+
+    @property
+    def gap(self) -> bool:
+        return not self.people
+
+
+def stretches(
+    *,
+    found: Sequence[Shift],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    names: Mapping[str, str],
+    me: str = "",
+    gaps_since: datetime | None = None,
+) -> list[Stretch]:
+    """The shifts and gaps of [start, end), without what is over unless all of it is.
+
+    A weekly rotation over five weeks is five or six lines.
+    """
+    holes = _holes(found, start, end, gaps_since)
+    parts = [*found, *(Shift(begin, until, (), "nobody") for begin, until in holes)]
+    return [
+        Stretch(
+            start=part.start,
+            end=part.end,
+            people=named(part.people, names),
+            shadows=named(part.shadows, names),
+            mine=me in part.people,
+            here=part.start <= now < part.end,
+        )
+        for part in sorted(parts, key=lambda part: part.start)
+        if part.end > now or end <= now
+    ]
+
+
+def _holes(found: Sequence[Shift], start: datetime, end: datetime, since: datetime | None) -> list[Interval]:
+    """What nobody covers, from the moment that it matters; None: it does not."""
+    if since is None or since >= end:
+        return []
+    return [(max(begin, since), until) for begin, until in gaps(found=found, start=start, end=end) if until > since]
 
 
 def weeks(listed: Sequence[Day]) -> list[Sequence[Day]]:

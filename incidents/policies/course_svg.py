@@ -9,7 +9,7 @@ from incidents.policies.course import Told, ends_after
 from observability.core import words
 
 WIDTH, LEFT, RIGHT, LANE, TOP = 860, 210, 24, 30, 26
-LONGEST_LABEL = 30
+LONGEST_LABEL = 26
 #: Seconds between two marks of the axis: the first with at most eight of them is taken.
 GRID = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800, 2419200, 14515200)
 

@@ -159,7 +159,8 @@ def run(*, organisation: Organisation, policy: Policy, severity: int, at: dateti
 
 def _line(told: Told, people: Mapping[Target, Sequence[Person]]) -> Line:
     said = _people(told.step, people)
-    return Line(told, told.step.label, said if said != told.step.label else "", bool(said))
+    named = all(target.kind is TargetKind.USER for target in told.step.targets)
+    return Line(told, told.step.label, "" if named else said, bool(said))
 
 
 def _people(step: Step, people: Mapping[Target, Sequence[Person]]) -> str:

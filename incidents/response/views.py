@@ -14,6 +14,7 @@ from incidents.command import queries as command_queries
 from incidents.demo.faults import TITLES
 from incidents.response import queries, services
 from incidents.response.models import Incident
+from incidents.savedfilters import queries as saved_filters
 from incidents.screens.queries import actions, lists
 from incidents.screens.queries import incident as incident_queries
 from incidents.screens.queries import now as now_queries
@@ -42,7 +43,14 @@ def now_live(request: Request) -> HttpResponse:
 def incidents(request: Request) -> HttpResponse:
     filters = lists.filters(request.GET.dict())
     listing = lists.incidents(organisation=request.organisation, filters=filters)
-    return render(request, "response/incidents.html", {"here": "incidents", "filters": filters, "listing": listing})
+    page = {
+        "here": "incidents",
+        "filters": filters,
+        "listing": listing,
+        "kept": saved_filters.filters_of(organisation=request.organisation, user=request.user),
+        "shown": filters.address(1),
+    }
+    return render(request, "response/incidents.html", page)
 
 
 @require_safe

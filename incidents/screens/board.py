@@ -189,6 +189,10 @@ def headline(rows: Sequence[ServiceRow], open_incidents: int) -> str:
     if counts[Kind.NO_DATA]:
         noun = "" if parts else " service" + ("s" if counts[Kind.NO_DATA] > 1 else "")
         parts.append(f"{_number(counts[Kind.NO_DATA])}{noun} cannot be seen")
+    if open_incidents and not burning and not out:
+        # Somebody works on something that no objective shows: it comes first.
+        parts.insert(0, f"{_number(open_incidents)} incident{_is(open_incidents)} open")
+        parts = parts if len(parts) > 1 else []
     if parts:
         return parts[0] + "".join(f", {part[0].lower()}{part[1:]}" for part in parts[1:]) + "."
     if open_incidents:

@@ -5,13 +5,16 @@ Each function locks the incident, asks whether the actor may, and writes a line 
 
 from __future__ import annotations
 
+from incidents.command.services.bulk import Done, act
 from incidents.command.services.joining import merge, split
 from incidents.command.services.pause import snooze, wake, wake_due
 from incidents.command.services.people import add_responder, set_links
 from incidents.command.services.roles import accept, decline, offer, take, tick
 
 __all__ = [
+    "Done",
     "accept",
+    "act",
     "add_responder",
     "decline",
     "merge",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from incidents.paging.rules.plan import Quiet, Rule, plan
@@ -20,16 +20,20 @@ class Ring:
 
 @dataclass(frozen=True, slots=True)
 class Rings:
-    """One severity: what rings, first to last; `held` where quiet hours keep it until they end."""
+    """What rings from SEV `severity` to SEV `mildest`, first to last; `held` where quiet hours keep it until they end."""
 
     severity: Severity
+    mildest: Severity
     rings: tuple[Ring, ...]
     held: bool
 
 
 def rings(*, names: Mapping[int, str], rules: Sequence[Rule], quiet: Quiet | None, now: datetime) -> tuple[Rings, ...]:
-    """SEV1 to SEV5. Push at once and Phone after 2 minutes, for SEV2 or worse -> SEV2: (0 s Push), (120 s Phone)."""
-    found = []
+    """SEV1 to SEV5, neighbours that ring alike as one.
+
+    Push at once, and Phone after 2 minutes for SEV2 or worse -> SEV1 to SEV2: (0 s Push), (120 s Phone); SEV3 to SEV5: (0 s Push).
+    """
+    found: list[Rings] = []
     for severity in Severity:
         planned = plan(endpoints=list(names), rules=rules, quiet=quiet, severity=severity, now=now)
         free = plan(endpoints=list(names), rules=rules, quiet=None, severity=severity, now=now)
@@ -37,11 +41,10 @@ def rings(*, names: Mapping[int, str], rules: Sequence[Rule], quiet: Quiet | Non
         for pager, instants in planned.items():
             for at in instants:
                 moments.setdefault(at, []).append(names[pager])
-        found.append(
-            Rings(
-                severity,
-                tuple(Ring((at - now).total_seconds(), tuple(pagers)) for at, pagers in sorted(moments.items())),
-                planned != free,
-            )
-        )
+        heard = tuple(Ring((at - now).total_seconds(), tuple(pagers)) for at, pagers in sorted(moments.items()))
+        held = planned != free
+        if found and (found[-1].rings, found[-1].held) == (heard, held):
+            found[-1] = replace(found[-1], mildest=severity)
+        else:
+            found.append(Rings(severity, severity, heard, held))
     return tuple(found)

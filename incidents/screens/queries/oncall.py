@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from incidents.oncall.days import Day, NowNext, days, monday, named, now_next, weeks
+from incidents.oncall.days import Day, NowNext, Stretch, days, monday, named, now_next, stretches, weeks
 from incidents.oncall.models import HandoverNote, Schedule, ScheduleGap, ScheduleOverride, ShiftNotice, Swap
 from incidents.oncall.queries import notes, plan, plans
 from incidents.oncall.queries.policies import with_steps
@@ -54,6 +54,7 @@ class Overview:
     swaps: tuple[Swap, ...]
     notices: tuple[ShiftNotice, ...]
     policies: tuple[tuple[str, str, str, str], ...]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Sheet:
     following: str
     shadows: str
     weeks: tuple[tuple[Day, ...], ...]
+    stretches: tuple[Stretch, ...]
+    names: Mapping[str, str]
     earlier: str
     later: str
     zone: str
@@ -85,7 +88,16 @@ def overview(*, organisation: Organisation, user: User, now: datetime) -> Overvi
     found = list(with_watch(organisation=organisation))
     loaded = plans(found=found, start=now, end=now + MINE_AHEAD)
     listed = {one.schedule.pk: one.shifts(start=now, end=now + MINE_AHEAD) for one in loaded}
-    names = names_of(shift for shifts in listed.values() for shift in shifts)
+    rows_of_swaps = Swap.objects.filter(schedule__in=found, state=Swap.State.ASKED, starts_at__gt=now)
+    asked = [
+        swap
+        for swap in rows_of_swaps.select_related("schedule")
+        if user.username in {swap.asker, swap.taker} or not swap.taker
+    ]
+    names = names_of(
+        (shift for shifts in listed.values() for shift in shifts),
+        also=[name for swap in asked for name in (swap.asker, swap.taker)],
+    )
     rows = tuple(_row(one, listed[one.pk], names, now, user.username) for one in found)
     mine = sorted(
         (
@@ -96,19 +108,17 @@ def overview(*, organisation: Organisation, user: User, now: datetime) -> Overvi
         ),
         key=lambda entry: entry.shift.start,
     )
-    asked = Swap.objects.filter(schedule__in=found, state=Swap.State.ASKED, starts_at__gt=now).select_related(
-        "schedule"
-    )
     return Overview(
         headline=_headline(rows),
         rest=_rest(rows),
         rows=rows,
         mine=tuple(mine[:12]),
-        swaps=tuple(swap for swap in asked if user.username in {swap.asker, swap.taker} or not swap.taker),
+        swaps=tuple(asked),
         notices=tuple(
             ShiftNotice.objects.filter(organisation=organisation, user=user).select_related("schedule")[:NOTICES]
         ),
         policies=_policies(organisation),
+        names=names,
     )
 
 
@@ -128,11 +138,15 @@ def sheet(
     )
     names = names_of([*ahead, *shown, *([at] if at else [])])
     seen = now_next(found=ahead, now=now)
+    # Before it was made nobody was to be on call.
+    since = schedule.created_at if schedule.covers_always else None
     listed = days(
         found=shown, start=start, end=end, now=now, zone=zone, names=names, me=user.username,
-        gaps_matter=schedule.covers_always,
+        gaps_since=since,
     )  # fmt: skip
     document = current_document(schedule=schedule, at=now)
+    members = User.objects.filter(memberships__organisation=schedule.organisation, is_active=True)
+    people = tuple(members.order_by("username"))
     return Sheet(
         schedule=schedule,
         headline=_said(schedule, seen, names),
@@ -141,6 +155,18 @@ def sheet(
         following=named(seen.following.people, names) if seen.following else "",
         shadows=named(seen.now.shadows, names) if seen.now else "",
         weeks=tuple(tuple(row) for row in weeks(listed)),
+        stretches=tuple(
+            stretches(
+                found=shown,
+                start=start,
+                end=end,
+                now=now,
+                names=names,
+                me=user.username,
+                gaps_since=since,
+            )
+        ),
+        names={person.username: str(person) for person in people},
         earlier=str(week - WEEKS),
         later=str(week + WEEKS),
         zone=str(zone),
@@ -148,18 +174,16 @@ def sheet(
         overrides=tuple(active(schedule=schedule, now=now)),
         swaps=tuple(schedule.swaps.filter(state=Swap.State.ASKED, starts_at__gt=now)),
         notes=tuple(notes(schedule=schedule, limit=5)),
-        people=tuple(
-            User.objects.filter(memberships__organisation=schedule.organisation, is_active=True).order_by("username")
-        ),
+        people=people,
         document=document.model_dump(mode="json", exclude_defaults=True) if document is not None else {},
         asked_at=asked_at,
         asked=(named(at.people, names) if at else "nobody") if asked_at else "",
     )
 
 
-def names_of(shifts: Iterable[Shift]) -> dict[str, str]:
+def names_of(shifts: Iterable[Shift], *, also: Iterable[str] = ()) -> dict[str, str]:
     """Display names of everyone in the shifts, in one query."""
-    usernames = {name for shift in shifts for name in (*shift.people, *shift.shadows)}
+    usernames = {name for shift in shifts for name in (*shift.people, *shift.shadows)} | set(also)
     return {user.username: str(user) for user in User.objects.filter(username__in=usernames)}
 
 

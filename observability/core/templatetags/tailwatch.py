@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,22 @@ def when(context: template.Context, at: datetime | None, style: str = "ago") -> 
 def instant(at: datetime | None) -> str | SafeString:
     """A time said absolutely in the reader's zone, for tables and copies."""
     return words.NOTHING if at is None else format_html('<time datetime="{}">{}</time>', at.isoformat(), absolute(at))
+
+
+@register.simple_tag
+def minute(at: datetime | None) -> str | SafeString:
+    """The same to the minute, for shifts and windows, whose seconds say nothing: 'Mon 23 Nov 2026 09:00 UTC'."""
+    if at is None:
+        return words.NOTHING
+    local = timezone.localtime(at)
+    text = f"{local:%a} {local.day} {local:%b %Y %H:%M} {local.tzname() or ''}".strip()
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), text)
+
+
+@register.filter
+def called(username: str, names: Mapping[str, str]) -> str:
+    """The name that people read; who is not here any more keeps the username."""
+    return names.get(username, username)
 
 
 @register.simple_tag

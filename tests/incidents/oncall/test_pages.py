@@ -57,6 +57,26 @@ def test_gaps_are_red_and_said(world: worlds.World) -> None:
     assert "Put in</button>" not in page  # a viewer looks only
 
 
+def test_before_a_schedule_was_made_nobody_was_to_be_on_call(world: worlds.World, schedule: Schedule) -> None:
+    page = as_role(world, "viewer").get("/oncall/primary/").content.decode()
+    assert 'class="piece gap"' not in page
+    lines = page[page.index('<ol class="shifts">') :].split("</ol>")[0]
+    assert lines.count("<li") == 5  # a weekly rotation from now to the end of the fifth week
+    assert "Mon 23 Nov 09:00 to Mon 30 Nov 09:00" in lines
+
+
+def test_an_override_says_the_name_and_no_seconds(world: worlds.World, schedule: Schedule) -> None:
+    person = world.people["responder"]
+    User.objects.filter(pk=person.pk).update(display_name="Alice Moreau")
+    form = {"username": person.username, "kind": "cover", "starts": "2026-11-18T09:00", "ends": "2026-11-18T17:00"}
+    client = as_role(world, "responder")
+    client.post("/oncall/primary/override/", form)
+    page = client.get("/oncall/primary/").content.decode()
+    assert "<b>Alice Moreau</b><br>" in page
+    assert "entered by Alice Moreau" in page
+    assert "Wed 18 Nov 2026 09:00 UTC</time>" in page
+
+
 @pytest.mark.parametrize("path", ["/oncall/", "/oncall/primary/"])
 def test_three_schedules_cost_as_many_queries_as_one(world: worlds.World, schedule: Schedule, path: str) -> None:
     client = as_role(world, "responder")

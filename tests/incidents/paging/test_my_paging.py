@@ -17,14 +17,15 @@ from tests.factories import NOW
 
 def test_rings_say_what_a_page_would_do_now() -> None:
     rules = [Rule(1, 0), Rule(2, 120, 2)]
-    by_severity = {
-        one.severity.name: one for one in rings(names={1: "Push", 2: "Call"}, rules=rules, quiet=None, now=NOW)
+    both = {
+        (one.severity.name, one.mildest.name): one
+        for one in rings(names={1: "Push", 2: "Call"}, rules=rules, quiet=None, now=NOW)
     }
-    assert [(ring.after_seconds, ring.pagers) for ring in by_severity["SEV2"].rings] == [
+    assert [(ring.after_seconds, ring.pagers) for ring in both["SEV1", "SEV2"].rings] == [
         (0, ("Push",)),
         (120, ("Call",)),
     ]
-    assert [ring.pagers for ring in by_severity["SEV3"].rings] == [("Push",)]
+    assert [ring.pagers for ring in both["SEV3", "SEV5"].rings] == [("Push",)]
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_quiet_hours_hold_what_is_mild_and_can_end(world: worlds.World, client: 
     form = {"quiet0-from": "09:00", "quiet0-until": "12:00", "comes_through": "1", "do": "save"}
     client.post("/me/paging/quiet/", form)
     assert QuietHours.objects.get().hours[0]["minutes"] == 180
-    assert client.get("/me/paging/").content.decode().count("held by quiet hours") == 4  # 10:00: all but SEV1
+    assert client.get("/me/paging/").content.decode().count("held by quiet hours") == 1  # 10:00: SEV2 to SEV5
     client.post("/me/paging/quiet/", {**form, "do": "never"})
     assert not QuietHours.objects.exists()
 

@@ -84,6 +84,7 @@ def test_a_service_that_fell_silent_is_not_green_and_what_burns_goes_on_burning(
         ([Kind.BURN, Kind.NO_DATA, Kind.OK], 1, "One service is burning, one cannot be seen."),
         ([Kind.BURN, Kind.BURN, Kind.WARN], 1, "Two services are burning, one needs a look."),
         ([Kind.WARN, Kind.WARN], 0, "Two services need a look."),
+        ([Kind.WARN, Kind.OK], 3, "Three incidents are open, one service needs a look."),
         ([Kind.NO_DATA], 0, "One service cannot be seen."),
         ([Kind.NO_DATA] * 3, 0, "Three services cannot be seen."),
     ],
