@@ -41,7 +41,7 @@ GROUPS = (
         "Paging",
         (
             Place("On call", "oncall", "oncall", "o"),
-            Place("Escalation", "policies", "policies", "e"),
+            Place("Escalation", "policies", "policies", "w"),
             Place("My paging", "my_paging", "mine", "y"),
             Place("Pages", "pages", "pages", "p"),
             Place("Pagers", "pagers", "pagers", "h"),
