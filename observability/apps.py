@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.conf import settings
 
+from observability import celery  # noqa: F401 - every process that writes a page can ask for a worker
+
 
 class ObservabilityConfig(AppConfig):
     name = "observability"

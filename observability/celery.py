@@ -81,6 +81,8 @@ app.conf.update(
         "worker_prefetch_multiplier": 1,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A web request that nudges a worker tries once and waits no longer; workers count their own tries.
+        "broker_transport_options": {"socket_connect_timeout": 2, "max_retries": 0},
         "task_default_queue": FAST,
         "task_time_limit": 300,
         "task_soft_time_limit": 240,
@@ -105,4 +107,5 @@ app.conf.update(
         },
     }
 )
+app.set_default()  # for the threads of the web server, which nudge
 app.autodiscover_tasks(lambda: sorted({beat.noun for beat in BEAT} | {"observability.core"}))

@@ -9,13 +9,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from django.db import models, transaction
+from celery import current_app
+from django.db import connection, models, transaction
 from django.db.models import Q
 from kombu.exceptions import OperationalError as BrokerError
 
+from observability.core import clock
+
 log = logging.getLogger(__name__)
+
+#: What a nudge says, beat says each second; a broker that did not take one is left alone for so long.
+NUDGE_SECONDS = 5
+_silent_until: datetime | None = None
 
 
 class Leased(models.Model):
@@ -29,12 +37,6 @@ class Leased(models.Model):
 
 
 Row = TypeVar("Row", bound=Leased)
-
-
-class Task(Protocol):
-    name: str
-
-    def delay(self) -> object: ...
 
 
 def claim(queryset: models.QuerySet[Row], *, now: datetime, lease: timedelta, limit: int) -> list[Row]:
@@ -68,13 +70,24 @@ def one_at_a_time(due: models.QuerySet[Any], act: Callable[[Any], None], *, at_o
     return done
 
 
-def nudge(task: Task) -> None:
-    """Ask a worker to run `task` once this transaction commits. A broker that is down only costs time: beat asks again."""
+def nudge(task: str) -> None:
+    """Ask a worker to run the task of this name once the transaction commits. A broker that is down costs time: beat asks again.
 
-    def send() -> None:
-        try:
-            task.delay()
-        except (BrokerError, OSError) as error:
-            log.warning("could not nudge %s, beat will: %s", task.name, error)
+    Once a transaction, however often it is said. In virtual time nobody is asked, for its beats come by themselves.
+    """
+    said = {call.args[0] for _, call, *_ in connection.run_on_commit if isinstance(call, partial) and call.func is _ask}
+    if not clock.is_set() and task not in said:
+        transaction.on_commit(partial(_ask, task))
 
-    transaction.on_commit(send)
+
+def _ask(task: str) -> None:
+    global _silent_until
+    now = clock.now()
+    if _silent_until is not None and now < _silent_until:
+        return
+    try:
+        # One try: whoever answers a request must not wait for a broker. Late it says what beat has said since.
+        current_app.send_task(task, expires=NUDGE_SECONDS, retry=False, ignore_result=True)
+    except (BrokerError, OSError) as error:
+        _silent_until = now + timedelta(seconds=NUDGE_SECONDS)
+        log.warning("could not nudge %s, beat will: %s", task, error)

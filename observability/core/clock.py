@@ -19,6 +19,11 @@ def now() -> datetime:
     return _set_to if _set_to is not None else datetime.now(UTC)
 
 
+def is_set() -> bool:
+    """Whether time is virtual: it moves only when somebody sets it."""
+    return _set_to is not None
+
+
 def set_to(at: datetime | None) -> None:
     """Stop the clock at `at`, or let it run again with None. For this process, all threads."""
     global _set_to

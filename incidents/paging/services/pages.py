@@ -15,9 +15,11 @@ from incidents.paging import channels, queries, retry
 from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.paging.pagers import base, outbox
 from incidents.response.models import Incident
-from observability.core import outbound
+from observability.core import claims, outbound
 
 log = logging.getLogger(__name__)
+
+DELIVER = "incidents.paging.tasks.deliver_due"
 
 
 def acknowledged(*, incident: Incident, by: str, now: datetime) -> None:
@@ -72,8 +74,8 @@ def write_pages(
 ) -> None:
     """Put one page an endpoint into the outbox, or one at each of its instants in `due`, where its kind hears such.
 
-    The same decision twice is one page. Every page is written here: of a drill's incident only those to the inboxes of the
-    people who take part, whoever asks for more; of any other none to those inboxes.
+    The same decision twice is one page. What is due leaves as soon as this is committed. Every page is written here: of a drill's
+    incident only those to the inboxes of the people who take part, whoever asks for more; of any other none to those inboxes.
     """
     inboxes = drills.participants(incident=incident) if incident.drill else set()
     Page.objects.bulk_create(
@@ -99,6 +101,7 @@ def write_pages(
         ),
         ignore_conflicts=True,
     )
+    claims.nudge(DELIVER)
 
 
 def _patience(endpoint: PagerEndpoint, kind: Page.Kind) -> timedelta:
@@ -114,6 +117,8 @@ def dedup_key(incident: Incident) -> str:
 def deliver_due(*, now: datetime, transport: base.Transport | None = None) -> int:
     """Send up to 50 due pages and write the answers down; how many were tried."""
     copies = outbox.claim(now=now) if queries.any_page_due(now=now) else []
+    if copies and queries.any_page_due(now=now):
+        claims.nudge(DELIVER)  # more than one batch: another worker takes the next while these are on their way
     for copy, outcome, seconds in outbox.send_all(copies, transport=transport or outbound.post):
         try:
             page = outbox.record(copy=copy, outcome=outcome, seconds=seconds, now=now)
