@@ -27,6 +27,8 @@ class IntegrationOut(Schema):
     default_urgency: str
     whole_groups: bool
     expect_seconds: int | None
+    expect_alert: str
+    heard_at: datetime | None
     mapping: dict[str, Any]
     problem: str
     problem_at: datetime | None
@@ -46,6 +48,9 @@ class Options(Schema):
     timestamp_header: str | None = None
     whole_groups: bool | None = None
     expect_seconds: int | None = None
+    expect_alert: str | None = Field(
+        None, max_length=200, description="the alert that must keep firing; empty: any request"
+    )
     mapping: dict[str, Any] | None = None
 
 

@@ -22,6 +22,9 @@ class OptionsForm(forms.Form):
     expect_seconds = forms.IntegerField(
         required=False, label="Something comes at least every ... seconds (empty: no matter)"
     )
+    expect_alert = forms.CharField(
+        required=False, max_length=200, label="Which alert that must be, such as Watchdog (empty: anything)"
+    )
     secret = forms.CharField(required=False, max_length=500, label="Signing secret of the sender (empty: as it is)")
     timestamp_header = forms.CharField(required=False, max_length=100, label="Grafana's timestamp header, if set there")
     whole_groups = forms.BooleanField(required=False, label="One incident for each group of the sender")
@@ -61,7 +64,7 @@ class NewForm(OptionsForm):
 
 def initial(integration: Integration) -> dict[str, Any]:
     """What the form shows of an integration; its secret is never shown."""
-    names = ("name", "default_urgency", "expect_seconds", "timestamp_header", "whole_groups")
+    names = ("name", "default_urgency", "expect_seconds", "expect_alert", "timestamp_header", "whole_groups")
     return {
         **{name: getattr(integration, name) for name in names},
         "service": integration.service.slug if integration.service is not None else "",

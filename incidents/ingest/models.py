@@ -37,6 +37,10 @@ class Integration(models.Model):
     service = models.ForeignKey("sloengine.Service", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     #: Something must come at least this often (a dead man's switch); None: silence means nothing.
     expect_seconds = models.PositiveIntegerField(null=True, blank=True)
+    #: The alert that must keep firing (Prometheus' Watchdog): it alone is the sign of life, and opens nothing. Empty: any request is.
+    expect_alert = models.CharField(max_length=200, blank=True, default="", db_default="")
+    #: When that alert last fired, or was first expected.
+    heard_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     #: The last thing that went wrong, in words, and when.

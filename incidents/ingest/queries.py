@@ -26,7 +26,7 @@ LOCK_TIMEOUT = "5s"
 #: What a request needs of its integration; the rest is read where it is asked for.
 _OF_KEY_FIELDS = [
     "id", "organisation_id", "kind", "name", "key_hash", "secret", "timestamp_header", "mapping", "whole_groups", "default_urgency",
-    "service_id",
+    "service_id", "expect_alert",
 ]  # fmt: skip
 _OF_KEY = f"SELECT {', '.join(_OF_KEY_FIELDS)} FROM incidents_integration WHERE key_hash = %s AND revoked_at IS NULL"  # noqa: S608
 
@@ -195,18 +195,24 @@ def day_counts(*, integration: Integration, now: datetime) -> dict[str, int]:
 
 #: Integrations of which something was expected and nothing came; those whose silence has ended as well.
 _SILENT = """
-SELECT integration.id, COALESCE(newest.received_at, integration.created_at) AS heard_at, silence.id IS NOT NULL AS told
+SELECT integration.id, heard.heard_at, silence.id IS NOT NULL AS told
 FROM incidents_integration AS integration
 LEFT JOIN LATERAL (
-    SELECT received_at FROM incidents_event WHERE integration_id = integration.id ORDER BY received_at DESC LIMIT 1
+    SELECT received_at FROM incidents_event
+    WHERE integration_id = integration.id AND integration.expect_alert = ''
+    ORDER BY received_at DESC LIMIT 1
 ) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT COALESCE(
+        CASE integration.expect_alert WHEN '' THEN newest.received_at ELSE integration.heard_at END, integration.created_at
+    ) AS heard_at
+) AS heard
 LEFT JOIN incidents_alert AS silence
     ON silence.integration_id = integration.id AND silence.fingerprint = integration.id || %(suffix)s AND silence.state = 'firing'
 WHERE integration.expect_seconds IS NOT NULL
   AND (silence.id IS NOT NULL) <> (
         integration.revoked_at IS NULL
-        AND COALESCE(newest.received_at, integration.created_at)
-            < %(now)s - make_interval(secs => integration.expect_seconds)
+        AND heard.heard_at < %(now)s - make_interval(secs => integration.expect_seconds)
       )
 """
 

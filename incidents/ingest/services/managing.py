@@ -9,7 +9,9 @@ from typing import Any
 
 import orjson
 from django.db import transaction
+from django.db.models import QuerySet
 
+from incidents.alerts.models import Alert
 from incidents.ingest import mapping
 from incidents.ingest.models import Integration
 from incidents.ingest.payloads import Reports
@@ -36,7 +38,7 @@ def add_integration(
     integration = Integration(
         organisation=organisation, kind=kind, name=name.strip(), owner=owner, key_hash=key_hash, created_at=now
     )
-    _set(integration, options)
+    _set(integration, options, now)
     with transaction.atomic():
         integration.save()
         audit.record(actor=actor, verb="add_integration", obj=integration, now=now, payload={"name": integration.name})
@@ -48,9 +50,11 @@ def change_integration(*, integration: Integration, actor: Actor, now: datetime,
     permissions.require(actor, Verb.MANAGE_SOURCES, integration)
     if not options.get("secret"):
         options.pop("secret", None)
-    _set(integration, options)
+    _set(integration, options, now)
     with transaction.atomic():
         integration.save()
+        if integration.expect_alert:
+            _clear(integration.alerts.filter(labels__alertname=integration.expect_alert), now)
         changed = {"changed": sorted(options)}
         audit.record(actor=actor, verb="change_integration", obj=integration, now=now, payload=changed)
     return integration
@@ -72,8 +76,13 @@ def end_integration(*, integration: Integration, actor: Actor, now: datetime) ->
     with transaction.atomic():
         integration.revoked_at = now
         integration.save(update_fields=["revoked_at"])
-        integration.alerts.filter(state="firing").update(state="cleared", ends_at=now, changed_at=now, place_at=now)
+        _clear(integration.alerts.all(), now)
         audit.record(actor=actor, verb="end_integration", obj=integration, now=now)
+
+
+def _clear(alerts: QuerySet[Alert], now: datetime) -> None:
+    """Nobody will say any more that those that fire are over."""
+    alerts.filter(state="firing").update(state="cleared", ends_at=now, changed_at=now, place_at=now)
 
 
 class Unusable(refusals.Refused):
@@ -82,10 +91,12 @@ class Unusable(refusals.Refused):
 
 OPTIONS = (
     "name", "owner", "secret", "timestamp_header", "mapping", "whole_groups", "default_urgency", "service", "expect_seconds",
+    "expect_alert",
 )  # fmt: skip
 
 
-def _set(integration: Integration, options: Mapping[str, Any]) -> None:
+def _set(integration: Integration, options: Mapping[str, Any], now: datetime) -> None:
+    expected = integration.expect_alert, integration.expect_seconds
     for name, value in options.items():
         if name not in OPTIONS:
             raise Unusable(f"{name} is no option of an integration; there are {', '.join(OPTIONS)}.")
@@ -103,6 +114,13 @@ def _set(integration: Integration, options: Mapping[str, Any]) -> None:
         raise Unusable("A heartbeat needs to know how often it is expected, in seconds.")
     if integration.expect_seconds is not None and not 10 <= integration.expect_seconds <= 30 * 86400:
         raise Unusable(f"expect_seconds: found {integration.expect_seconds}, expected 10 seconds to 30 days.")
+    integration.expect_alert = (integration.expect_alert or "").strip()
+    if integration.expect_alert and (not integration.expect_seconds or integration.kind == Integration.Kind.HEARTBEAT):
+        raise Unusable(
+            "expect_alert names what a sender of alerts repeats: it needs expect_seconds, and no heartbeat has one."
+        )
+    if (integration.expect_alert, integration.expect_seconds) != expected:
+        integration.heard_at = now  # it is waited for from now on
     try:
         mapping.checked(integration.mapping)
     except mapping.BadMapping as error:

@@ -177,11 +177,20 @@ def committed(store: Callable[[], int | None]) -> int | None:
 
 def store(integration: Integration, envelope: Envelope, said: Reports, error: str, now: datetime) -> int | None:
     request = Request(said.key, envelope.body, len(said.reports), said.truncated, error)
-    event_id = _in_rounds(integration, said.reports, now, request=request)
+    signs = [one for one in said.reports if _is_sign(integration, one)]
+    reports = [one for one in said.reports if one not in signs] if signs else said.reports
+    event_id = _in_rounds(integration, reports, now, request=request)
+    if event_id is not None and any(one.firing for one in signs):
+        Integration.objects.filter(pk=integration.pk).update(heard_at=now)
     if event_id is not None and said.answer is not None:
         vendor = integration.get_kind_display()
         answers.answered_at_vendor(organisation=integration.organisation, answer=said.answer, vendor=vendor, now=now)
     return event_id
+
+
+def _is_sign(integration: Integration, report: Report) -> bool:
+    """Whether it is the alert that must keep firing: a sign of life, and nothing that is wrong."""
+    return bool(integration.expect_alert) and report.labels.get("alertname") == integration.expect_alert
 
 
 def fold_in(*, integration: Integration, reports: Sequence[Report], now: datetime) -> None:

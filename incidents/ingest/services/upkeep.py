@@ -26,7 +26,8 @@ def check_silence(*, now: datetime) -> int:
 
 
 def _silence(integration: Integration, silence: queries.Silence, now: datetime) -> Report:
-    named = f"Nothing has come from {integration.name} since {silence.heard_at:%Y-%m-%d %H:%M:%S} UTC"
+    what = f"{integration.expect_alert} has not" if integration.expect_alert else "Nothing has"
+    named = f"{what} come from {integration.name} since {silence.heard_at:%Y-%m-%d %H:%M:%S} UTC"
     return Report(
         fingerprint=queries.SILENT,
         firing=not silence.told,

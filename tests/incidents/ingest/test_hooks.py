@@ -272,6 +272,31 @@ def test_a_heartbeat_that_stays_away_becomes_an_alert_and_its_return_clears_it(a
     assert Alert.objects.count() == 2  # check-ins that find nothing wrong leave no alerts behind
 
 
+def test_only_the_alert_that_must_keep_firing_is_a_sign_of_life(acme: Organisation) -> None:
+    from incidents.ingest import services
+    from observability.core import permissions
+
+    integration, key = factories.make_integration(acme)
+    path, watchdog = address(integration, key), alert("Watchdog", since=at(-60))
+    post(path, group(watchdog))
+    system = permissions.system(acme)
+    with pytest.raises(services.Unusable, match="needs expect_seconds"):
+        services.change_integration(integration=integration, actor=system, now=NOW, expect_alert="Watchdog")
+    named = {"expect_alert": "Watchdog", "expect_seconds": 60}
+    services.change_integration(integration=integration, actor=system, now=NOW, **named)
+    assert states() == [("Watchdog of somewhere", "cleared")]  # it was an alert until it was named
+    for minute in (0.9, 1.8):
+        post(path, group(watchdog), now=at(minute))
+        assert services.check_silence(now=at(minute + 0.9)) == 0
+    post(path, group(alert(since=at(2))), now=at(2.7))
+    post(path, group(alert("Watchdog", since=at(-60), until=at(2))), now=at(2.7))
+    assert services.check_silence(now=at(2.9)) == 1
+    assert "Watchdog has not come from" in Alert.objects.get(title__contains="has not come").title
+    post(path, group(watchdog), now=at(3))
+    assert services.check_silence(now=at(3)) == 1
+    assert [title for title, state in states() if state == "firing"] == ["NodeDown of somewhere"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_halves_of_a_pair_at_the_same_instant_fold(alertmanager: str) -> None:
     document = group(*(alert(since=at(-1), node=f"n{number}") for number in range(20)))
