@@ -51,14 +51,15 @@ def measure(full: bool) -> Iterator[Measurement]:
     with ExitStack() as stack:
         folder = stack.enter_context(servers.short_folder())
         broker = stack.enter_context(servers.redis(folder=folder))
-        pager = stack.enter_context(Timed())
+        pager = Timed()
+        stack.enter_context(pager)
         os.environ.update({"CELERY_BROKER_URL": broker, "TAILWATCH_ALLOW_PRIVATE_OUTBOUND": "127.0.0.1"})
         database.migrated()
         for words in (_WORKER, _BEAT):
             stack.enter_context(_Process(words, Path(folder)))
         told = _world(pager.url, pages=A_SECOND * seconds + 2)
         woken = _write(told[:2], "so that the workers are up")
-        assert processes.wait_until(lambda: pager.came.keys() >= woken.keys(), timeout_seconds=60), "no worker sends"
+        assert processes.wait_until(lambda: pager.came.keys() >= woken.keys(), timeout_seconds=180), "no worker sends"
         committed = _steadily(told[2:], seconds)
         assert processes.wait_until(lambda: pager.came.keys() >= committed.keys(), timeout_seconds=60), (
             "pages are missing"
