@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0013_drills'),
+        ('incidents', '0014_saved_filters'),
     ]
 
     operations = [
