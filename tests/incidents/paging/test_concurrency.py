@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
 from django.db import connection
+from django.utils.module_loading import import_string
 
 from incidents.alerts import services as alerts
 from incidents.oncall import services as oncall
@@ -20,6 +21,7 @@ from incidents.paging.models import EscalationStep, Page
 from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
+from observability.celery import BEAT, FAST
 from observability.core import permissions
 from tests import factories
 from tests.factories import NOW
@@ -159,3 +161,31 @@ def test_two_who_end_an_acknowledgement_at_once_page_anew_once(committed_world: 
     incident.refresh_from_db()
     assert (incident.state, incident.escalation_run) == ("open", 2)
     assert incident.timeline.filter(kind="ack_expired").count() == 1
+
+
+@pytest.mark.parametrize("apart_seconds", [0, 5.9])
+def test_two_beats_at_once_whose_clocks_differ_by_less_than_a_tenth_of_a_lease(
+    committed_world: World, apart_seconds: float
+) -> None:
+    world, due = committed_world, NOW + timedelta(minutes=5)
+    chat = factories.make_service(world.organisation)
+    for _ in range(6):
+        world.incident()
+    for _ in range(3):
+        factories.make_finding(chat)
+    beats = [import_string(beat.service) for beat in BEAT if beat.queue == FAST]
+
+    def play(now: datetime) -> None:
+        for beat in beats:
+            beat(now=now)
+
+    clocks = due, due + timedelta(seconds=apart_seconds)
+    assert together(*[partial(play, now) for now in clocks]) == [None, None]
+    for second in range(3):
+        play(max(clocks) + timedelta(seconds=second))
+    assert Incident.objects.get(service=chat).alerts.count() == 3
+    assert EscalationStep.objects.filter(number=2, state=EscalationStep.State.DONE).count() == 6
+    assert set(Page.objects.values_list("state", flat=True)) == {Page.State.SENT}
+    told = [*world.phone_of_ana.messages, *world.phone_of_ben.messages]
+    assert Counter(one["page"] for one in told) == dict.fromkeys(Page.objects.values_list("pk", flat=True), 1)
+    assert not any(one["repeated"] for one in told)

@@ -57,6 +57,27 @@ def test_a_storm_is_one_text_that_counts_the_rest(world: World, there: Vendor):
     assert sum("told together with page" in one.deliveries.get().error for one in mine) == 4
 
 
+def test_a_text_that_failed_is_put_together_anew_without_what_was_answered_and_with_what_came_since(
+    world: World, there: Vendor
+):
+    only(world, kind="sms", address="+436641234567")
+    carrier(world, there)
+    there.answer(500, b"")
+    there.answer(201, b'{"sid": "SM1"}')
+    _, second, *_ = storm(world, 4)
+    services.deliver_due(now=NOW)
+    response.acknowledge(incident=second, actor=permissions.of(world.ben, world.organisation), now=NOW)
+    later = NOW + timedelta(seconds=6)
+    response.page(incident=factories.make_incident(factories.make_service(world.organisation, slug="new")), now=later)
+    services.deliver_due(now=later)
+    first, again = (one.form["Body"] for one in there.requests)
+    assert "And 3 more: INC-2 (SEV2), INC-3 (SEV2), INC-4 (SEV2)" in first
+    assert "And 3 more: INC-3 (SEV2), INC-4 (SEV2), INC-5 (SEV2)" in again
+    assert "INC-2" not in again
+    assert set(Page.objects.filter(incident=second).values_list("state", flat=True)) == {"cancelled"}
+    assert set(Page.objects.exclude(incident=second).values_list("state", flat=True)) == {"sent"}
+
+
 def test_a_webhook_gets_every_page_of_a_storm(world: World, there: Vendor):
     only(world, kind="webhook", url=there.url)
     storm(world, 5)
