@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,22 +99,35 @@ class _Process:
 
 def _world(url: str, *, pages: int) -> list[tuple[Incident, PagerEndpoint]]:
     """An open incident a page, so that none is folded into the next, and a pager for each twenty, within its limit a minute."""
+    from incidents.paging.models import EscalationStep
     from incidents.response.models import Incident
     from tests import factories
 
     now = _now()
     acme = factories.make_organisation("latency")
-    service = factories.make_service(acme)
     pagers = [
         factories.make_pager(factories.make_user(acme), acme, url=url, now=now) for _ in range(-(-pages // A_PAGER))
     ]
     opened = Incident.objects.bulk_create(
         Incident(
-            organisation=acme, number=number, service=service, group_key=f"latency:{number}", title="It is slow", severity=2,
-            detected_at=now, opened_at=now, changed_at=now,
+            organisation=acme, number=number, group_key=f"latency:{number}", title="It is slow", severity=2,
+            detected_at=now, opened_at=now, changed_at=now, escalation_run=1,
         )
         for number in range(1, pages + 1)
     )  # fmt: skip
+    # As of incidents that people are being told of: none is diagnosed or begun anew beside what is measured.
+    EscalationStep.objects.bulk_create(
+        EscalationStep(
+            organisation=acme,
+            incident=incident,
+            run=1,
+            number=1,
+            reason="first responder",
+            created_at=now,
+            due_at=now + timedelta(hours=1),
+        )
+        for incident in opened
+    )
     return [(incident, pagers[place % len(pagers)]) for place, incident in enumerate(opened)]
 
 
