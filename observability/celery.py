@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from celery import Celery
 
@@ -22,6 +23,8 @@ SLOW = "slow"  # upkeep, replays, forecasting, scikit-learn: niced, and never in
 class Beat:
     """Every `every_seconds`, `<noun>.tasks.<verb>` on `queue`; it calls `<noun>.services.<verb>(now=...)`.
 
+    With `asks` only where the question of its service holds (`observability.rounds`): one round trip answers for all of them.
+
     >>> Beat("incidents.paging", "deliver_due", 1, FAST).task
     'incidents.paging.tasks.deliver_due'
     """
@@ -30,6 +33,7 @@ class Beat:
     verb: str
     every_seconds: int
     queue: str
+    asks: bool = True
 
     @property
     def task(self) -> str:
@@ -39,12 +43,17 @@ class Beat:
     def service(self) -> str:
         return f"{self.noun}.services.{self.verb}"
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """A message that waited longer than its period is dropped: the next one says the same."""
+        return {"queue": self.queue, "expires": max(self.every_seconds, 5)}
+
 
 # In the order in which an increment becomes a page.
 BEAT = (
     Beat("sloengine.collect", "collect_due", 1, FAST),
     Beat("sloengine.budgets", "evaluate_due", 1, FAST),
-    Beat("sloengine.budgets.policies", "enforce_due", 300, SLOW),
+    Beat("sloengine.budgets.policies", "enforce_due", 300, SLOW, asks=False),
     Beat("sloengine.cost", "evaluate_costs", 30, FAST),
     Beat("incidents.ingest", "check_silence", 15, FAST),
     Beat("incidents.silences", "run_silences", 5, FAST),
@@ -58,18 +67,18 @@ BEAT = (
     Beat("incidents.paging", "deliver_due", 1, FAST),
     Beat("incidents.runbooks", "run_due", 5, FAST),
     Beat("incidents.drills", "drive_due", 5, FAST),
-    Beat("incidents.paging", "audit_pages", 60, FAST),
+    Beat("incidents.paging", "audit_pages", 60, FAST, asks=False),
     Beat("incidents.response", "expire_answers", 15, FAST),
     Beat("incidents.oncall.watch", "watch_due", 30, FAST),
     Beat("incidents.oncall.watch", "send_notices", 15, SLOW),
-    Beat("incidents.paging", "report_health", 60, SLOW),
+    Beat("incidents.paging", "report_health", 60, SLOW, asks=False),
     Beat("incidents.command", "wake_due", 5, FAST),
     Beat("incidents.updates", "remind_due", 15, FAST),
     Beat("incidents.diagnosis", "replay_due", 15, SLOW),
-    Beat("incidents.runbooks", "read_folder", 15, SLOW),
-    Beat("incidents.ingest", "prune_events", 3600, SLOW),
-    Beat("sloengine.rollups", "ensure_partitions", 3600, SLOW),
-    Beat("sloengine.rollups", "thin_and_prune", 3600, SLOW),
+    Beat("incidents.runbooks", "read_folder", 15, SLOW, asks=False),
+    Beat("incidents.ingest", "prune_events", 3600, SLOW, asks=False),
+    Beat("sloengine.rollups", "ensure_partitions", 3600, SLOW, asks=False),
+    Beat("sloengine.rollups", "thin_and_prune", 3600, SLOW, asks=False),
 )
 
 app = Celery("tailwatch")
@@ -89,13 +98,17 @@ app.conf.update(
         "worker_hijack_root_logger": False,
         "beat_max_loop_interval": 1,
         "beat_schedule": {
-            # A message that waited longer than its period is dropped: the next one says the same.
-            beat.task: {
-                "task": beat.task,
-                "schedule": beat.every_seconds,
-                "options": {"queue": beat.queue, "expires": max(beat.every_seconds, 5)},
-            }
+            beat.task: {"task": beat.task, "schedule": beat.every_seconds, "options": beat.options}
             for beat in BEAT
+            if not beat.asks
+        }
+        | {
+            f"ask {queue}": {
+                "task": f"observability.tasks.ask_{queue}",
+                "schedule": 1,
+                "options": {"queue": queue, "expires": 5},
+            }
+            for queue in (FAST, SLOW)
         }
         | {
             f"heart {queue}": {
@@ -108,4 +121,4 @@ app.conf.update(
     }
 )
 app.set_default()  # for the threads of the web server, which nudge
-app.autodiscover_tasks(lambda: sorted({beat.noun for beat in BEAT} | {"observability.core"}))
+app.autodiscover_tasks(lambda: sorted({beat.noun for beat in BEAT} | {"observability", "observability.core"}))

@@ -80,6 +80,8 @@ TEMPLATES = [
         },
     }
 ]
+#: Not behind a pooler that hands connections out by transaction.
+DATABASE_PREPARE = env_bool("DATABASE_PREPARE", default=True)
 DATABASES = {"default": {**env_database("DATABASE_URL"), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

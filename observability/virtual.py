@@ -14,15 +14,14 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.utils.module_loading import import_string
-
 from incidents.actions.executors import base as executors
 from incidents.diagnosis import replay
 from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
-from observability.celery import BEAT, Beat
+from observability.celery import BEAT
 from observability.core import clock
 from observability.core.models import Organisation
 from observability.fleet_actions import VIRTUAL_URL, FleetGateway, bind
+from observability.rounds import Round
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Target, load
@@ -134,8 +133,7 @@ class VirtualWorld:
         self.organisation = organisation
         self.now = start
         self._step = step
-        self._last: dict[Beat, datetime] = {}
-        self._services: dict[Beat, Callable[..., object]] = {beat: import_string(beat.service) for beat in BEAT}
+        self._round = Round(BEAT)
         self.fleet = Fleet(config or default_config(), seed=seed, start=start.timestamp())
         self.agent = Agent(probe_config(self.fleet.config), FleetTransport(self.fleet), started=start.timestamp())
         self.source_name = source_name
@@ -181,11 +179,7 @@ class VirtualWorld:
         clock.set_to(at)
         self.fleet.advance(at.timestamp())
         self.agent.tick(at.timestamp())
-        for beat in BEAT:
-            last = self._last.get(beat)
-            if last is None or (at - last).total_seconds() >= beat.every_seconds:
-                self._last[beat] = at
-                self._services[beat](now=at)
+        self._round.play(now=at)
 
     def close(self) -> None:
         """Let the clock run again."""

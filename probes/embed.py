@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 from zlib import crc32
@@ -73,12 +73,19 @@ def similarity(one: str, other: str) -> float:
     return 1.0 if one == other and one.strip() else cosine(embed(one), remembered(other))
 
 
-def _slots(text: str) -> Iterator[int]:
+def _slots(text: str) -> list[int]:
     before = "^"
+    slots: list[int] = []
     for word in _WORD.findall(text.lower()):
-        yield from _slots_of_word(word)
-        yield _slot(f"{before} {word}")
+        slots += _slots_of_word(word)
+        slots.append(_slot_of_pair(before, word))
         before = word
+    return slots
+
+
+@lru_cache(maxsize=32_768)
+def _slot_of_pair(before: str, word: str) -> int:
+    return _slot(f"{before} {word}")
 
 
 @lru_cache(maxsize=8192)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 
 from probes.exposition import Labels, Samples, Series, bound
@@ -74,23 +75,26 @@ class Tally:
     """Everything ever counted here; a name is one of probes.signals, without its prefix."""
 
     def __init__(self) -> None:
-        self._values: dict[tuple[str, Labels], float] = {}
+        self._values: Samples = {}
         self._histograms: dict[tuple[str, Labels], _Histogram] = {}
+        self._shown: Samples = {}  # of histograms
+        self._moved: dict[_Histogram, None] = {}  # since they were shown
 
     def set(self, name: str, labels: Labels, value: float) -> None:
-        self._values[name, labels] = value
+        self._values[Series(_family(name), labels)] = value
 
     def add(self, name: str, labels: Labels, amount: float = 1.0) -> None:
-        self._values[name, labels] = self._values.get((name, labels), 0.0) + amount
+        one = Series(_family(name), labels)
+        self._values[one] = self._values.get(one, 0.0) + amount
 
     def drop(self, name: str, labels: Labels) -> None:
         """For what nothing measures any more."""
-        self._values.pop((name, labels), None)
+        self._values.pop(Series(_family(name), labels), None)
 
     def forget(self, labels: Labels) -> None:
         """Everything that carries all of these labels."""
         wanted = set(labels)
-        for key in [key for key in self._values if wanted <= set(key[1])]:
+        for key in [key for key in self._values if wanted <= set(key.labels)]:
             del self._values[key]
 
     def observe(self, name: str, labels: Labels, values: Sequence[float]) -> None:
@@ -100,13 +104,19 @@ class Tally:
         for value in values:
             found.counts[bisect_left(found.bounds, value)] += 1
             found.total += value
+        self._moved[found] = None
 
     def samples(self) -> Samples:
-        out = {Series(PREFIX + name, labels): value for (name, labels), value in self._values.items()}
-        for histogram in self._histograms.values():
+        for histogram in self._moved:
             cumulative = [float(count) for count in accumulate(histogram.counts)]
-            out.update(zip(histogram.series, (*cumulative, histogram.total, cumulative[-1]), strict=True))
-        return out
+            self._shown.update(zip(histogram.series, (*cumulative, histogram.total, cumulative[-1]), strict=True))
+        self._moved.clear()
+        return {**self._values, **self._shown}
+
+
+@cache
+def _family(name: str) -> str:
+    return PREFIX + name
 
 
 class _Histogram:

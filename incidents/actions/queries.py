@@ -208,18 +208,14 @@ def runs(*, organisation: Organisation, incident: Incident | None = None) -> Que
     )
 
 
-_PROPOSALS = f"""
-SELECT EXISTS (
+#: Whether an open incident belongs to an organisation whose document proposes by itself.
+PROPOSALS_WANTED = questions.Question(f"""
+EXISTS (
     SELECT FROM {ActionSwitch._meta.db_table} s JOIN {Incident._meta.db_table} i USING (organisation_id)
     WHERE s.enabled AND s.proposes AND s.stopped_at IS NULL AND i.service_id IS NOT NULL
         AND i.state IN ('open', 'acknowledged') AND i.leaf <> ''
 )
-"""  # noqa: S608 - our own names
-
-
-def proposals_wanted() -> bool:
-    """Whether an open incident belongs to an organisation whose document proposes by itself."""
-    return questions.holds(_PROPOSALS)
+""")
 
 
 def open_incidents() -> QuerySet[Incident]:

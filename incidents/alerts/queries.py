@@ -18,6 +18,7 @@ from incidents.drills import queries as drills
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
+from observability.core import prepared, questions
 from observability.core.models import Organisation
 from sloengine.budgets.models import Finding
 from sloengine.catalog.models import Deployment, Service
@@ -28,12 +29,19 @@ OVERLAP = timedelta(minutes=5)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+#: By database, where the cursor stood when this process last looked.
+_position: dict[object, datetime | None] = {}
+
+
 def read_from() -> datetime:
     """Where reading begins: a little before the cursor. As a value of its own, so that the planner knows how little it is."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT position FROM incidents_alertcursor WHERE name = %s", [CURSOR])
-        row = cursor.fetchone()
-    return BEGINNING if row is None else row[0] - OVERLAP
+    found = prepared.rows("SELECT position FROM incidents_alertcursor WHERE name = %s", [CURSOR])
+    position = _position[connection.settings_dict["NAME"]] = found[0][0] if found else None
+    return _before(position)
+
+
+def _before(position: datetime | None) -> datetime:
+    return BEGINNING if position is None else position - OVERLAP
 
 
 #: Findings that changed since they were last read. What was read is known by the alert that carries the finding's
@@ -77,32 +85,45 @@ class Work:
     incidents: bool
 
 
-#: The questions of every beat in one round trip, as SQL: compiling them anew took longer than answering them.
+#: As SQL: compiling it anew took longer than answering it.
 #: `findings` is whether `next_finding()` has one; `incidents` holds wherever `unsettled()` may.
-WORK = f"""
-SELECT
-    EXISTS ({_CHANGED}) OR EXISTS ({_FIRING}) OR EXISTS ({_OVER}),
-    EXISTS (SELECT FROM incidents_alert WHERE place_at <= %(now)s),
+_KINDS_OF_WORK = (
+    f"EXISTS ({_CHANGED}) OR EXISTS ({_FIRING}) OR EXISTS ({_OVER})",
+    "EXISTS (SELECT FROM incidents_alert WHERE place_at <= %(now)s)",
+    """
     EXISTS (
         SELECT FROM incidents_incident
         WHERE NOT state = 'resolved'
           AND (quiet_since + make_interval(secs => resolve_seconds) <= %(now)s OR (state = 'open' AND escalation_run = 0))
     )
-"""  # noqa: S608 - put together from the constants above
+    """,
+)
+WORK = f"SELECT {', '.join(_KINDS_OF_WORK)}"
 
 
-def questions(*, now: datetime) -> dict[str, datetime]:
+def asked_with(*, now: datetime) -> dict[str, datetime]:
     """The values that WORK asks with."""
     return {"read_from": read_from(), "now": now}
 
 
 def work(*, now: datetime) -> Work:
-    """What a beat asks first; nearly always the answer is nothing."""
-    given = questions(now=now)
-    with connection.cursor() as cursor:
-        cursor.execute(WORK, given)
-        findings, alerts, incidents = cursor.fetchone()
+    """What there is to do."""
+    ((findings, alerts, incidents),) = prepared.rows(WORK, asked_with(now=now))
     return Work(findings=findings, alerts=alerts, incidents=incidents)
+
+
+def _as_last_seen() -> questions.Given:
+    position = _position.get(connection.settings_dict["NAME"])
+    return {"read_from": _before(position), "findings_read_to": position}
+
+
+#: Whether there is anything to do: nearly always not. The cursor as it was last seen saves a round trip; should another process
+#: have moved it, that alone is worth a look.
+ANY_WORK = questions.Question(
+    f"(SELECT max(position) FROM incidents_alertcursor WHERE name = '{CURSOR}') IS DISTINCT FROM %(findings_read_to)s"  # noqa: S608
+    f" OR {' OR '.join(_KINDS_OF_WORK)}",
+    given=_as_last_seen,
+)
 
 
 def candidates(

@@ -30,6 +30,7 @@ AROUND_FROM = timedelta(minutes=10)
 SINCE_AT_MOST = timedelta(minutes=20)
 ELSEWHERE_WITHIN = timedelta(minutes=10)
 
+LOOK_AGAIN_AFTER = timedelta(seconds=55)
 SETTLES_IN = timedelta(minutes=5)
 GIVES_UP_AFTER = timedelta(hours=1)
 
@@ -167,22 +168,23 @@ def waiting_for_replay(*, now: datetime) -> QuerySet[Incident]:
 
 
 _OPEN = f"SELECT FROM {Incident._meta.db_table} WHERE state <> 'resolved' AND service_id IS NOT NULL AND quiet_since IS NULL"
-_LOOK_DUE = f"""
-SELECT EXISTS ({_OPEN} AND coalesce(nullif(diagnosis ->> 'asked_at', '')::timestamptz <= %(before)s, true))
-"""
-_REPLAY_WAITS = f"""
-SELECT EXISTS ({_OPEN} AND diagnosis -> 'replay' ->> 'pending' = 'true' AND diagnosis -> 'replay' ->> 'ran_at' IS NULL)
-"""
-
-
-def look_due(*, before: datetime) -> bool:
-    """Whether an open incident was last looked at then or earlier."""
-    return questions.holds(_LOOK_DUE, before=before)
-
-
-def replay_waits() -> bool:
-    """Whether an open incident waits for a run of the replay suite."""
-    return questions.holds(_REPLAY_WAITS)
+#: Whether one of `unsettled` was last looked at so long ago.
+LOOK_DUE = questions.Question(f"""
+EXISTS (
+    {_OPEN} AND opened_at > %(now)s - interval '{GIVES_UP_AFTER.total_seconds():.0f} s'
+    AND (
+        opened_at > %(now)s - interval '{SETTLES_IN.total_seconds():.0f} s' OR leaf IN ('', '{UNEXPLAINED}')
+        OR confidence IS NULL OR confidence < {SETTLED_CONFIDENCE} OR diagnosis -> 'replay' ->> 'pending' = 'true'
+    )
+    AND coalesce(
+        nullif(diagnosis ->> 'asked_at', '')::timestamptz <= %(now)s - interval '{LOOK_AGAIN_AFTER.total_seconds():.0f} s', true
+    )
+)
+""")
+#: Whether an open incident waits for a run of the replay suite.
+REPLAY_WAITS = questions.Question(
+    f"EXISTS ({_OPEN} AND diagnosis -> 'replay' ->> 'pending' = 'true' AND diagnosis -> 'replay' ->> 'ran_at' IS NULL)"
+)
 
 
 def unsettled(*, now: datetime) -> QuerySet[Incident]:

@@ -21,12 +21,12 @@ from incidents.response.timeline import TimelineKind
 from incidents.runbooks import queries as shelf
 from incidents.runbooks import services as runbooks
 from incidents.trees import queries as trees
+from observability.core import questions
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN_AFTER = timedelta(seconds=55)
 REPLAY_PENDING = "the replay suite runs; its verdict joins within three minutes"
 REPLAY_LEASE = timedelta(minutes=4)  # longer than any run: a claim this old belonged to a worker that died
 
@@ -62,12 +62,13 @@ def diagnose(*, incident: Incident, now: datetime) -> Diagnosis:
     return diagnosis
 
 
+@questions.first(queries.LOOK_DUE)
 def diagnose_open(*, now: datetime) -> int:
     """Look again at open incidents that have not settled (settling.py), each once a minute; how many changed."""
     changed = 0
-    for incident in queries.unsettled(now=now) if queries.look_due(before=now - LOOK_AGAIN_AFTER) else ():
+    for incident in queries.unsettled(now=now):
         asked_at = incident.diagnosis.get("asked_at")
-        if asked_at and datetime.fromisoformat(asked_at) > now - LOOK_AGAIN_AFTER:
+        if asked_at and datetime.fromisoformat(asked_at) > now - queries.LOOK_AGAIN_AFTER:
             continue
         try:
             changed += _look_again(incident, now)
@@ -110,10 +111,11 @@ def _replay_led_here(look: Look, running: Mapping[str, object]) -> bool:
     return bool(joined) and any(step in look.diagnosis.path for step in ("replay=worse", "replay=same"))
 
 
+@questions.first(queries.REPLAY_WAITS)
 def replay_due(*, now: datetime) -> int:
     """Run the suite for one open incident that waits for it, for as long as that takes; how many ran. The verdict joins
     with the next look. On the slow queue, so that neither pages nor looks wait; claimed, so that it runs once."""
-    incident = _claim_replay(now) if queries.replay_waits() else None
+    incident = _claim_replay(now)
     if incident is None or incident.service is None:
         return 0
     replayed = _replay(incident.service, now)

@@ -79,10 +79,8 @@ def inbox(*, drill: Drill) -> QuerySet[DemoMessage]:
     )
 
 
-def any_due(*, now: datetime) -> bool:
-    """Whether a drill is to be looked at that nobody holds."""
-    free = "state <> 'over' AND (lease_until IS NULL OR lease_until <= %(now)s)"
-    return questions.any_due(Drill, now=now, also=free)
+#: Whether a drill is to be looked at that nobody holds.
+ANY_DUE = questions.due(Drill, also="state <> 'over' AND (lease_until IS NULL OR lease_until <= %(now)s)")
 
 
 def drills(*, organisation: Organisation) -> QuerySet[Drill]:

@@ -14,6 +14,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from incidents.ingest.folding import Known
 from incidents.ingest.models import Event, Integration
 from incidents.ingest.payloads import Report
+from observability.core import questions
 from observability.core.fields import decrypt
 from observability.core.models import Organisation
 
@@ -194,8 +195,7 @@ def day_counts(*, integration: Integration, now: datetime) -> dict[str, int]:
 
 
 #: Integrations of which something was expected and nothing came; those whose silence has ended as well.
-_SILENT = """
-SELECT integration.id, heard.heard_at, silence.id IS NOT NULL AS told
+_SILENT = f"""
 FROM incidents_integration AS integration
 LEFT JOIN LATERAL (
     SELECT received_at FROM incidents_event
@@ -208,12 +208,16 @@ CROSS JOIN LATERAL (
     ) AS heard_at
 ) AS heard
 LEFT JOIN incidents_alert AS silence
-    ON silence.integration_id = integration.id AND silence.fingerprint = integration.id || %(suffix)s AND silence.state = 'firing'
+    ON silence.integration_id = integration.id AND silence.fingerprint = integration.id || ':{SILENT}' AND silence.state = 'firing'
 WHERE integration.expect_seconds IS NOT NULL
   AND (silence.id IS NOT NULL) <> (
         integration.revoked_at IS NULL
         AND heard.heard_at < %(now)s - make_interval(secs => integration.expect_seconds)
       )
+"""  # noqa: S608 - our own words
+ANY_SILENT = questions.Question(f"EXISTS (SELECT {_SILENT})")
+_SILENCES = f"""
+SELECT integration.id, heard.heard_at, silence.id IS NOT NULL AS told {_SILENT}
 """
 
 
@@ -228,5 +232,5 @@ class Silence:
 
 def silences(*, now: datetime) -> list[Silence]:
     with connection.cursor() as cursor:
-        cursor.execute(_SILENT, {"suffix": f":{SILENT}", "now": now})
+        cursor.execute(_SILENCES, {"now": now})
         return [Silence(*row) for row in cursor.fetchall()]

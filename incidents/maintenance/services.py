@@ -89,10 +89,9 @@ def cancel(*, maintenance: Maintenance, actor: Actor, now: datetime) -> Maintena
     return row
 
 
+@questions.first(questions.due(Maintenance))
 def run_maintenance(*, now: datetime) -> int:
     """Announce, begin and end what is due. One row locked at a time."""
-    if not questions.any_due(Maintenance, now=now):
-        return 0
     return claims.one_at_a_time(queries.due(now=now), lambda row: _advance(row, now))
 
 

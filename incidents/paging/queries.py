@@ -39,6 +39,9 @@ class Outbox:
 
 
 _FREE = "state = 'pending' AND (lease_until IS NULL OR lease_until <= %(now)s)"
+#: Whether a page, or an escalation step, waits that nobody holds.
+ANY_PAGE_DUE = questions.due(Page, also=_FREE)
+ANY_STEP_DUE = questions.due(EscalationStep, also=_FREE)
 _ANYTHING_AMISS = """
 SELECT EXISTS (SELECT FROM incidents_page WHERE state = 'pending' AND due_at <= %(late)s)
     OR EXISTS (SELECT FROM incidents_escalationstep WHERE state = 'pending' AND due_at <= %(late)s)
@@ -48,16 +51,6 @@ SELECT EXISTS (SELECT FROM incidents_page WHERE state = 'pending' AND due_at <= 
         )
     )
 """
-
-
-def any_page_due(*, now: datetime) -> bool:
-    """Whether a page waits that nobody holds."""
-    return questions.any_due(Page, now=now, also=_FREE)
-
-
-def any_step_due(*, now: datetime) -> bool:
-    """Whether an escalation step waits that nobody holds."""
-    return questions.any_due(EscalationStep, now=now, also=_FREE)
 
 
 def anything_amiss(*, now: datetime) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -98,10 +97,8 @@ def folder(*, organisation: Organisation) -> RunbookFolder | None:
     return RunbookFolder.objects.filter(organisation=organisation).first()
 
 
-def any_check_due(*, now: datetime) -> bool:
-    """Whether checks wait to be run that nobody holds."""
-    free = "done_at IS NULL AND (lease_until IS NULL OR lease_until <= %(now)s)"
-    return questions.any_due(CheckRun, now=now, also=free)
+#: Whether checks wait to be run that nobody holds.
+ANY_CHECK_DUE = questions.due(CheckRun, also="done_at IS NULL AND (lease_until IS NULL OR lease_until <= %(now)s)")
 
 
 def last_run(*, incident: Incident, runbook: str) -> CheckRun | None:

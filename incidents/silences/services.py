@@ -105,10 +105,9 @@ def prolong(*, silence: Silence, ends_at: datetime, actor: Actor, now: datetime)
     return silence
 
 
+@questions.first(questions.due(Silence))
 def run_silences(*, now: datetime) -> int:
     """Begin those that were planned, announce those that will end, and end them. One row locked at a time."""
-    if not questions.any_due(Silence, now=now):
-        return 0
     return claims.one_at_a_time(queries.due(now=now), lambda row: _advance(row, now))
 
 

@@ -120,10 +120,9 @@ def _post(update: StatusUpdate, *, incident: Incident, actor: Actor, now: dateti
     return update
 
 
+@questions.first(questions.due(UpdateReminder))
 def remind_due(*, now: datetime) -> int:
     """Remind who owes an update that is due; how many were looked at."""
-    if not questions.any_due(UpdateReminder, now=now):
-        return 0
     claimed = claims.claim(UpdateReminder.objects.all(), now=now, lease=LEASE, limit=AT_ONCE)
     for reminder in claimed:
         try:

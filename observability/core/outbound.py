@@ -57,6 +57,8 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
     except httpx.InvalidURL as error:
         raise OutboundError(f"{url!r} is no address: {error}", permanent=True, sent=False) from error
     sent_headers = {**headers, "Host": parts.netloc.rpartition("@")[2]}
+    # Without authorities a context trusts nobody, and costs nothing where nobody asks it.
+    tls = _tls() if parts.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     deadline = _Deadline()
     # httpx bounds each read by itself: who sends a byte now and then would hold a worker for ever.
     cut = threading.Timer(2 * timeout_seconds, deadline.cut)
@@ -64,7 +66,7 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
     cut.start()
     try:
         with (
-            httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False, verify=_tls()) as client,
+            httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False, verify=tls) as client,
             client.stream(
                 "POST",
                 target,

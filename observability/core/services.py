@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from observability.core import audit, permissions
-from observability.core.models import ApiToken, Heartbeat, Membership, Organisation, Role, User
+from observability.core import audit, permissions, prepared
+from observability.core.models import ApiToken, Membership, Organisation, Role, User
 from observability.core.permissions import Actor
 from observability.core.tokens import hash_token, new_token
 
@@ -48,9 +48,12 @@ def create_user(
     return user, password
 
 
+_BEAT = "INSERT INTO core_heartbeat (part, at) VALUES (%s, %s) ON CONFLICT (part) DO UPDATE SET at = excluded.at"
+
+
 def beat(*, part: str, now: datetime) -> None:
     """Say that `part` is alive."""
-    Heartbeat.objects.update_or_create(part=part, defaults={"at": now})
+    prepared.rows(_BEAT, [part, now])
 
 
 def set_preferences(*, user: User, time_zone: str, display_name: str) -> None:

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import orjson
 from django.db import transaction
-from django.db.models import F
 
-from observability.core import questions
+from observability.core import prepared, questions
 from sloengine.budgets.burns import services as burn_services
 from sloengine.budgets.findings.services import settle, standing_and_paged
 from sloengine.budgets.models import EvaluationCursor, FindingKind
@@ -24,48 +24,36 @@ from sloengine.objectives.queries import enabled_objectives, slot_map
 log = logging.getLogger(__name__)
 
 KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND, FindingKind.ABSENT)
-_CURSOR, _EVALUATED = F("organisation__evaluation_cursor__pk"), F("organisation__evaluation_cursor__tick")
 #: Ticks of service totals kept for outages: four minutes at 30 s.
 RECENT = 9
 
 
 #: An organisation that was never evaluated, one with a tick after the last that was, or with a source that cannot be read.
-_ANY_NEW = """
-SELECT EXISTS (
-    SELECT FROM sloengine_metricsource AS source
+_NEW = f"""
+    FROM sloengine_metricsource AS source
     LEFT JOIN sloengine_evaluationcursor AS cursor USING (organisation_id)
     WHERE source.enabled AND (
         source.failing_since IS NOT NULL OR cursor.id IS NULL
-        OR source.last_tick >= coalesce(cursor.tick, '-infinity') + make_interval(secs => %(fine)s)
+        OR source.last_tick >= coalesce(cursor.tick, '-infinity') + interval '{FINE_SECONDS} s'
     )
-)
 """
+_ANY_NEW = questions.Question(f"EXISTS (SELECT {_NEW})")
+_THEIR_SOURCES = f"WHERE enabled AND organisation_id IN (SELECT organisation_id {_NEW}) ORDER BY id"
 
 
+@questions.first(_ANY_NEW)
 def evaluate_due(*, now: datetime) -> int:
     """Evaluate what has a new tick since last time, or a source that cannot be read; the number of organisations evaluated.
 
     Safe to call at any rate from any number of workers: a repeated call finds nothing new and changes nothing.
     """
-    if not questions.holds(_ANY_NEW, fine=FINE_SECONDS):
-        return 0
     by_organisation: dict[int, list[MetricSource]] = defaultdict(list)
-    cursors: dict[int, tuple[int | None, datetime | None]] = {}
-    for source in MetricSource.objects.filter(enabled=True).annotate(cursor=_CURSOR, evaluated=_EVALUATED):
+    for source in prepared.objects(MetricSource, _THEIR_SOURCES):
         by_organisation[source.organisation_id].append(source)
-        cursors[source.organisation_id] = source.cursor, source.evaluated
-    missing = [
-        EvaluationCursor(organisation_id=organisation)
-        for organisation, (cursor, _) in cursors.items()
-        if cursor is None
-    ]
-    EvaluationCursor.objects.bulk_create(missing, ignore_conflicts=True)
-    due = [
-        (organisation, sources)
+    return sum(
+        _guarded(organisation_id=organisation, sources=sources, now=now)
         for organisation, sources in by_organisation.items()
-        if _is_new(_newest(sources), cursors[organisation][1]) or _any_failing(sources)
-    ]
-    return sum(_guarded(organisation_id=organisation, sources=sources, now=now) for organisation, sources in due)
+    )
 
 
 def _guarded(*, organisation_id: int, sources: Sequence[MetricSource], now: datetime) -> int:
@@ -88,14 +76,16 @@ def _is_new(tick: datetime | None, evaluated: datetime | None) -> bool:
     return tick is not None and (evaluated is None or tick > evaluated)
 
 
-def _any_failing(sources: Sequence[MetricSource]) -> bool:
-    return any(source.failing_since is not None for source in sources)
+_MOVE_ON = "UPDATE sloengine_evaluationcursor SET tick = %s, recent = %s::jsonb WHERE id = %s"
 
 
 @transaction.atomic
 def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: datetime) -> int:
     """Evaluate one organisation under its cursor's lock; 0 where another worker holds it."""
-    cursor = EvaluationCursor.objects.select_for_update(skip_locked=True).filter(organisation=organisation_id).first()
+    cursor = _locked(organisation_id)
+    if cursor is None:
+        EvaluationCursor.objects.bulk_create([EvaluationCursor(organisation_id=organisation_id)], ignore_conflicts=True)
+        cursor = _locked(organisation_id)
     if cursor is None:
         return 0
     since = now - burn_services.PAGED_WITHIN
@@ -117,7 +107,7 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
         # Before evidence is gathered: sums are looked for up to the tick that the row says.
         cursor.tick = tick
-        cursor.save(update_fields=["tick", "recent"])
+        prepared.rows(_MOVE_ON, [tick, orjson.dumps(cursor.recent).decode(), cursor.pk])
         unread = slots.services_of({source.pk for source in sources if source.failing_since is not None})
         claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
         present = {one.pk: None if one.pk in unread else shows_anything(histories.get(one.pk, ())) for one in services}
@@ -139,6 +129,12 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
             now=now,
         )
     return 1
+
+
+def _locked(organisation_id: int) -> EvaluationCursor | None:
+    """None where another worker holds it, or before the first evaluation."""
+    held = "WHERE organisation_id = %s FOR UPDATE SKIP LOCKED"
+    return next(iter(prepared.objects(EvaluationCursor, held, [organisation_id])), None)
 
 
 def _histories(cursor: EvaluationCursor, totals: Mapping[int, ServiceTotals]) -> dict[int, list[ServiceTotals]]:

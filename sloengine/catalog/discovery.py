@@ -90,6 +90,8 @@ def _found(sights: Iterable[_Sight | None]) -> Found:
 def storable(text: str, *, longest: int = LONGEST) -> str:
     """As a column takes it, and without what divides the parts of a slot's key: a NUL that some tenant has in its name must not
     stop the collecting of all."""
+    if text.isprintable() and len(text) <= longest:
+        return text
     return text.translate(_NOT_STORED)[:longest]
 
 

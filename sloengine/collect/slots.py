@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2s
-from typing import Final
+from typing import Final, NamedTuple
 
 from probes.exposition import Labels, Series
 from probes.signals import PREFIX, SIGNALS
@@ -51,11 +51,15 @@ _KINDS: Final = {name: signal.kind for name, signal in SIGNALS.items()}
 
 
 class Scope(StrEnum):
+    __hash__ = str.__hash__  # an enum's own is Python, and keys are hashed by the thousand
+
     SERVICE = "service"
     REPLICA = "replica"
 
 
 class Part(StrEnum):
+    __hash__ = str.__hash__
+
     VALUE = "value"
     BUCKET = "bucket"
     SUM = "sum"
@@ -65,8 +69,7 @@ class Part(StrEnum):
     TICKS = "ticks"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotKey:
+class SlotKey(NamedTuple):
     scope: Scope
     family: str  #: without the prefix
     part: Part

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from observability.core import audit, permissions
+from observability.core import audit, permissions, prepared, questions
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
 from sloengine.budgets.findings.services import Claim, settle
@@ -22,7 +22,7 @@ from sloengine.budgets.slices import boundary
 from sloengine.catalog.models import Service
 from sloengine.cost import anomalies
 from sloengine.cost.anomalies import Bucket, CostReason, Departure
-from sloengine.cost.models import Price, PriceUnit, UsageBucket, UsageCursor
+from sloengine.cost.models import Price, PriceUnit, UsageCursor
 from sloengine.cost.prices import ANY, price_at
 from sloengine.cost.queries import UNKNOWN_TENANT, price_rows
 from sloengine.rollups import queries as rollups
@@ -30,24 +30,40 @@ from sloengine.rollups import queries as rollups
 log = logging.getLogger(__name__)
 
 BUCKET_SECONDS = 300
+TENANT_TOKENS = "tenant_tokens_total"
 BUCKET = timedelta(seconds=BUCKET_SECONDS)
 #: The usual level is that of so many hours; a departure that lasts as long is the new usual.
 HISTORY = timedelta(hours=6)
 MIX_HISTORY = timedelta(hours=1)
 CLEAR_AFTER = 2 * BUCKET
+KEPT = timedelta(days=7)
 #: From so many USD an hour above the usual on, somebody is woken.
 PAGE_USD_PER_HOUR = 100.0
 RECENT = anomalies.Rules().recent_buckets
 
 
+#: Whether a source has read on past the end of a bucket that a service with tenants was not judged by yet.
+_ANY_CLOSED = questions.Question(f"""
+EXISTS (
+    SELECT FROM sloengine_service AS service
+    JOIN sloengine_metricsource AS source USING (organisation_id)
+    LEFT JOIN sloengine_usagecursor AS cursor ON cursor.service_id = service.id
+    WHERE date_bin('{BUCKET_SECONDS} s', source.last_tick, 'epoch') > coalesce(cursor.until, '-infinity')
+      AND EXISTS (
+        SELECT FROM sloengine_slot AS slot
+        WHERE slot.service_id = service.id AND slot.family = '{TENANT_TOKENS}' AND slot.source_id = source.id
+      )
+)
+""")  # noqa: S608 - our own words
+
+
+@questions.first(_ANY_CLOSED)
 def evaluate_costs(*, now: datetime) -> int:
     """Take over the usage of every service up to its newest closed bucket and judge it; the number of services judged."""
     judged = 0
-    cursors = dict(UsageCursor.objects.values_list("service_id", "until"))
-    if cursors and all(until == boundary(now, slice_seconds=BUCKET_SECONDS) for until in cursors.values()):
-        return 0
+    cursors: dict[int, datetime | None] = dict(prepared.rows("SELECT service_id, until FROM sloengine_usagecursor"))
     with rollups.snapshot():
-        for service in Service.objects.filter(slots__family="tenant_tokens_total").distinct().order_by("pk"):
+        for service in Service.objects.filter(slots__family=TENANT_TOKENS).distinct().order_by("pk"):
             newest = rollups.newest(service=service)
             until = boundary(newest, slice_seconds=BUCKET_SECONDS) if newest is not None else None
             if until is not None and until != cursors.get(service.pk):
@@ -66,21 +82,36 @@ def _guarded(service: Service, *, until: datetime, now: datetime) -> int:
 
 @transaction.atomic
 def _evaluate(service: Service, *, until: datetime, now: datetime) -> int:
-    UsageCursor.objects.get_or_create(service=service)
-    cursor = UsageCursor.objects.select_for_update(skip_locked=True).filter(service=service).first()
+    cursor = _locked(service)
+    if cursor is None:
+        UsageCursor.objects.bulk_create([UsageCursor(service=service)], ignore_conflicts=True)
+        cursor = _locked(service)
     if cursor is None or (cursor.until is not None and cursor.until >= until):
         return 0
     _take_over(service, since=cursor.until, until=until)
-    cursor.until = until
-    cursor.save(update_fields=["until"])
-    open_findings = {
-        row.fingerprint: row
-        for row in Finding.objects.firing().filter(service=service, kind__in=[FindingKind.COST, FindingKind.SHIFT])
-    }
+    prepared.rows("UPDATE sloengine_usagecursor SET until = %s WHERE id = %s", [until, cursor.pk])
+    open_findings = {row.fingerprint: row for row in prepared.objects(Finding, _FIRING, [service.pk])}
     usage = _usage(service, until=until)
     claims = [*_cost_claims(service, usage, until, open_findings), _shift_claim(service, usage, until)]
     settle(organisation_id=service.organisation_id, claims=claims, open_findings=open_findings, now=now)
     return 1
+
+
+_FIRING = (
+    f"WHERE service_id = %s AND state = 'firing' AND kind IN ('{FindingKind.COST.value}', '{FindingKind.SHIFT.value}')"
+)
+
+
+def _locked(service: Service) -> UsageCursor | None:
+    """None where another worker holds it, or before the first time."""
+    held = "WHERE service_id = %s FOR UPDATE SKIP LOCKED"
+    return next(iter(prepared.objects(UsageCursor, held, [service.pk])), None)
+
+
+_KEEP_USAGE = """
+INSERT INTO sloengine_usagebucket (service_id, at, tenant, tokens, requests)
+SELECT %s, * FROM unnest(%s::timestamptz[], %s::varchar[], %s::float8[], %s::float8[]) ON CONFLICT DO NOTHING
+"""
 
 
 def _take_over(service: Service, *, since: datetime | None, until: datetime) -> None:
@@ -89,21 +120,15 @@ def _take_over(service: Service, *, since: datetime | None, until: datetime) -> 
     rows = []
     while at <= until:
         window: dict[str, Any] = {"service": service, "start": at - BUCKET, "end": at, "by": ("tenant",)}
-        tokens = rollups.increments(family="tenant_tokens_total", **window)
+        tokens = rollups.increments(family=TENANT_TOKENS, **window)
         requests = rollups.increments(family="tenant_requests_total", **window)
         for tenant in sorted({*tokens, *requests}):
-            rows.append(
-                UsageBucket(
-                    service=service,
-                    tenant=tenant[0] or UNKNOWN_TENANT,
-                    at=at,
-                    tokens=tokens.get(tenant, 0.0),
-                    requests=requests.get(tenant, 0.0),
-                )
-            )
+            used = float(tokens.get(tenant, 0.0)), float(requests.get(tenant, 0.0))
+            rows.append((at, tenant[0] or UNKNOWN_TENANT, *used))
         at += BUCKET
-    UsageBucket.objects.bulk_create(rows, ignore_conflicts=True)
-    UsageBucket.objects.filter(service=service, at__lt=until - timedelta(days=7)).delete()
+    if rows:
+        prepared.rows(_KEEP_USAGE, [service.pk, *map(list, zip(*rows, strict=True))])
+    prepared.rows("DELETE FROM sloengine_usagebucket WHERE service_id = %s AND at < %s", [service.pk, until - KEPT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +159,12 @@ class Usage:
         return sorted({tenant for row in self.by_bucket.values() for tenant in row})
 
 
+_USAGE = "SELECT at, tenant, tokens, requests FROM sloengine_usagebucket WHERE service_id = %s AND at > %s AND at <= %s"
+
+
 def _usage(service: Service, *, until: datetime) -> Usage:
     by_bucket: dict[datetime, dict[str, tuple[float, float]]] = defaultdict(dict)
-    rows = UsageBucket.objects.filter(service=service, at__gt=until - HISTORY, at__lte=until)
-    for at, tenant, tokens, requests in rows.values_list("at", "tenant", "tokens", "requests"):
+    for at, tenant, tokens, requests in prepared.rows(_USAGE, [service.pk, until - HISTORY, until]):
         by_bucket[at][tenant] = tokens, requests
     return Usage(by_bucket)
 

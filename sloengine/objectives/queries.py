@@ -12,6 +12,7 @@ import numpy.typing as npt
 from django.db import connection
 from django.db.models import Q
 
+from observability.core import prepared
 from sloengine.catalog.models import Service
 from sloengine.collect.models import Block, MetricSource, Slot
 from sloengine.collect.slots import BLOCK_SIZE
@@ -255,11 +256,9 @@ _objectives: dict[tuple[object, int], tuple[object, list[Objective]]] = {}
 
 def enabled_objectives(*, organisation_id: int) -> list[Objective]:
     """The enabled objectives with their services; read again when one was applied, switched off or removed."""
-    rows = Objective.objects.enabled().filter(organisation=organisation_id)
-    with connection.cursor() as cursor:
-        cursor.execute(_VERSION, [organisation_id])
-        version = cursor.fetchone()
+    version = prepared.rows(_VERSION, [organisation_id])
     key = (connection.settings_dict["NAME"], organisation_id)
     if key not in _objectives or _objectives[key][0] != version:
+        rows = Objective.objects.enabled().filter(organisation=organisation_id)
         _objectives[key] = version, list(rows.select_related("service").order_by("pk"))
     return _objectives[key][1]

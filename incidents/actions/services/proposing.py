@@ -10,15 +10,14 @@ from incidents.actions.models import ActionRun
 from incidents.actions.services.asking import propose
 from incidents.actions.services.rows import ActionRefused
 from incidents.response.models import Incident
-from observability.core import permissions
+from observability.core import permissions, questions
 
 log = logging.getLogger(__name__)
 
 
+@questions.first(queries.PROPOSALS_WANTED)
 def propose_due(*, now: datetime) -> int:
     """The first action that is offered, bound to be proposed by itself and not tried for the incident yet; how many were proposed."""
-    if not queries.proposals_wanted():
-        return 0
     return sum(_propose(incident, now) for incident in queries.open_incidents())
 
 

@@ -28,10 +28,9 @@ LEASE = timedelta(seconds=60)
 AT_ONCE = 50
 
 
+@questions.first(questions.due(ActionRun, also="state = 'verifying'"))
 def verify_due(*, now: datetime) -> int:
     """Judge the runs whose look is due; how many came to an end."""
-    if not questions.any_due(ActionRun, now=now, also="state = 'verifying'"):
-        return 0
     rows = claims.claim(ActionRun.objects.filter(state=State.VERIFYING.value), now=now, lease=LEASE, limit=AT_ONCE)
     return sum(_verify(run, now) for run in rows)
 

@@ -38,10 +38,9 @@ AT_ONCE = 8
 ONE_WORKER = 0x7461_696C
 
 
+@questions.first(questions.due(ActionRun, also="state IN ('started', 'running')"))
 def run_due(*, now: datetime) -> int:
     """Send what is due; how many orders left."""
-    if not questions.any_due(ActionRun, now=now, also="state IN ('started', 'running')"):
-        return 0
     with _alone() as alone:
         if not alone:
             return 0

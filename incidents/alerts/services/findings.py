@@ -11,6 +11,7 @@ from incidents.alerts import queries
 from incidents.alerts.models import Alert, AlertCursor
 from incidents.alerts.services import placing, responding
 from incidents.response.models import Incident
+from observability.core import questions
 from sloengine.budgets.models import Finding
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 BATCH = 200
 
 
+@questions.first(queries.ANY_WORK)
 def pull_findings(*, now: datetime) -> int:
     """Read new Findings, place what is due, then settle open incidents; how many Findings were read."""
     work = queries.work(now=now)

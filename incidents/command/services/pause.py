@@ -68,13 +68,12 @@ def wake(*, incident: Incident, actor: Actor, now: datetime) -> Incident:
     return incident
 
 
-_ANY_SNOOZE_OVER = "SELECT EXISTS (SELECT FROM incidents_incident WHERE snoozed_until <= %(now)s)"
+_ANY_SNOOZE_OVER = questions.Question("EXISTS (SELECT FROM incidents_incident WHERE snoozed_until <= %(now)s)")
 
 
+@questions.first(_ANY_SNOOZE_OVER)
 def wake_due(*, now: datetime) -> int:
     """Open and page anew what was snoozed until now; how many there were."""
-    if not questions.holds(_ANY_SNOOZE_OVER, now=now):
-        return 0
     due = Incident.objects.filter(snoozed_until__lte=now).order_by("snoozed_until").values_list("pk", flat=True)
     found = list(due[:AT_ONCE])
     for pk in found:

@@ -14,7 +14,7 @@ from incidents.drills.services.fleet import DrillRefused, say
 from incidents.drills.services.scoring import of_drill, scored
 from incidents.response.lifecycle import State
 from incidents.runbooks import services as runbooks
-from observability.core import audit, claims, permissions
+from observability.core import audit, claims, permissions, questions
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,9 @@ SCORED_AS_IT_STANDS = timedelta(hours=1)
 FLEET_IS_GONE = timedelta(minutes=10)
 
 
+@questions.first(queries.ANY_DUE)
 def drive_due(*, now: datetime, transport: httpx.BaseTransport | None = None) -> int:
     """Look at the drills that are due: stop faults whose time is up, score what is over. How many were looked at."""
-    if not queries.any_due(now=now):
-        return 0
     open_ones = Drill.objects.exclude(state=Drill.State.OVER).select_related("organisation")
     claimed = claims.claim(open_ones, now=now, lease=LEASE, limit=20)
     for drill in claimed:

@@ -10,11 +10,13 @@ from incidents.ingest import queries
 from incidents.ingest.models import Event, Integration
 from incidents.ingest.payloads import Report
 from incidents.ingest.services.receiving import fold_in
+from observability.core import questions
 
 KEEP_EVENTS = timedelta(days=30)
 PRUNED_AT_ONCE = 5000
 
 
+@questions.first(queries.ANY_SILENT)
 def check_silence(*, now: datetime) -> int:
     """An integration of which nothing came for longer than expected becomes an alert; it clears with what comes next."""
     found = queries.silences(now=now)

@@ -34,10 +34,9 @@ LOUD = notices.LOUD
 RECENT_NOTE = timedelta(days=8)
 
 
+@questions.first(questions.due(ScheduleWatch))
 def watch_due(*, now: datetime) -> int:
     """Look at every schedule that is due; how many were."""
-    if not ScheduleWatch.objects.filter(due_at__lte=now).exists():
-        return 0
     claimed = claims.claim(ScheduleWatch.objects.all(), now=now, lease=LEASE, limit=SCHEDULES_AT_ONCE)
     for watch in claimed:
         try:
@@ -153,11 +152,10 @@ def _said(gap: ScheduleGap) -> str:
 # ---- notices ----------------------------------------------------------------------------------------------------
 
 
+@questions.first(questions.due(ShiftNotice, also="state = 'pending'"))
 def send_notices(*, now: datetime, transport: base.Transport | None = None) -> int:
     """Send due notices to their people's pagers; how many were tried. Without a pager a notice waits in the web alone."""
     pending = ShiftNotice.objects.filter(state=ShiftNotice.State.PENDING)
-    if not questions.any_due(ShiftNotice, now=now, also="state = 'pending'"):
-        return 0
     claimed = claims.claim(pending, now=now, lease=LEASE, limit=NOTICES_AT_ONCE)
     for notice in claimed:
         try:

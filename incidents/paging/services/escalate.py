@@ -20,7 +20,7 @@ from incidents.paging.services.pages import cancel, write_pages
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident, TimelineEntry
 from incidents.response.timeline import TimelineKind
-from observability.core import claims, words
+from observability.core import claims, questions, words
 
 log = logging.getLogger(__name__)
 
@@ -124,10 +124,9 @@ def _ring_as_severe(incident: Incident, now: datetime) -> None:
     )
 
 
+@questions.first(queries.ANY_STEP_DUE)
 def escalate_due(*, now: datetime) -> int:
     """Take the escalation steps that are due; how many were."""
-    if not queries.any_step_due(now=now):
-        return 0
     pending = EscalationStep.objects.filter(state=EscalationStep.State.PENDING)
     claimed = claims.claim(pending, now=now, lease=STEP_LEASE, limit=STEPS_AT_ONCE)
     for step in claimed:

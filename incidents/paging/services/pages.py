@@ -15,7 +15,7 @@ from incidents.paging import channels, queries, retry
 from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.paging.pagers import base, outbox
 from incidents.response.models import Incident
-from observability.core import claims, outbound
+from observability.core import claims, outbound, questions
 
 log = logging.getLogger(__name__)
 
@@ -114,10 +114,11 @@ def dedup_key(incident: Incident) -> str:
     return f"tailwatch-{incident.organisation.slug}-{incident.name}"
 
 
+@questions.first(queries.ANY_PAGE_DUE)
 def deliver_due(*, now: datetime, transport: base.Transport | None = None) -> int:
     """Send up to 50 due pages and write the answers down; how many were tried."""
-    copies = outbox.claim(now=now) if queries.any_page_due(now=now) else []
-    if copies and queries.any_page_due(now=now):
+    copies = outbox.claim(now=now)
+    if copies and queries.ANY_PAGE_DUE.holds(now=now):
         claims.nudge(DELIVER)  # more than one batch: another worker takes the next while these are on their way
     for copy, outcome, seconds in outbox.send_all(copies, transport=transport or outbound.post):
         try:

@@ -9,11 +9,12 @@ from django.db import connection
 from incidents.paging import escalation
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident, TimelineEntry
+from observability.core import questions
 
 MOST_AT_ONCE = 50
-_DUE = """
-SELECT id FROM incidents_incident WHERE state = 'acknowledged' AND answer_until <= %(now)s ORDER BY answer_until LIMIT %(most)s
-"""
+_OVER = "FROM incidents_incident WHERE state = 'acknowledged' AND answer_until <= %(now)s"
+_DUE = f"SELECT id {_OVER} ORDER BY answer_until LIMIT %(most)s"
+ANY_DUE = questions.Question(f"EXISTS (SELECT {_OVER})")
 
 
 def due(*, now: datetime) -> list[int]:

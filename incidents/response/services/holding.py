@@ -16,6 +16,7 @@ from incidents.response.services.rows import (
     write_timeline,
 )
 from incidents.response.timeline import TimelineKind
+from observability.core import questions
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def end_answer(*, incident: Incident, reason: str, now: datetime) -> None:
     write_timeline(incident=incident, kind=TimelineKind.ACK_EXPIRED, now=now, payload={"reason": reason})
 
 
+@questions.first(answers.ANY_DUE)
 def expire_answers(*, now: datetime) -> int:
     """End acknowledgements that nobody was seen to work on for as long as the policy allows, and page anew; how many ended."""
     ended = 0

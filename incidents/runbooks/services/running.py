@@ -23,7 +23,7 @@ from incidents.runbooks import diagnostics, queries
 from incidents.runbooks.format import Step
 from incidents.runbooks.models import CheckRun
 from incidents.runbooks.services import working
-from observability.core import claims, permissions
+from observability.core import claims, permissions, questions
 from observability.core.permissions import Actor, Verb
 from sloengine.rollups import queries as rollups
 
@@ -69,10 +69,9 @@ def _put(incident: Incident, slug: str, now: datetime, user_id: int | None) -> N
         CheckRun.objects.create(organisation_id=incident.organisation_id, incident=incident, **values)
 
 
+@questions.first(queries.ANY_CHECK_DUE)
 def run_due(*, now: datetime, patience: Patience = PATIENCE) -> int:
     """Run the checks that wait; how many runbooks were asked."""
-    if not queries.any_check_due(now=now):
-        return 0
     waiting = CheckRun.objects.filter(done_at__isnull=True).select_related(
         "asked_by", "incident__service", "incident__organisation"
     )

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
-
+from observability.core import prepared
 from sloengine.budgets.findings.steps import Condition, Standing, Step, next_step
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity, FindingState
 
@@ -44,13 +43,20 @@ def standing(*, organisation_id: int, kinds: Iterable[str]) -> dict[str, Finding
     }
 
 
+_STANDING_AND_PAGED = f"""
+WHERE organisation_id = %s AND (
+    state = '{FindingState.FIRING.value}' AND kind = ANY(%s::text[])
+    OR state = '{FindingState.CLEARED.value}' AND kind = '{FindingKind.BURN.value}'
+       AND severity = '{FindingSeverity.PAGE.value}' AND changed_at > %s
+)
+"""
+
+
 def standing_and_paged(
     *, organisation_id: int, kinds: Iterable[str], since: datetime
 ) -> tuple[dict[str, Finding], list[Finding]]:
     """The same, and the burns of page severity that cleared after `since`, in one statement."""
-    firing = Q(state=FindingState.FIRING, kind__in=list(kinds))
-    paged = Q(state=FindingState.CLEARED, kind=FindingKind.BURN, severity=FindingSeverity.PAGE, changed_at__gt=since)
-    rows = list(Finding.objects.filter(firing | paged, organisation=organisation_id))
+    rows = prepared.objects(Finding, _STANDING_AND_PAGED, [organisation_id, [str(kind) for kind in kinds], since])
     return (
         {row.fingerprint: row for row in rows if row.state == FindingState.FIRING},
         [row for row in rows if row.state == FindingState.CLEARED],

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 from django.db import connection, transaction
 
+from observability.core import prepared
 from probes.exposition import Series
 from sloengine.catalog.discovery import Found, Sightings
 from sloengine.catalog.models import Service
@@ -149,13 +150,15 @@ def note_idle(state: SourceState, *, at: datetime) -> SourceState:
     return replace(state, idle={**idle, **dict.fromkeys(begun, at.timestamp())})
 
 
-#: One statement with ten arrays: a fleet's first page brings a thousand slots, and a model object for each takes longest of all.
+#: One statement with one document: a fleet's first page brings thousands of slots, and arrays, not to speak of model objects, take
+#: their time for each.
 _INSERT_SLOTS = """
 INSERT INTO sloengine_slot
     (source_id, block_id, position, service_id, scope, family, part, le, layout, labels, digest)
-SELECT %s, block, place, service, scope, family, part, le, layout, labels::jsonb, digest
-FROM unnest(
-    %s::bigint[], %s::smallint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+SELECT %s, block, place, service, scope, family, part, le, layout, labels, digest
+FROM ROWS FROM (
+    json_to_recordset(%s::json) AS (block bigint, place smallint, service bigint, scope text, family text, part text, le text,
+                                    layout text, labels jsonb, digest text)
 ) WITH ORDINALITY AS given (block, place, service, scope, family, part, le, layout, labels, digest, number)
 ORDER BY number
 """
@@ -167,22 +170,27 @@ def _give(source: MetricSource, numbers: Mapping[SlotKey, int], block_ids: Seque
         Service.objects.filter(organisation=source.organisation_id, slug__in=slugs).values_list("slug", "pk")
     )
     rows = [
-        (
-            block_ids[number // BLOCK_SIZE],
-            number % BLOCK_SIZE,
-            services[key.service],
-            key.scope.value,
-            key.family,
-            key.part.value,
-            key.le,
-            key.layout,
-            orjson.dumps(key.labels).decode(),
-            key.digest,
-        )
+        {
+            "block": block_ids[number // BLOCK_SIZE],
+            "place": number % BLOCK_SIZE,
+            "service": services[key.service],
+            "scope": key.scope.value,
+            "family": key.family,
+            "part": key.part.value,
+            "le": key.le,
+            "layout": key.layout,
+            "labels": key.labels,
+            "digest": key.digest,
+        }
         for key, number in numbers.items()
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT_SLOTS, [source.pk, *map(list, zip(*rows, strict=True))])
+    prepared.rows(_INSERT_SLOTS, [source.pk, orjson.dumps(rows).decode()])
+
+
+_KEEP = """
+UPDATE sloengine_keptreading SET at = %(at)s, "values" = %(values)s, starts = %(starts)s, seen = %(seen)s
+WHERE source_id = %(source)s
+"""
 
 
 def write_readings(source: MetricSource, readings: Readings, *, at: datetime, series_changed: bool) -> None:
@@ -194,7 +202,7 @@ def write_readings(source: MetricSource, readings: Readings, *, at: datetime, se
         "seen": zlib.compress(readings.seen.tobytes(), 1),
     }
     if not series_changed:
-        KeptReading.objects.filter(pk=source.pk).update(**arrays)
+        prepared.rows(_KEEP, {**arrays, "source": source.pk})
         return
     packed = zlib.compress(orjson.dumps([[one.name, one.labels] for one in readings.series]), 1)
     KeptReading.objects.update_or_create(source=source, defaults={**arrays, "series": packed})

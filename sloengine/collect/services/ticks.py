@@ -11,9 +11,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import orjson
 from django.db import transaction
 
-from observability.core import questions
+from observability.core import prepared, questions
 from observability.core.models import User
 from sloengine.catalog.discovery import Found, Sightings, storable
 from sloengine.catalog.services import record
@@ -62,26 +63,25 @@ MAX_SLOTS: Final = {Scope.SERVICE: 60_000, Scope.REPLICA: 40_000}
 
 
 #: A source without a tick, one whose next tick has come (a failing one too), or one whose last is later than now.
-_ANY_DUE: Final = """
-SELECT EXISTS (
+_ANY_DUE: Final = questions.Question("""
+EXISTS (
     SELECT FROM sloengine_metricsource WHERE enabled AND (
         last_tick IS NULL OR last_tick > %(now)s
         OR last_tick + make_interval(secs => tick_seconds + lag_seconds) <= %(now)s
     )
 )
-"""
+""")
 
 
+@questions.first(_ANY_DUE)
 def collect_due(*, now: datetime) -> int:
     """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice.
 
     Sources are read side by side and each is counted as its answer comes: a slow one delays no other.
     """
-    if not questions.holds(_ANY_DUE, now=now):
-        return 0
     due = [
         (source, ticks)
-        for source in MetricSource.objects.filter(enabled=True).order_by("pk")
+        for source in prepared.objects(MetricSource, "WHERE enabled ORDER BY id")
         if (ticks := _due(source, now=now))
     ]
     if due:
@@ -116,15 +116,13 @@ def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
 def collect_reading(*, source: MetricSource, reading: Reading) -> bool:
     """Count one reading; False where this tick, or a later one, has been counted already."""
     with committed(source):
-        locked = MetricSource.objects.select_for_update().get(pk=source.pk)
+        (locked,) = prepared.objects(MetricSource, "WHERE id = %s FOR UPDATE", [source.pk])
         if locked.last_tick is not None and reading.at <= locked.last_tick:
             return False
         before = recall(locked)
         after, rows = _count(locked, before, reading)
         _thin(locked, before, after, rows, at=reading.at)
-        locked.last_tick, locked.slot_count = reading.at, after.given
-        locked.attempted_at, locked.failing_since, locked.last_error = reading.at, None, ""
-        locked.save(update_fields=["last_tick", "slot_count", "attempted_at", "failing_since", "last_error"])
+        _write_tick(locked, reading, slot_count=after.given)
         remember(locked, after)
         transaction.on_commit(lambda: keep_in_cache([row for _, row in rows]))
     return True
@@ -187,7 +185,6 @@ def _count(source: MetricSource, before: SourceState, reading: Reading) -> tuple
         if after.wiring is not None and after.wiring.ask_again():
             after = replace(after, plan=None)
         readings = forget_series(readings, before=at.timestamp() - FORGET_AFTER_SECONDS)
-    _write_tick(source, reading, at=at)
     listed = readings.register, len(readings.values)
     write_readings(source, readings, at=at, series_changed=listed != before.written)
     after = replace(after, last_tick=at, readings=readings, totals=totals, written=listed)
@@ -270,14 +267,34 @@ def _record(source: MetricSource, before: SourceState, found: Found, *, at: date
     )
 
 
-def _write_tick(source: MetricSource, reading: Reading, *, at: datetime) -> None:
+_WRITE_TICK: Final = """
+WITH tick AS (
+    INSERT INTO sloengine_tick (source_id, at, covers, state, series, warnings)
+    VALUES (%(source)s, %(at)s, %(covers)s, %(state)s, %(series)s, %(warnings)s::jsonb)
+)
+UPDATE sloengine_metricsource
+SET last_tick = %(at)s, slot_count = %(slots)s, attempted_at = %(at)s, failing_since = NULL, last_error = ''
+WHERE id = %(source)s
+"""
+
+
+def _write_tick(source: MetricSource, reading: Reading, *, slot_count: int) -> None:
+    """The tick, and the source's row that says it is counted."""
     covers = 1
     if source.last_tick is not None:
-        covers = max(round((at - source.last_tick).total_seconds() / source.tick_seconds), 1)
-    state = Tick.State.PARTIAL if reading.partial else Tick.State.OK
-    Tick.objects.create(
-        source=source, at=at, covers=covers, state=state, series=len(reading.samples), warnings=list(reading.warnings)
-    )
+        covers = max(round((reading.at - source.last_tick).total_seconds() / source.tick_seconds), 1)
+    given = {
+        "source": source.pk,
+        "at": reading.at,
+        "covers": covers,
+        "state": (Tick.State.PARTIAL if reading.partial else Tick.State.OK).value,
+        "series": len(reading.samples),
+        "warnings": orjson.dumps(list(reading.warnings)).decode(),
+        "slots": slot_count,
+    }
+    prepared.rows(_WRITE_TICK, given)
+    source.last_tick, source.slot_count = reading.at, slot_count
+    source.attempted_at, source.failing_since, source.last_error = reading.at, None, ""
 
 
 def _thin(

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from django.db import connection
 
+from observability.core import prepared
 from sloengine.collect.increments import Floats
 from sloengine.rollups.models import TABLES
 from sloengine.rollups.thinning import FINEST, FIVE_MINUTES, HOUR, TIERS, Tier
@@ -143,9 +144,8 @@ def nearest(*looks: Look, column: str = "vector") -> dict[Wanted, tuple[datetime
         )
         asked += [[block for block, _ in some], [edge.timestamp() for _, edge in some]]
         pairs += some
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(f"({part})" for part in parts), asked)
-        return {pairs[place]: (datetime.fromtimestamp(at, UTC), value) for place, at, value in cursor.fetchall()}
+    found = prepared.rows(" UNION ALL ".join(f"({part})" for part in parts), asked)
+    return {pairs[place]: (datetime.fromtimestamp(at, UTC), value) for place, at, value in found}
 
 
 def _following(wanted: Iterable[Wanted]) -> dict[Wanted, Totals]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
+from observability.core import prepared
 from sloengine.collect.increments import Floats
 from sloengine.collect.slots import BLOCK_SIZE, Scope
 from sloengine.collect.totals import Bytes
@@ -45,12 +46,11 @@ def rows_of(
 def append(*, tier: Tier, rows: Sequence[Row]) -> None:
     if not rows:
         return
-    places = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {TABLES[tier]} (block_id, at, vector, states) VALUES {places}",  # noqa: S608 - our own names
-            [value for row in rows for value in row],
-        )
+    prepared.rows(
+        f"INSERT INTO {TABLES[tier]} (block_id, at, vector, states)"  # noqa: S608 - our own names
+        " SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bytea[], %s::bytea[])",
+        [list(column) for column in zip(*rows, strict=True)],
+    )
 
 
 def copy(*, tier: Tier, rows: Iterable[Row]) -> int:

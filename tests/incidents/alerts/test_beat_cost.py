@@ -41,7 +41,7 @@ def test_the_questions_of_a_beat_are_answered_from_indexes(database_server) -> N
             owner.execute(f"VACUUM ANALYZE {table}")
     AlertCursor.objects.create(name=queries.CURSOR, position=NOW)
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN " + queries.WORK, queries.questions(now=NOW))
+        cursor.execute("EXPLAIN " + queries.WORK, queries.asked_with(now=NOW))
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Seq Scan on sloengine_finding" not in plan
     assert "Seq Scan on incidents_incident" not in plan

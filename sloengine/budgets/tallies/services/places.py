@@ -12,6 +12,7 @@ import numpy as np
 from django.db import connection
 from django.db.models import F
 
+from observability.core import prepared
 from sloengine.budgets import slices
 from sloengine.budgets.models import TallyBlock, TallyPlace
 from sloengine.budgets.tallies import queries, sums
@@ -76,12 +77,11 @@ def append(rows: Sequence[Row], *, tiers: Iterable[Tier]) -> None:
     if not rows:
         return
     for tier in tiers:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {TALLY_TABLES[tier]} (block_id, at, sums)"  # noqa: S608 - our own names
-                " SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bytea[]) ON CONFLICT DO NOTHING",
-                [list(column) for column in zip(*rows, strict=True)],
-            )
+        prepared.rows(
+            f"INSERT INTO {TALLY_TABLES[tier]} (block_id, at, sums)"  # noqa: S608 - our own names
+            " SELECT * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bytea[]) ON CONFLICT DO NOTHING",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def _place(organisation_id: int, objectives: Sequence[Objective], slots: SlotMap, until: datetime) -> None:
