@@ -40,6 +40,11 @@ def read_from() -> datetime:
     return _before(position)
 
 
+def read_to(position: datetime) -> None:
+    """The cursor stands here now; were that rolled back, the next look would notice."""
+    _position[connection.settings_dict["NAME"]] = position
+
+
 def _before(position: datetime | None) -> datetime:
     return BEGINNING if position is None else position - OVERLAP
 

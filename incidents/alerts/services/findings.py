@@ -48,6 +48,7 @@ def _read(now: datetime) -> int:
             # What failed is read again: the cursor stays before it.
             cursor.position = min(failed.values(), default=max(cursor.position, finding.changed_at))
             cursor.save(update_fields=["position"])
+            queries.read_to(cursor.position)
     return BATCH - len(failed)
 
 

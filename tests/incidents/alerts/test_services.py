@@ -277,7 +277,7 @@ def test_what_the_diagnosis_finds_worth_a_page_later_is_paged_for_then(chat: Ser
     assert incident.pages.count() == 1
 
 
-def test_a_quiet_beat_costs_two_queries(chat: Service, acme: Organisation) -> None:
+def test_a_quiet_beat_costs_one_query(chat: Service, acme: Organisation) -> None:
     for minute in range(3):
         finding = factories.make_finding(chat, now=at(minute))
         services.pull_findings(now=at(minute))
@@ -287,4 +287,4 @@ def test_a_quiet_beat_costs_two_queries(chat: Service, acme: Organisation) -> No
         connection,
     ) as queries:
         services.pull_findings(now=at(3))
-    assert len(queries) == 2
+    assert len(queries) == 1
