@@ -13,7 +13,7 @@ from probes.simfleet.fleet import Fleet, TargetDown, default_config
 from sloengine.sources.base import Reading
 from tests import servers
 
-PORTS = {"engine": "8000", "gateway": "4000", "gpu": "9400"}
+PORTS = {"engine": "8000", "gateway": "4000", "gpu": "9400", "client": "8080"}
 
 
 def blocks(readings: Iterable[Reading], folder: Path) -> Path:
