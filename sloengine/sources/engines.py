@@ -251,7 +251,7 @@ def _hosts_of(labels: Mapping[str, str]) -> list[str]:
 
 def _kind(chosen: Sequence[Dialect]) -> str:
     kinds = {one.kind for one in chosen}
-    return next(kind for kind in ("engine", "gateway", "gpu") if kind in kinds)
+    return next(kind for kind in ("engine", "gateway", "gpu", "client") if kind in kinds)
 
 
 def _shared(group: Sequence[Series]) -> dict[str, str]:

@@ -144,7 +144,7 @@ def test_from_nothing_to_objectives_with_a_back_test_without_a_probe(
     assert all(one["total"] > 0 for one in told["backtest"] if one["objective"] == "availability")
     source = MetricSource.objects.get()
     assert source.naming is not None
-    assert (source.last_tick, source.naming["jobs"][:2]) == (NOW, ["batch-engine", "batch-gateway"])
+    assert (source.last_tick, source.naming["jobs"][:2]) == (NOW, ["batch-client", "batch-engine"])
     assert Objective.objects.filter(service__slug="chat").count() == 5
     # And the platform reads on from here by itself.
     services.collect_due(now=NOW + timedelta(seconds=30))
