@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from incidents.paging import queries
 from incidents.paging.services.escalate import STEPS_AT_ONCE, advance, begin, escalate_due
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 CLEAN = "audit:clean"
 #: The auditor looks once a minute; a clean look older than this says nothing about now.
 STALE_AFTER = timedelta(minutes=3)
+#: So many escalations a look at most: mending one costs tens of milliseconds, and pages wait behind it.
+MENDED_AT_ONCE = 50
+LOOKS_EVERY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def audit_pages(*, now: datetime) -> AuditReport:
         return AuditReport(overdue_pages=0, overdue_steps=0, lost_escalations=0, mended=0)
     pages = list(queries.overdue_pages(now=now).values_list("pk", flat=True)[:STEPS_AT_ONCE])
     overdue_steps = queries.overdue_steps(now=now).count()
-    stuck = list(queries.stuck_escalations())
+    stuck = _in_turn(queries.stuck_escalations(), now)
     lost = [incident for incident in stuck if not queries.at_its_end(incident=incident)]
     mended = escalate_due(now=now) if overdue_steps else 0
     for incident in stuck:
@@ -66,6 +70,14 @@ def audit_pages(*, now: datetime) -> AuditReport:
     else:
         log.error("the page auditor found %s; overdue pages: %s", report, pages)
     return report
+
+
+def _in_turn(found: QuerySet[Incident], now: datetime) -> list[Incident]:
+    """Fifty of them, the next fifty at the next look: what nothing can mend must not keep the others from their turn."""
+    keys = list(found.values_list("pk", flat=True))
+    look = int(now.timestamp()) // LOOKS_EVERY_SECONDS
+    first = look * MENDED_AT_ONCE % len(keys) if keys else 0
+    return list(found.filter(pk__in=(keys[first:] + keys[:first])[:MENDED_AT_ONCE]))
 
 
 def report_health(*, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from incidents.paging import queries, services
 from incidents.paging.models import Delivery, EscalationStep, Page, PagerEndpoint
 from incidents.paging.pagers import outbox
+from incidents.paging.services import auditor
 from incidents.paging.signature import SignatureVerdict, verify
 from incidents.response import services as response
 from incidents.response.models import Incident
@@ -294,6 +295,17 @@ def test_the_auditor_continues_an_escalation_that_lost_its_next_step(world: Worl
     assert [message["reason"] for message in world.phone_of_ben.messages] == ["nobody answered"]
     assert queries.stuck_escalations().count() == 0
     assert incident.escalation_steps.count() == 3
+
+
+def test_the_auditor_takes_a_flood_in_turns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditor, "MENDED_AT_ONCE", 2)
+    for _ in range(3):
+        world.incident()
+    services.deliver_due(now=NOW)
+    EscalationStep.objects.filter(state=EscalationStep.State.PENDING).delete()
+    mended = [services.audit_pages(now=at(400 + 60 * look)).mended for look in range(2)]
+    assert mended == [2, 1]
+    assert queries.stuck_escalations().count() == 0
 
 
 def test_lists_show_pages_with_their_tries_at_a_constant_number_of_queries(world: World) -> None:
