@@ -42,6 +42,8 @@ def rows(statement: str, given: Sequence[Any] | Mapping[str, Any] = (), /) -> li
     )
     with wrap(_Cursor(server)) as cursor:
         cursor.execute(statement, given or None)
+        if connection.queries_logged and connection.queries_log[-1]["sql"] is None:
+            connection.queries_log[-1]["sql"] = statement  # the driver sent a name, and keeps no text of it
         return cursor.fetchall() if cursor.description is not None else []
 
 
