@@ -26,9 +26,8 @@ from typing import Any
 
 from incidents.actions.documentreader import DocumentReader
 from incidents.actions.kinds import KINDS
-from observability.core.documents import Problem
+from observability.core.documents import WithProblems
 
-LARGEST_BYTES = 256 * 1024
 SECRET_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 
 
@@ -125,29 +124,17 @@ class Document:
         return any(one.propose == "by_itself" for one in self.bindings)
 
 
-class DocumentRefused(ValueError):
+class DocumentRefused(WithProblems, ValueError):
     """The document has problems; each names its line, what was found and what was expected."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 @lru_cache(maxsize=64)
 def load(text: str, *, file: str = "actions") -> Document:
     """The document of a YAML text, validated whole. Raises DocumentRefused."""
-    if len(text.encode()) > LARGEST_BYTES:
-        problem = Problem(file, 1, "", f"{len(text.encode())} bytes", f"at most {LARGEST_BYTES}")
-        raise DocumentRefused((problem,))
     reader = DocumentReader(file)
-    root = reader.compose(text)
-    if reader.problems:
-        raise DocumentRefused(tuple(reader.problems))
-    if root is None:
+    found = reader.read(text, reader.document, refused=DocumentRefused)
+    if found is None:
         return Document()
-    found = reader.document(root)
-    if reader.problems:
-        raise DocumentRefused(tuple(reader.problems))
     executors = {name: ExecutorSpec(**given) for name, given in found["executors"].items()}
     bindings = [_binding(given, executors) for given in found["bindings"]]
     return Document(executors, tuple(bindings), found["floors"], found["declared"], tuple(found["lines"]))

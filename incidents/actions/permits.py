@@ -83,13 +83,9 @@ def may_approve(
     *, facts: Facts, person: Person, requested_by: int | None, approved_by: frozenset[int], waiting: bool
 ) -> Permit:
     """Another person than who asked, each once; in SEV1 not the commander."""
-    permit = may_act(facts=facts)
+    permit = _may_touch(facts, person, waiting)
     if not permit.allowed:
         return permit
-    if not waiting:
-        return Permit(Why.SETTLED)
-    if facts.severity == 1 and person.commands:
-        return Permit(Why.COMMANDER)
     if person.user_id is not None and person.user_id == requested_by:
         return Permit(Why.OWN)
     return Permit(Why.TWICE) if person.user_id in approved_by else GRANTED
@@ -97,16 +93,20 @@ def may_approve(
 
 def may_start(*, facts: Facts, person: Person, approvals: int, needed: int, waiting: bool) -> Permit:
     """A person presses Run."""
+    permit = _may_touch(facts, person, waiting)
+    if permit.allowed and approvals < needed:
+        return Permit(Why.APPROVALS, f"{approvals} of {needed}")
+    return permit
+
+
+def _may_touch(facts: Facts, person: Person, waiting: bool) -> Permit:
+    """What holds for a person who approves and for one who presses Run."""
     permit = may_act(facts=facts)
     if not permit.allowed:
         return permit
     if not waiting:
         return Permit(Why.SETTLED)
-    if facts.severity == 1 and person.commands:
-        return Permit(Why.COMMANDER)
-    if approvals < needed:
-        return Permit(Why.APPROVALS, f"{approvals} of {needed}")
-    return GRANTED
+    return Permit(Why.COMMANDER) if facts.severity == 1 and person.commands else GRANTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

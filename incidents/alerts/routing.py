@@ -28,12 +28,11 @@ import yaml
 
 from incidents.alerts.inhibition import BY_TOPOLOGY, Rule
 from incidents.alerts.matchers import EXPECTED, BadMatcher, Labels, Matcher, all_fit, parse
-from observability.core.documents import NodeReader, Problem
+from observability.core.documents import NodeReader, WithProblems
 
 URGENCIES = ("page", "ticket", "info")
 KINDS = ("burn", "outage", "shift", "cost", "contract", "policy", "kpi")
 DEEPEST = 10
-LARGEST_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,30 +133,15 @@ def _take(
     return so_far
 
 
-class RoutesRefused(ValueError):
+class RoutesRefused(WithProblems, ValueError):
     """The document has problems; each names its line, what was found and what was expected."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 @lru_cache(maxsize=64)
 def load(text: str, *, file: str = "routes") -> Routes:
     """The routes of a YAML document, validated whole. Raises RoutesRefused."""
-    if len(text.encode()) > LARGEST_BYTES:
-        problem = Problem(file, 1, "", f"{len(text.encode())} bytes", f"at most {LARGEST_BYTES}")
-        raise RoutesRefused((problem,))
     reader = _Reader(file)
-    document = reader.compose(text)
-    if reader.problems:
-        raise RoutesRefused(tuple(reader.problems))
-    if document is None:
-        return Routes()
-    found = reader.document(document)
-    if reader.problems:
-        raise RoutesRefused(tuple(reader.problems))
-    return found
+    return reader.read(text, reader.document, refused=RoutesRefused) or Routes()
 
 
 class _Reader(NodeReader):

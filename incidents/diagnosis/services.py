@@ -21,7 +21,7 @@ from incidents.response.timeline import TimelineKind
 from incidents.runbooks import queries as shelf
 from incidents.runbooks import services as runbooks
 from incidents.trees import queries as trees
-from observability.core import questions
+from observability.core import claims, questions
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
 
@@ -65,16 +65,14 @@ def diagnose(*, incident: Incident, now: datetime) -> Diagnosis:
 @questions.first(queries.LOOK_DUE)
 def diagnose_open(*, now: datetime) -> int:
     """Look again at open incidents that have not settled (settling.py), each once a minute; how many changed."""
-    changed = 0
-    for incident in queries.unsettled(now=now):
-        asked_at = incident.diagnosis.get("asked_at")
-        if asked_at and datetime.fromisoformat(asked_at) > now - queries.LOOK_AGAIN_AFTER:
-            continue
-        try:
-            changed += _look_again(incident, now)
-        except Exception:
-            log.exception("%s: looking again failed; the stored diagnosis stands", incident.name)
-    return changed
+    due = [incident for incident in queries.unsettled(now=now) if _asked_long_ago(incident, now)]
+    failed = "%s: looking again failed; the stored diagnosis stands"
+    return sum(claims.each(due, lambda incident: _look_again(incident, now), failed=failed))
+
+
+def _asked_long_ago(incident: Incident, now: datetime) -> bool:
+    asked_at = incident.diagnosis.get("asked_at")
+    return not asked_at or datetime.fromisoformat(asked_at) <= now - queries.LOOK_AGAIN_AFTER
 
 
 def _look_again(incident: Incident, now: datetime) -> bool:

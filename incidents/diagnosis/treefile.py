@@ -31,7 +31,7 @@ from incidents.diagnosis.tree import (
     Tree,
     headline_signals,
 )
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 
 _ID = re.compile(r"^[a-z][a-z0-9_-]*$")
 ACTIONS = frozenset(
@@ -41,10 +41,8 @@ ACTIONS = frozenset(
 Path = tuple[str | int, ...]
 
 
-class TreeInvalidError(ValueError):
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = tuple(problems)
+class TreeInvalidError(WithProblems, ValueError):
+    """The document is no tree; nothing of it is used."""
 
 
 #: By the C library where it is there: ten times as fast, with the same lines.

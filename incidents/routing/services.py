@@ -16,19 +16,15 @@ from incidents.oncall.models import EscalationPolicy
 from incidents.routing import queries
 from incidents.routing.models import RouteDocument
 from observability.core import audit, permissions
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 from observability.core.models import Organisation, Team
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
 from sloengine.catalog.models import Service
 
 
-class RoutesUnusable(Refused):
+class RoutesUnusable(WithProblems, Refused):
     """The document has problems, each with its line."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 def validated(*, organisation: Organisation, text: str) -> Routes:

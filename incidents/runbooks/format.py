@@ -35,7 +35,7 @@ import yaml
 
 from incidents.diagnosis.conditions import BadConditionError, Test, parse_test
 from incidents.diagnosis.treefile import ACTIONS
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 from sloengine.objectives.objective import Indicator
 
 SECTIONS = ("Symptom", "Why it happens", "Confirm and refute", "Mitigate now", "Root cause", "Harden")
@@ -50,10 +50,8 @@ class Kind(StrEnum):
     ACTION = "action"
 
 
-class RunbookInvalidError(ValueError):
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = tuple(problems)
+class RunbookInvalidError(WithProblems, ValueError):
+    """The text is no runbook; nothing of it is used."""
 
 
 @dataclass(frozen=True, slots=True)

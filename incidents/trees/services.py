@@ -16,7 +16,7 @@ from incidents.trees.models import DecisionTree, ThresholdOverride
 from incidents.trees.overrides import BadOverrideError, Override
 from incidents.trees.preview import Compared
 from observability.core import audit, permissions
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
@@ -27,12 +27,8 @@ _VERSION = re.compile(r"^version:.*$", re.MULTILINE)
 State = DecisionTree.State
 
 
-class TreeUnusable(Refused):
+class TreeUnusable(WithProblems, Refused):
     """The document has problems, each with its line; what ran before runs on."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 class OverrideUnusable(Refused):

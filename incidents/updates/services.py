@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -21,8 +20,6 @@ from observability.core import audit, claims, permissions, questions
 from observability.core.models import User
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
-
-log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 AT_ONCE = 50
@@ -124,12 +121,7 @@ def _post(update: StatusUpdate, *, incident: Incident, actor: Actor, now: dateti
 def remind_due(*, now: datetime) -> int:
     """Remind who owes an update that is due; how many were looked at."""
     claimed = claims.claim(UpdateReminder.objects.all(), now=now, lease=LEASE, limit=AT_ONCE)
-    for reminder in claimed:
-        try:
-            _remind(reminder, now)
-        except Exception:
-            # The lease runs out and it is tried again; the others are reminded now.
-            log.exception("%s: nobody could be reminded", reminder)
+    claims.each(claimed, lambda reminder: _remind(reminder, now), failed="%s: nobody could be reminded")
     return len(claimed)
 
 

@@ -7,7 +7,7 @@ once and never lost, whatever happens to the broker.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -37,6 +37,8 @@ class Leased(models.Model):
 
 
 Row = TypeVar("Row", bound=Leased)
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 def claim(queryset: models.QuerySet[Row], *, now: datetime, lease: timedelta, limit: int) -> list[Row]:
@@ -56,6 +58,20 @@ def claim(queryset: models.QuerySet[Row], *, now: datetime, lease: timedelta, li
         for row in rows:
             row.lease_until = now + lease
         return rows
+
+
+def each(found: Iterable[Item], act: Callable[[Item], Done], *, failed: str) -> list[Done]:
+    """What `act` returned for each. One that breaks is logged (`failed` names it: "%s could not be sent") and left out.
+
+    It is due still, at once or when its lease runs out; the others are done now.
+    """
+    done = []
+    for one in found:
+        try:
+            done.append(act(one))
+        except Exception:
+            log.exception(failed, one)
+    return done
 
 
 def one_at_a_time(due: models.QuerySet[Any], act: Callable[[Any], None], *, at_once: int = 100) -> int:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import yaml
 
+#: Longer documents are refused unread.
+LARGEST_BYTES = 256 * 1024
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,31 @@ class Problem:
         return f"{self.file}:{self.line}: {self.path or 'the file'}: found {self.found}, expected {self.expected}"
 
 
+class WithProblems(Exception):
+    """What an error about a document is besides its own kind: every problem in order, each a line of its message."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
 class NodeReader:
     """Walks the nodes of a YAML document, so that every problem knows its line; what does not fit is gathered, not raised."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+
+    def read(self, text: str, make: Callable[[yaml.Node], Made], *, refused: type[WithProblems]) -> Made | None:
+        """What `make` makes of the document's root; None where the document is empty. Raises `refused` with every problem."""
+        size = len(text.encode())
+        if size > LARGEST_BYTES:
+            raise refused([Problem(self.file, 1, "", f"{size} bytes", f"at most {LARGEST_BYTES}")])
+        root = self.compose(text)
+        found = None if root is None else make(root)
+        if self.problems:
+            raise refused(self.problems)
+        return found
 
     def compose(self, text: str) -> yaml.Node | None:
         """The document's root; None where it is empty or no YAML, which is a problem then."""

@@ -39,7 +39,7 @@ def _one(pool: Pool, given: Parameters) -> Replica:
 
 
 def _kv_shortage(pool: Pool, given: Parameters) -> End:
-    return pool.amend(lambda before: replace(before, kv_ratio=given["kv_ratio"]))
+    return pool.rollouts.amend(lambda before: replace(before, kv_ratio=given["kv_ratio"]))
 
 
 def _hang(pool: Pool, given: Parameters) -> End:
@@ -132,11 +132,11 @@ def _config_drift(pool: Pool, given: Parameters) -> End:
     other = replace(release, cache_dtype="fp8", kv_ratio=given["kv_ratio"], quality=given["quality"])
     there = [replica.index for replica in pool.replicas if replica.region == region]
     for index in there:
-        pool.reconfigure(index, other)
+        pool.rollouts.reconfigure(index, other)
 
     def end() -> None:
         for index in there:
-            pool.reconfigure(index, pool.release)
+            pool.rollouts.reconfigure(index, pool.release)
 
     return end
 
@@ -157,7 +157,7 @@ def _region_outage(pool: Pool, given: Parameters) -> End:
 def _slice_quality(pool: Pool, given: Parameters) -> End:
     """A release that is as good as the last in every slice but one."""
     worse = SLICES[min(int(given["slice"]), len(SLICES) - 1)]
-    return pool.amend(
+    return pool.rollouts.amend(
         lambda before: replace(before, version=f"{before.version}-{worse}", by_slice=((worse, given["quality"]),))
     )
 

@@ -109,12 +109,12 @@ def roll_back(pool: Pool, given: Given) -> Begun:
         known = ", ".join(pool.releases)
         raise CannotDo(f"no release {version!r}; there are {known}" if version else "no release ran before this one")
     before = pool.release
-    pool.roll_out(target)
+    pool.rollouts.roll_out(target)
 
     def done() -> bool:
         return all(replica.release is target for replica in pool.replicas if replica.up)
 
-    return Begun(f"{target.version} in place of {before.version}", done, lambda: pool.roll_out(before))
+    return Begun(f"{target.version} in place of {before.version}", done, lambda: pool.rollouts.roll_out(before))
 
 
 def scale(pool: Pool, given: Given) -> Begun:

@@ -17,10 +17,10 @@ from probes.simfleet.gateway import Gateway
 from probes.simfleet.gpu import PowerCap
 from probes.simfleet.replica import Release, Replica
 from probes.simfleet.request import Request
+from probes.simfleet.rollouts import Rollouts
 from probes.simfleet.traffic import BLOCK_SECONDS, Trace, Traffic
 
 DEAD_SHARE = 0.10
-_DRAIN_CHECK_SECONDS = 1.0
 
 
 class Pool:
@@ -50,12 +50,11 @@ class Pool:
         self._orders: list[list[Engine]] = []
         self._turn = 0
         self._dead = False
-        self._draining: set[int] = set()
+        self.draining: set[int] = set()  # out of the router's reach until its process is replaced
         self.drained: set[int] = set()  # out of the router's reach by an operator's order
         self.admission: dict[str, int] = {}  # tag to the most of its requests that may be inside at once
         self.previous: Release | None = None
-        self._base = self.release  # what runs when nobody has amended it
-        self._amendments: list[tuple[object, Callable[[Release], Release]]] = []
+        self.rollouts = Rollouts(self)
         self.reroute()
         self.clients = Clients(traffic=self.traffic, gateway=self.gateway, rng=self._rng)
         self.failing = 0.0  # share of requests that the gateway itself cannot serve
@@ -196,7 +195,7 @@ class Pool:
         if self._dead and rng.random() < DEAD_SHARE:
             return None
         live = [r for r in self.replicas if r.up and r.index not in self.drained]
-        usable = [r for r in live if r.index not in self._draining] or live
+        usable = [r for r in live if r.index not in self.draining] or live
         return min(usable, key=lambda r: (r.engine.outstanding, rng.random())) if usable else None
 
     # --- what faults do
@@ -298,61 +297,6 @@ class Pool:
 
         self.later(self.now + self.config.engine.restart_seconds, ready)
 
-    def roll_out(self, release: Release) -> None:
-        """This release, whatever was amended before."""
-        self._base, self._amendments = release, []
-        self._change_to(release)
-
-    def amend(self, change: Callable[[Release], Release]) -> Callable[[], None]:
-        """Rolls out what `change` makes of the release. Calling what it gives takes this change back, and no other."""
-        token = object()
-        self._amendments.append((token, change))
-        self._change_to(self._amended())
-
-        def withdraw() -> None:
-            left = [one for one in self._amendments if one[0] is not token]
-            if len(left) < len(self._amendments):
-                self._amendments = left
-                self._change_to(self._amended())
-
-        return withdraw
-
-    def _amended(self) -> Release:
-        release = self._base
-        for _, change in self._amendments:
-            release = change(release)
-        return release
-
-    def _change_to(self, release: Release) -> None:
-        """One replica after another: drain, then replace its process."""
-        if release is self.release:
-            return
-        self.previous, self.release = self.release, release
-        self.releases[release.version] = release
-        self._roll(0, release)
-
-    def reconfigure(self, index: int, release: Release) -> None:
-        """One replica's process is replaced at once by one that runs another configuration."""
-        self.take_down(index)
-        self.replicas[index].begin(release, at=self.now)
-        self.begun()
-
-    def swap(self, index: int, release: Release) -> None:
-        """The same, once the replica has finished what it has."""
-        self.drained.add(index)
-        self.reroute()
-        replica = self.replicas[index]
-
-        def check(at: float) -> None:
-            if replica.engine.outstanding and replica.up:
-                self.later(at + _DRAIN_CHECK_SECONDS, check)
-                return
-            replica.begin(release, at=at)
-            self.drained.discard(index)
-            self.begun()
-
-        self.later(self.now + _DRAIN_CHECK_SECONDS, check)
-
     def begun(self) -> None:
         """A process began: what its release shares with others, and what may kill it, has changed."""
         self._deadly = any(replica.release.deadly_prompt for replica in self.replicas)
@@ -371,27 +315,6 @@ class Pool:
                 self.take_down(replica.index)
                 self.bring_back(replica.index)
 
-    def _roll(self, index: int, release: Release) -> None:
-        if release is not self.release or index >= len(self.replicas):
-            return
-        self._draining = {index}
-        self.reroute()
-        replica = self.replicas[index]
-
-        def check(at: float) -> None:
-            if release is not self.release:
-                return
-            if replica.engine.outstanding and replica.up:
-                self.later(at + _DRAIN_CHECK_SECONDS, check)
-                return
-            if replica.up:
-                replica.begin(release, at=at)
-            self._draining = set()
-            self.begun()
-            self._roll(index + 1, release)
-
-        self.later(self.now + _DRAIN_CHECK_SECONDS, check)
-
     def later(self, at: float, act: Callable[[float], None]) -> None:
         self._agenda_order += 1
         heappush(self._agenda, (at, self._agenda_order, act))
@@ -400,7 +323,7 @@ class Pool:
         known = [replica for replica in self.replicas if replica.index not in self.drained]
         live = [replica for replica in known if replica.up]
         self._dead = any(not replica.up and replica.outages for replica in known)
-        usable = [replica.engine for replica in live if replica.index not in self._draining] or [
+        usable = [replica.engine for replica in live if replica.index not in self.draining] or [
             replica.engine for replica in live
         ]
         self._orders = [usable[i:] + usable[:i] for i in range(len(usable))]

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 from sloengine.objectives import annotations as extensions
 from sloengine.objectives.alerting import Alerts, alerting
 from sloengine.objectives.annotations import PREFIX
@@ -52,12 +52,8 @@ class ObjectivesError(ValueError):
     pass
 
 
-class InvalidObjectives(ObjectivesError):
+class InvalidObjectives(WithProblems, ObjectivesError):
     """All problems found; nothing of the documents was used."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from incidents.actions import document, queries
 from incidents.actions.document import Document
 from incidents.actions.models import ActionDocument, ActionSecret, ActionSwitch
 from observability.core import audit, permissions
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
@@ -20,12 +20,8 @@ from sloengine.catalog.models import Service
 LONGEST_SECRET = 16 * 1024
 
 
-class DocumentUnusable(Refused):
+class DocumentUnusable(WithProblems, Refused):
     """The document has problems, each with its line; the one before stays in force."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 def turn(*, organisation: Organisation, on: bool, actor: Actor, now: datetime) -> ActionSwitch:

@@ -6,7 +6,6 @@ still open and not mitigated, people are paged from the start.
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -19,11 +18,9 @@ from incidents.response.models import Incident
 from incidents.response.queries import answers
 from incidents.response.severity import Severity
 from incidents.response.timeline import TimelineKind
-from observability.core import audit, permissions, questions
+from observability.core import audit, claims, permissions, questions
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
-
-log = logging.getLogger(__name__)
 
 LONGEST = timedelta(days=7)
 AT_ONCE = 50
@@ -76,12 +73,7 @@ def wake_due(*, now: datetime) -> int:
     """Open and page anew what was snoozed until now; how many there were."""
     due = Incident.objects.filter(snoozed_until__lte=now).order_by("snoozed_until").values_list("pk", flat=True)
     found = list(due[:AT_ONCE])
-    for pk in found:
-        try:
-            _wake(pk, now)
-        except Exception:
-            # It is still due: it is tried again; the others are woken now.
-            log.exception("incident %s could not be woken", pk)
+    claims.each(found, lambda pk: _wake(pk, now), failed="incident %s could not be woken")
     return len(found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 import httpx
@@ -15,8 +14,6 @@ from incidents.drills.services.scoring import of_drill, scored
 from incidents.response.lifecycle import State
 from incidents.runbooks import services as runbooks
 from observability.core import audit, claims, permissions, questions
-
-log = logging.getLogger(__name__)
 
 LOOK_EVERY = timedelta(seconds=5)
 LEASE = timedelta(seconds=60)
@@ -34,12 +31,7 @@ def drive_due(*, now: datetime, transport: httpx.BaseTransport | None = None) ->
     """Look at the drills that are due: stop faults whose time is up, score what is over. How many were looked at."""
     open_ones = Drill.objects.exclude(state=Drill.State.OVER).select_related("organisation")
     claimed = claims.claim(open_ones, now=now, lease=LEASE, limit=20)
-    for drill in claimed:
-        try:
-            _drive(drill, now, transport)
-        except Exception:
-            # The lease runs out and it is looked at again; the others are now.
-            log.exception("%s could not be driven", drill)
+    claims.each(claimed, lambda drill: _drive(drill, now, transport), failed="%s could not be driven")
     return len(claimed)
 
 

@@ -38,12 +38,7 @@ RECENT_NOTE = timedelta(days=8)
 def watch_due(*, now: datetime) -> int:
     """Look at every schedule that is due; how many were."""
     claimed = claims.claim(ScheduleWatch.objects.all(), now=now, lease=LEASE, limit=SCHEDULES_AT_ONCE)
-    for watch in claimed:
-        try:
-            _look(watch.pk, now)
-        except Exception:
-            # The lease runs out and it is looked at again; the others are looked at now.
-            log.exception("schedule %s could not be looked at", watch.pk)
+    claims.each(claimed, lambda watch: _look(watch.pk, now), failed="%s could not be looked at")
     return len(claimed)
 
 

@@ -15,7 +15,7 @@ from incidents.paging import queries
 from incidents.paging.services.escalate import STEPS_AT_ONCE, advance, begin, escalate_due
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident
-from observability.core import outbound, services
+from observability.core import claims, outbound, services
 from observability.core.models import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,9 @@ def audit_pages(*, now: datetime) -> AuditReport:
     stuck = _in_turn(queries.stuck_escalations(), now)
     lost = [incident for incident in stuck if not queries.at_its_end(incident=incident)]
     mended = escalate_due(now=now) if overdue_steps else 0
-    for incident in stuck:
-        try:
-            mended += _mend(incident, now)
-        except Exception:
-            log.exception("%s: its escalation could not be continued", incident.name)
+    mended += sum(
+        claims.each(stuck, lambda incident: _mend(incident, now), failed="%s: the escalation could not be continued")
+    )
     report = AuditReport(
         overdue_pages=len(pages), overdue_steps=overdue_steps, lost_escalations=len(lost), mended=mended
     )

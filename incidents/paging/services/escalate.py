@@ -129,12 +129,7 @@ def escalate_due(*, now: datetime) -> int:
     """Take the escalation steps that are due; how many were."""
     pending = EscalationStep.objects.filter(state=EscalationStep.State.PENDING)
     claimed = claims.claim(pending, now=now, lease=STEP_LEASE, limit=STEPS_AT_ONCE)
-    for step in claimed:
-        try:
-            _take_due(step, now)
-        except Exception:
-            # The lease runs out and it is taken again; the others are taken now.
-            log.exception("escalation step %s could not be taken", step.pk)
+    claims.each(claimed, lambda step: _take_due(step, now), failed="%s could not be taken")
     return len(claimed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 
 from django.db import transaction
@@ -16,9 +15,7 @@ from incidents.response.services.rows import (
     write_timeline,
 )
 from incidents.response.timeline import TimelineKind
-from observability.core import questions
-
-log = logging.getLogger(__name__)
+from observability.core import claims, questions
 
 
 def end_answer(*, incident: Incident, reason: str, now: datetime) -> None:
@@ -33,14 +30,10 @@ def end_answer(*, incident: Incident, reason: str, now: datetime) -> None:
 @questions.first(answers.ANY_DUE)
 def expire_answers(*, now: datetime) -> int:
     """End acknowledgements that nobody was seen to work on for as long as the policy allows, and page anew; how many ended."""
-    ended = 0
-    for pk in answers.due(now=now):
-        try:
-            ended += _expire(pk, now)
-        except Exception:
-            # It is still due: the next beat tries again, and the others are ended now.
-            log.exception("the acknowledgement of incident %s could not be ended", pk)
-    return ended
+    due = answers.due(now=now)
+    return sum(
+        claims.each(due, lambda pk: _expire(pk, now), failed="the acknowledgement of incident %s could not be ended")
+    )
 
 
 def _expire(pk: int, now: datetime) -> bool:

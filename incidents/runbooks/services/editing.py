@@ -10,7 +10,7 @@ from incidents.runbooks import queries
 from incidents.runbooks.format import Runbook, RunbookInvalidError, parse
 from incidents.runbooks.models import RunbookVersion
 from observability.core import audit, permissions
-from observability.core.documents import Problem
+from observability.core.documents import Problem, WithProblems
 from observability.core.models import Organisation
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
@@ -18,12 +18,8 @@ from observability.core.refusals import Refused
 LONGEST_TEXT = 200_000
 
 
-class RunbookUnusable(Refused):
+class RunbookUnusable(WithProblems, Refused):
     """The text has problems, each with its line."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
 
 
 class RunbookElsewhere(Refused):

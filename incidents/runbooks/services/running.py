@@ -76,12 +76,7 @@ def run_due(*, now: datetime, patience: Patience = PATIENCE) -> int:
         "asked_by", "incident__service", "incident__organisation"
     )
     claimed = claims.claim(waiting, now=now, lease=LEASE, limit=AT_ONCE)
-    for run in claimed:
-        try:
-            _run(run, now, patience)
-        except Exception:
-            # The lease runs out and they are asked again; the others are asked now.
-            log.exception("%s could not be run", run)
+    claims.each(claimed, lambda run: _run(run, now, patience), failed="%s could not be run")
     return len(claimed)
 
 

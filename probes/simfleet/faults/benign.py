@@ -13,7 +13,7 @@ def _deploy(pool: Pool, _where: Where, _given: Parameters) -> Dial:
     """A release as good as the last; it stays."""
 
     def on() -> None:
-        pool.amend(_next)
+        pool.rollouts.amend(_next)
 
     return switch(on, lambda: None)
 

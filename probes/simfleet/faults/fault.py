@@ -172,7 +172,7 @@ def amendment(pool: Pool, change: Callable[[Release], Release]) -> Dial:
 
     def on() -> None:
         nonlocal withdraw
-        withdraw = pool.amend(change)
+        withdraw = pool.rollouts.amend(change)
 
     return switch(on, lambda: withdraw())
 

@@ -70,14 +70,14 @@ def _rollout_that_fails(pool: Pool, _where: Where, given: Parameters) -> Dial:
     def on() -> None:
         nonlocal there
         there = True
-        pool.swap(0, after(pool.release))
+        pool.rollouts.swap(0, after(pool.release))
         pool.later(pool.now + given["canary_seconds"], go_on)
 
     def off() -> None:
         nonlocal there
         there = False
         if pool.release is before:
-            pool.swap(0, before)  # only the canary was there yet
+            pool.rollouts.swap(0, before)  # only the canary was there yet
         everywhere(0.0)
 
     return switch(on, off)
@@ -94,12 +94,12 @@ def _drifted_region(pool: Pool, where: Where, given: Parameters) -> Dial:
     def on() -> None:
         hit[:] = where.replicas(pool)
         for index in hit:
-            pool.swap(index, drifted())
+            pool.rollouts.swap(index, drifted())
 
     def off() -> None:
         for index in hit:
             if index < len(pool.replicas):  # it may have gone with a scale-in
-                pool.swap(index, pool.release)
+                pool.rollouts.swap(index, pool.release)
 
     return switch(on, off)
 
