@@ -95,6 +95,28 @@ def frozen_now() -> Iterator[datetime]:
         yield NOW
 
 
+@pytest.fixture
+def acme(db: None) -> Any:
+    """An organisation with nobody and nothing in it."""
+    from tests import factories
+
+    return factories.make_organisation("acme")
+
+
+@pytest.fixture
+def world(db: None, frozen_now: datetime) -> Any:
+    """The small world of tests/worlds.py, at `NOW`."""
+    from tests import worlds
+
+    return worlds.small_world(now=frozen_now)
+
+
+@pytest.fixture
+def as_role(world: Any) -> Any:
+    """as_role("responder"): a client of the world's responder, logged in."""
+    return world.client
+
+
 @pytest.fixture(autouse=True)
 def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections leave for unix sockets and loopback only; anything else is a test that would depend on the world."""

@@ -42,6 +42,15 @@ def make_organisation(slug: str = "") -> Organisation:
     return Organisation.objects.get_or_create(slug=slug, defaults={"name": slug.capitalize()})[0]
 
 
+def make_organisation_on_call(slug: str) -> Organisation:
+    """Ana is paged, on a pager that refuses every connection."""
+    organisation = make_organisation(slug)
+    ana = make_user(organisation, username="ana")
+    make_pager(ana, organisation, url="http://127.0.0.1:1/")
+    make_policy(organisation, ana)
+    return organisation
+
+
 def make_user(organisation: Organisation, *, username: str = "", role: Role = Role.RESPONDER) -> User:
     username = username or f"person-{next(_numbers)}"
     user = User.objects.create(username=username, display_name=username.capitalize(), date_joined=NOW)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.test import Client
 
 from incidents.oncall import services as oncall
 from incidents.paging.models import Delivery, DemoMessage, Page, PagerEndpoint
@@ -37,6 +38,12 @@ class World:
     services: dict[str, Service]
     incident: Incident
     resolved: Incident
+
+    def client(self, role: str) -> Client:
+        """A browser in which the person of this role is logged in."""
+        client = Client()
+        client.force_login(self.people[role])
+        return client
 
 
 def make_person(*, organisation: Organisation, username: str, role: str, now: datetime) -> User:

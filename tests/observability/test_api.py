@@ -16,11 +16,6 @@ from tests import factories, worlds
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world(frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=frozen_now)
-
-
 class Program:
     """A client with a token in its pocket."""
 

@@ -29,11 +29,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen_now")]
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def ada(acme: Organisation) -> Client:
     client = Client()
     client.force_login(factories.make_user(acme, username="ada", role=Role.ADMIN))

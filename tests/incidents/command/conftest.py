@@ -12,11 +12,6 @@ from tests import factories
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def ana(acme: Organisation) -> User:
     """A responder with a pager, first in the policy."""
     user = factories.make_user(acme, username="ana")

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.contrib.messages import get_messages
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from incidents.response.models import Incident
@@ -24,12 +23,6 @@ def world(db: None, frozen_now: Any) -> worlds.World:
     return world
 
 
-def as_role(world: worlds.World, role: str) -> Client:
-    client = Client()
-    client.force_login(world.people[role])
-    return client
-
-
 def states(*numbers: int) -> list[str]:
     found = dict(Incident.objects.values_list("number", "state"))
     return [found[number] for number in numbers]
@@ -37,13 +30,13 @@ def states(*numbers: int) -> list[str]:
 
 def test_the_chosen_ones_are_acknowledged_and_the_list_stays_narrowed(world: worlds.World) -> None:
     form = {"number": ["3", "4"], "do": "acknowledge", "back": "severity=2&page=9"}
-    answer = as_role(world, "responder").post("/incidents/bulk/", form)
+    answer = world.client("responder").post("/incidents/bulk/", form)
     assert (answer["Location"], states(3, 4)) == ("/incidents/?severity=2", ["acknowledged", "acknowledged"])
     assert [str(one) for one in get_messages(answer.wsgi_request)] == ["Acknowledged: INC-3, INC-4."]
 
 
 def test_one_that_cannot_be_moved_holds_none_of_the_others(world: worlds.World) -> None:
-    client = as_role(world, "responder")
+    client = world.client("responder")
     body = {"numbers": [1, 3, 99], "verb": "snooze", "minutes": 30}
     done = client.post("/api/v1/incidents/bulk", body, content_type="application/json").json()
     assert (done["moved"], list(done["refused"])) == ([3], ["INC-1"])
@@ -52,15 +45,15 @@ def test_one_that_cannot_be_moved_holds_none_of_the_others(world: worlds.World) 
 
 
 def test_nothing_chosen_or_no_right_changes_nothing(world: worlds.World) -> None:
-    answer = as_role(world, "responder").post("/incidents/bulk/", {"do": "acknowledge"})
+    answer = world.client("responder").post("/incidents/bulk/", {"do": "acknowledge"})
     assert "0 are chosen" in str([str(one) for one in get_messages(answer.wsgi_request)])
-    assert as_role(world, "viewer").post("/incidents/bulk/", {"number": "3", "do": "resolve"}).status_code == 403
-    assert 'name="number"' not in as_role(world, "viewer").get("/incidents/").content.decode()
+    assert world.client("viewer").post("/incidents/bulk/", {"number": "3", "do": "resolve"}).status_code == 403
+    assert 'name="number"' not in world.client("viewer").get("/incidents/").content.decode()
     assert states(3, 4) == ["open", "open"]
 
 
 def test_a_filter_is_kept_shared_and_let_go(world: worlds.World) -> None:
-    mine, other = as_role(world, "responder"), as_role(world, "commander")
+    mine, other = world.client("responder"), world.client("commander")
     answer = mine.post("/incidents/filters/", {"name": "Bad ones", "severity": "2", "state": "all", "page": "3"})
     assert answer["Location"] == "/incidents/?state=all&severity=2"
     assert "Bad ones" not in other.get("/incidents/").content.decode()
@@ -76,7 +69,7 @@ def test_a_filter_is_kept_shared_and_let_go(world: worlds.World) -> None:
 
 
 def test_the_list_costs_as_many_queries_for_one_row_as_for_three(world: worlds.World) -> None:
-    client = as_role(world, "responder")
+    client = world.client("responder")
     counts = []
     for number in (1, 2, 3):
         client.post("/incidents/filters/", {"name": f"f{number}"})

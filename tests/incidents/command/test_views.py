@@ -20,21 +20,6 @@ from tests import factories, worlds
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world(frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=frozen_now)
-
-
-@pytest.fixture
-def as_role(world: worlds.World) -> Any:
-    def logged_in(role: str) -> Client:
-        client = Client()
-        client.force_login(world.people[role])
-        return client
-
-    return logged_in
-
-
 def do(client: Client, verb: str, number: int = 2, **given: Any) -> str:
     """Press a button of INC-`number` and read the page that follows."""
     answer = client.post(f"/incidents/{number}/do/{verb}/", given, follow=True)

@@ -31,11 +31,6 @@ def at(minutes: float) -> datetime:
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def ana(acme: Organisation) -> User:
     person = factories.make_user(acme, username="ana")
     User.objects.filter(pk=person.pk).update(email="Ana@acme.example")

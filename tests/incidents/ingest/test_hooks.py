@@ -37,11 +37,7 @@ def at(minutes: float) -> datetime:
 
 @pytest.fixture
 def acme() -> Organisation:
-    organisation = factories.make_organisation("acme")
-    ana = factories.make_user(organisation, username="ana")
-    factories.make_pager(ana, organisation, url="http://127.0.0.1:1/")
-    factories.make_policy(organisation, ana)
-    return organisation
+    return factories.make_organisation_on_call("acme")
 
 
 def post(path: str, document: Any, *, now: datetime = NOW, headers: Mapping[str, str] | None = None) -> Any:

@@ -26,11 +26,6 @@ def at(minutes: float) -> datetime:
     return NOW + timedelta(minutes=minutes)
 
 
-@pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
 def person(organisation: Organisation, role: Role) -> Actor:
     return permissions.of(factories.make_user(organisation, role=role), organisation)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
@@ -21,29 +20,18 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def world(frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=NOW)
-
-
-@pytest.fixture
 def schedule(world: worlds.World) -> Schedule:
     people = list(world.people.values())
     return factories.make_schedule(world.organisation, *people[:3])
 
 
-def as_role(world: worlds.World, role: str) -> Client:
-    client = Client()
-    client.force_login(world.people[role])
-    return client
-
-
 def test_now_and_next_come_first(world: worlds.World, schedule: Schedule) -> None:
-    page = as_role(world, "responder").get("/oncall/").content.decode()
+    page = world.client("responder").get("/oncall/").content.decode()
     on_call = User.objects.get(
         username=Schedule.objects.get().versions.get().document["layers"][0]["members"][2]["people"][0]
     )
     assert f"<h1>{on_call} is on call.</h1>" in page or "You are on call in Primary." in page
-    sheet = as_role(world, "responder").get("/oncall/primary/").content.decode()
+    sheet = world.client("responder").get("/oncall/primary/").content.decode()
     assert sheet.index("<h1>") < sheet.index("Then <b>") < sheet.index("Calendar")
 
 
@@ -51,14 +39,14 @@ def test_gaps_are_red_and_said(world: worlds.World) -> None:
     members = [{"people": [world.people["responder"].username]}]
     layer = {"name": "w", "starts": "2026-11-02T09:00", "until": "2026-11-19T09:00", "members": members}
     factories.make_schedule(world.organisation, layers=[layer])
-    page = as_role(world, "viewer").get("/oncall/primary/").content.decode()
+    page = world.client("viewer").get("/oncall/primary/").content.decode()
     assert 'class="piece gap"' in page
     assert "nobody" in page
     assert "Put in</button>" not in page  # a viewer looks only
 
 
 def test_before_a_schedule_was_made_nobody_was_to_be_on_call(world: worlds.World, schedule: Schedule) -> None:
-    page = as_role(world, "viewer").get("/oncall/primary/").content.decode()
+    page = world.client("viewer").get("/oncall/primary/").content.decode()
     assert 'class="piece gap"' not in page
     lines = page[page.index('<ol class="shifts">') :].split("</ol>")[0]
     assert lines.count("<li") == 5  # a weekly rotation from now to the end of the fifth week
@@ -69,7 +57,7 @@ def test_an_override_says_the_name_and_no_seconds(world: worlds.World, schedule:
     person = world.people["responder"]
     User.objects.filter(pk=person.pk).update(display_name="Alice Moreau")
     form = {"username": person.username, "kind": "cover", "starts": "2026-11-18T09:00", "ends": "2026-11-18T17:00"}
-    client = as_role(world, "responder")
+    client = world.client("responder")
     client.post("/oncall/primary/override/", form)
     page = client.get("/oncall/primary/").content.decode()
     assert "<b>Alice Moreau</b><br>" in page
@@ -79,7 +67,7 @@ def test_an_override_says_the_name_and_no_seconds(world: worlds.World, schedule:
 
 @pytest.mark.parametrize("path", ["/oncall/", "/oncall/primary/"])
 def test_three_schedules_cost_as_many_queries_as_one(world: worlds.World, schedule: Schedule, path: str) -> None:
-    client = as_role(world, "responder")
+    client = world.client("responder")
     client.get(path)
     counts = []
     for names in ([], ["Two", "Three"]):
@@ -95,7 +83,7 @@ def test_an_override_by_form_is_wall_time_of_the_reader(world: worlds.World, sch
     person = world.people["responder"]
     User.objects.filter(pk=person.pk).update(time_zone="Europe/Paris")
     form = {"username": person.username, "kind": "cover", "starts": "2026-11-18T09:00", "ends": "2026-11-18T17:00"}
-    client = as_role(world, "responder")
+    client = world.client("responder")
     assert client.post("/oncall/primary/override/", form).status_code == 302
     override = ScheduleOverride.objects.get()
     assert override.starts_at == NOW.replace(day=18, hour=8)
@@ -109,12 +97,12 @@ def test_an_override_by_form_is_wall_time_of_the_reader(world: worlds.World, sch
 
 
 def test_who_was_on_call_can_be_asked(world: worlds.World, schedule: Schedule) -> None:
-    page = as_role(world, "viewer").get("/oncall/primary/?at=2026-11-10T12:00").content.decode()
+    page = world.client("viewer").get("/oncall/primary/?at=2026-11-10T12:00").content.decode()
     assert "<b>nobody</b> at" in page  # the schedule was made on the 17th: before it there was none
 
 
 def test_a_note_is_left_and_a_long_one_refused(world: worlds.World, schedule: Schedule) -> None:
-    client = as_role(world, "responder")
+    client = world.client("responder")
     client.post("/oncall/primary/note/", {"text": "Mind replica 3."})
     client.post("/oncall/primary/note/", {"text": "x" * 5000})
     assert HandoverNote.objects.get().text == "Mind replica 3."
@@ -122,7 +110,7 @@ def test_a_note_is_left_and_a_long_one_refused(world: worlds.World, schedule: Sc
 
 
 def test_an_administrator_makes_and_edits_a_schedule_as_a_document(world: worlds.World) -> None:
-    client = as_role(world, "admin")
+    client = world.client("admin")
     person = world.people["responder"].username
     text = f"zone: UTC\nlayers:\n  - {{name: all, starts: 2026-01-05T09:00, members: [{{people: [{person}]}}]}}\n"
     form = {"name": "Night watch", "document": text, "covers_always": "on"}
@@ -130,11 +118,11 @@ def test_an_administrator_makes_and_edits_a_schedule_as_a_document(world: worlds
     assert person in client.get("/oncall/night-watch/edit/").content.decode()
     bad = client.post("/oncall/night-watch/edit/", {**form, "document": text.replace(person, "zoe")})
     assert "zoe does not belong to" in bad.content.decode()
-    assert as_role(world, "responder").post("/oncall/new/", form).status_code == 403
+    assert world.client("responder").post("/oncall/new/", form).status_code == 403
 
 
 def test_the_rest_interface_does_what_the_pages_do(world: worlds.World, schedule: Schedule) -> None:
-    client = as_role(world, "responder")
+    client = world.client("responder")
     api = "/api/v1"
     [entry] = client.get(f"{api}/oncall").json()
     assert (entry["schedule"], entry["shift"]["source"]) == ("primary", "weekly")
@@ -159,7 +147,7 @@ def test_the_rest_interface_does_what_the_pages_do(world: worlds.World, schedule
 
 
 def test_schedules_and_policies_are_put_whole(world: worlds.World, schedule: Schedule) -> None:
-    client = as_role(world, "admin")
+    client = world.client("admin")
     document = client.get("/api/v1/schedules/primary").json()["document"]
     document["layers"][0]["every"] = 2
     put = client.put(
@@ -198,7 +186,7 @@ def test_a_swap_is_asked_and_taken_over_rest(world: worlds.World, schedule: Sche
 
 
 def test_my_rules_and_quiet_hours_are_mine_to_set(world: worlds.World) -> None:
-    client = as_role(world, "responder")
+    client = world.client("responder")
     pager = world.people["responder"].pager_endpoints.get()
     rules = [{"endpoint_id": pager.pk, "after_seconds": 60, "mildest_severity": 3}]
     assert client.put("/api/v1/me/rules", rules, content_type="application/json").json() == rules

@@ -23,11 +23,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
-def acme():
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def people(acme):
     return [factories.make_user(acme, username=name) for name in ("ana", "ben")]
 

@@ -17,7 +17,7 @@ from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
 from observability.core import outbound, permissions
-from observability.core.models import Organisation, Role, User
+from observability.core.models import Role, User
 from tests import factories
 from tests.factories import NOW
 
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db
 
 def at(minutes: float):
     return NOW + timedelta(minutes=minutes)
-
-
-@pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
 from observability.core import permissions
-from observability.core.models import Heartbeat, Organisation, Role, User
+from observability.core.models import Heartbeat, Role, User
 from observability.local_pager import LocalPager
 from tests import factories
 from tests.factories import NOW
@@ -29,11 +29,6 @@ pytestmark = pytest.mark.django_db
 
 def at(minutes: float):
     return NOW + timedelta(minutes=minutes)
-
-
-@pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
 
 
 @pytest.fixture

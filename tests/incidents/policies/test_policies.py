@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -77,11 +76,6 @@ def test_steps_are_added_moved_and_taken_out_of_the_draft() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("5", 300), ("1,5", 90), ("-1", None), ("inf", None), ("x", None)])
 def test_minutes_are_read_or_not(text: str, seconds: int | None) -> None:
     assert seconds_of(text) == seconds
-
-
-@pytest.fixture
-def world(db: None, frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=NOW)
 
 
 @pytest.fixture

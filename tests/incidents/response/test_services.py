@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def ana(acme: Organisation) -> User:
     return factories.make_user(acme, username="ana")
 

@@ -48,21 +48,6 @@ PAGES = [
 ]
 
 
-@pytest.fixture
-def world(frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=frozen_now)
-
-
-@pytest.fixture
-def as_role(world: worlds.World) -> Any:
-    def logged_in(role: str) -> Client:
-        client = Client()
-        client.force_login(world.people[role])
-        return client
-
-    return logged_in
-
-
 def test_every_page_asks_for_a_login(client: Client, world: worlds.World) -> None:
     for address in PAGES:
         response = client.get(address)

@@ -25,11 +25,6 @@ OTHER = GOOD.replace("Slow.", "Slower.")
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return make_organisation("acme")
-
-
-@pytest.fixture
 def ana(acme: Organisation) -> Actor:
     return permissions.of(make_user(acme, username="ana"), acme)
 

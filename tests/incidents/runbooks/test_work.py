@@ -23,16 +23,11 @@ from observability.core import permissions
 from observability.core.models import Organisation, User
 from observability.core.permissions import Actor
 from sloengine.catalog.models import Change
-from tests.factories import NOW, make_finding, make_incident, make_organisation, make_service, make_user
+from tests.factories import NOW, make_finding, make_incident, make_service, make_user
 from tests.incidents.runbooks.test_format import GOOD
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def acme() -> Organisation:
-    return make_organisation("acme")
 
 
 @pytest.fixture

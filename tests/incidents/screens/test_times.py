@@ -21,11 +21,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def chat(acme: Organisation) -> Service:
     return factories.make_service(acme, slug="chat")
 

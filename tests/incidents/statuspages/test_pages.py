@@ -26,11 +26,6 @@ from tests import factories, worlds
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world(frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=frozen_now)
-
-
 def set_up(world: worlds.World, now: Any, *, public: bool, role: str = Role.ADMIN, slug: str = "acme") -> StatusPage:
     return services.save(
         organisation=world.organisation,

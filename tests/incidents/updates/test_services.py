@@ -29,11 +29,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def acme() -> Organisation:
-    return factories.make_organisation("acme")
-
-
-@pytest.fixture
 def ana(acme: Organisation) -> User:
     user = factories.make_user(acme, username="ana")
     factories.make_pager(user, acme, url="http://127.0.0.1:9/ana")
