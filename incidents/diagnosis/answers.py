@@ -28,7 +28,7 @@ READERS: Mapping[str, Reader] = {
     "page_breaches": readings.count_findings(frozenset({"burn"}), speed.SPEED, page_only=True),
     "burn_rate": speed.burn_rate,
     "outage": readings.count_findings(frozenset({"outage"})),
-    "slow_burns": readings.count_findings(frozenset({"burn"}), speed.SPEED),
+    "slow_burns": readings.count_findings(frozenset({"burn", "moved"}), speed.SPEED),
     "error_share": failing.error_share,
     "rejected_share": failing.rejected_share,
     "failed_growth_share": failing.failed_growth_share,

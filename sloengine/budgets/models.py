@@ -82,6 +82,7 @@ class EvaluationCursor(models.Model):
     organisation = models.OneToOneField("core.Organisation", on_delete=models.CASCADE, related_name="evaluation_cursor")
     tick = models.DateTimeField(null=True)
     recent = models.JSONField(default=list, help_text="totals of each service at the last ticks, newest last")
+    watched = models.BinaryField(default=b"", help_text="what detection knows of each signal (detection/record.py)")
 
     def __str__(self) -> str:
         return f"{self.organisation_id} until {self.tick}"
@@ -97,6 +98,7 @@ class FindingKind(models.TextChoices):
     POLICY = "policy", "Budget policy"
     KPI = "kpi", "Business KPI"
     ABSENT = "absent", "Signal absent"
+    MOVED = "moved", "Signal moved"
 
 
 class FindingSeverity(models.TextChoices):

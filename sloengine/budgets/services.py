@@ -12,18 +12,20 @@ from django.db import transaction
 
 from observability.core import prepared, questions
 from sloengine.budgets.burns import services as burn_services
-from sloengine.budgets.findings.services import settle, standing_and_paged
-from sloengine.budgets.models import EvaluationCursor, FindingKind
+from sloengine.budgets.findings.services import Claim, settle, standing_and_paged
+from sloengine.budgets.findings.steps import Condition
+from sloengine.budgets.models import EvaluationCursor, Finding, FindingKind
 from sloengine.budgets.outages import services as outage_services
 from sloengine.budgets.outages.outage import ServiceTotals, shows_anything
 from sloengine.budgets.slices import FINE_SECONDS, boundary
 from sloengine.budgets.tallies import services as tallies
 from sloengine.collect.models import MetricSource
-from sloengine.objectives.queries import enabled_objectives, slot_map
+from sloengine.detection import services as detection
+from sloengine.objectives.queries import SlotMap, enabled_objectives, slot_map
 
 log = logging.getLogger(__name__)
 
-KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND, FindingKind.ABSENT)
+KINDS = (FindingKind.BURN, FindingKind.OUTAGE, FindingKind.BLIND, FindingKind.ABSENT, FindingKind.MOVED)
 #: Ticks of service totals kept for outages: four minutes at 30 s.
 RECENT = 9
 
@@ -76,7 +78,7 @@ def _is_new(tick: datetime | None, evaluated: datetime | None) -> bool:
     return tick is not None and (evaluated is None or tick > evaluated)
 
 
-_MOVE_ON = "UPDATE sloengine_evaluationcursor SET tick = %s, recent = %s::jsonb WHERE id = %s"
+_MOVE_ON = "UPDATE sloengine_evaluationcursor SET tick = %s, recent = %s::jsonb, watched = %s WHERE id = %s"
 
 
 @transaction.atomic
@@ -105,9 +107,10 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
             extra=outage_services.wants(services),
         )
         histories = _histories(cursor, outage_services.totals(services, advanced.extra))
+        moved = _moved(cursor, slots, tick, open_findings)
         # Before evidence is gathered: sums are looked for up to the tick that the row says.
         cursor.tick = tick
-        prepared.rows(_MOVE_ON, [tick, orjson.dumps(cursor.recent).decode(), cursor.pk])
+        prepared.rows(_MOVE_ON, [tick, orjson.dumps(cursor.recent).decode(), cursor.watched, cursor.pk])
         unread = slots.services_of({source.pk for source in sources if source.failing_since is not None})
         claims += outage_services.outage_claims(services=services, histories=histories, unread=unread)
         present = {one.pk: None if one.pk in unread else shows_anything(histories.get(one.pk, ())) for one in services}
@@ -119,6 +122,7 @@ def _evaluate(*, organisation_id: int, sources: Sequence[MetricSource], now: dat
             cleared=cleared,
             present=present,
         )
+        claims += moved
         settle(organisation_id=organisation_id, claims=claims, open_findings=open_findings, now=now)
     else:
         known = {claim.fingerprint for claim in claims}
@@ -135,6 +139,29 @@ def _locked(organisation_id: int) -> EvaluationCursor | None:
     """None where another worker holds it, or before the first evaluation."""
     held = "WHERE organisation_id = %s FOR UPDATE SKIP LOCKED"
     return next(iter(prepared.objects(EvaluationCursor, held, [organisation_id])), None)
+
+
+def _moved(
+    cursor: EvaluationCursor, slots: SlotMap, tick: datetime, open_findings: Mapping[str, Finding]
+) -> list[Claim]:
+    """What detection claims; where it breaks, budgets are judged and paged for all the same, and its findings stand as they are."""
+    try:
+        found = detection.watched(
+            organisation_id=cursor.organisation_id,
+            slots=slots,
+            kept=bytes(cursor.watched),
+            since=cursor.tick,
+            tick=tick,
+        )
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        log.exception("the signals of organisation %s could not be watched", cursor.organisation_id)
+        return [
+            Claim(row.fingerprint, row.kind, row.severity, row.service_id, Condition.UNKNOWN)
+            for row in open_findings.values()
+            if row.kind == FindingKind.MOVED
+        ]
+    cursor.watched = found.kept
+    return found.claims
 
 
 def _histories(cursor: EvaluationCursor, totals: Mapping[int, ServiceTotals]) -> dict[int, list[ServiceTotals]]:

@@ -173,9 +173,12 @@ def read(*, wants: Sequence[Want], slots: SlotMap, edges: Iterable[datetime]) ->
 class Reader:
     """What wants select of the slots, laid out so that any number of them is read in a few passes of arrays."""
 
-    def __init__(self, *, wants: Sequence[Want], slots: Slots) -> None:
+    def __init__(
+        self, *, slots: Slots, wants: Sequence[Want] = (), selections: Sequence[Selection] | None = None
+    ) -> None:
+        """`selections` where they are not those of wants."""
         self.wants, self.slots = wants, slots
-        self.selections = tuple(slots.select(one) for one in wants)
+        self.selections = tuple(slots.select(one) for one in wants) if selections is None else tuple(selections)
         self._plus = _index(one.plus for one in self.selections)
         self._minus = _index(one.minus for one in self.selections)
         self._denominator = _index(one.denominator for one in self.selections)
@@ -186,7 +189,7 @@ class Reader:
     def read(self, slots: SlotMap, *, edges: Iterable[datetime]) -> Readings:
         ordered = tuple(sorted(set(edges)))
         vectors = (_few if len(ordered) <= FEW_EDGES else _many)(slots, self._blocks, ordered)
-        values = np.zeros((len(ordered), len(self.wants), 3))
+        values = np.zeros((len(ordered), len(self.selections), 3))
         line = np.zeros(len(self.slots.blocks) * BLOCK_SIZE)
         for edge in range(len(ordered)):
             for block in self._blocks:
@@ -203,8 +206,8 @@ class Reader:
     def _sums(self, line: Vector, index: _Index) -> Vector:
         columns, owners = index
         if not len(columns):
-            return np.zeros(len(self.wants))
-        sums: Vector = np.bincount(owners, weights=line[columns], minlength=len(self.wants)).astype(np.float64)
+            return np.zeros(len(self.selections))
+        sums: Vector = np.bincount(owners, weights=line[columns], minlength=len(self.selections)).astype(np.float64)
         return sums
 
 

@@ -178,10 +178,19 @@ def _diagnose(incident: Incident, now: datetime) -> None:
     incident.refresh_from_db()
 
 
+def _only_early(incident: Incident) -> bool:
+    """Whether nothing but moved signals speaks so far: they open an incident and have it diagnosed; who is woken is promised by
+    objectives, and the first of them that fires raises it."""
+    if severities.pages(Severity(incident.severity)):
+        return False
+    kinds = set(incident.alerts.values_list("kind", flat=True))
+    return bool(kinds) and kinds <= {"moved"}
+
+
 def _page(incident: Incident, now: datetime) -> None:
     """Page where the severity or the diagnosis asks for it, after taking over the worse severity of its leaf."""
     leaf_severity = incident.diagnosis.get("severity")
-    leaf_pages = incident.diagnosis.get("page") is True
+    leaf_pages = incident.diagnosis.get("page") is True and not _only_early(incident)
     if leaf_pages and leaf_severity in set(Severity) and severities.worse(leaf_severity, Severity(incident.severity)):
         incident = response.change_severity(
             incident=incident,
