@@ -15,6 +15,7 @@ from sloengine.budgets.models import (
 from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
+from sloengine.cost.ledger.models import CostSeries, LedgerCursor, LedgerDays, UsageDay, UsageHour
 from sloengine.cost.models import Price, UsageBucket, UsageCursor
 from sloengine.kpis.models import PushedKpi
 from sloengine.objectives.models import Objective, ObjectiveChange
@@ -25,11 +26,14 @@ __all__ = [
     "Block",
     "BudgetPolicy",
     "Change",
+    "CostSeries",
     "Deployment",
     "EvaluationCursor",
     "Exclusion",
     "Finding",
     "KeptReading",
+    "LedgerCursor",
+    "LedgerDays",
     "MetricSource",
     "Objective",
     "ObjectiveChange",
@@ -49,4 +53,6 @@ __all__ = [
     "Tick",
     "UsageBucket",
     "UsageCursor",
+    "UsageDay",
+    "UsageHour",
 ]

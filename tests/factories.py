@@ -28,6 +28,9 @@ from sloengine.budgets.models import Finding, TallyBlock, TallyHour, TallyPlace
 from sloengine.budgets.tallies import sums
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import MetricSource
+from sloengine.cost.ledger.meters import Quantities, Slice
+from sloengine.cost.ledger.services import write_hour
+from sloengine.cost.models import Price
 from sloengine.objectives.models import Objective
 
 NOW = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
@@ -95,6 +98,22 @@ def make_change(service: Service, *, kind: str = "deploy", now: datetime = NOW, 
     """Version 1 became version 2 at `now`."""
     fields: dict[str, Any] = {"before": {"version": "1"}, "after": {"version": "2"}}
     return Change.objects.create(service=service, kind=kind, at=now, **{**fields, **given})
+
+
+def make_usage(service: Service, *, at: datetime = NOW, price: str = "", **given: Any) -> None:
+    """An hour's row of the ledger; what names no slice is a quantity: make_usage(chat, tenant="acme", output=1000, price="0.11")."""
+    words = {name: given.pop(name) for name in Slice.__dataclass_fields__ if name in given}
+    write_hour(service=service, at=at, usage={Slice(**words): Quantities(**given)})
+    if price:
+        make_price(service, usd=price, at=at)
+
+
+def make_price(service: Service, *, usd: str, at: datetime = NOW, **given: Any) -> Price:
+    """Per 1,000 tokens of any class from `at` on."""
+    fields = {"unit": "1k_tokens", "token_class": "any", "effective_from": at}
+    return Price.objects.create(
+        organisation=service.organisation, service=service, usd=Decimal(usd), **{**fields, **given}
+    )
 
 
 def make_finding(

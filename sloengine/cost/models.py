@@ -10,6 +10,12 @@ class PriceUnit(models.TextChoices):
     GPU_HOUR = "gpu_hour", "GPU-hour"
 
 
+class Purchase(models.TextChoices):
+    ANY = "", "Any"
+    RESERVED = "reserved", "Reserved"
+    ON_DEMAND = "on_demand", "On demand"
+
+
 class Price(models.Model):
     """USD per unit from `effective_from` on, until the next row of the same key. No row means unknown, never free."""
 
@@ -23,16 +29,39 @@ class Price(models.Model):
         help_text="none: every service",
     )
     unit = models.CharField(max_length=12, choices=PriceUnit.choices)
-    token_class = models.CharField(max_length=20, default="any", help_text="any, prompt, generated; any for GPU-hours")
-    usd = models.DecimalField(max_digits=14, decimal_places=8)
+    token_class = models.CharField(
+        max_length=20, default="any", help_text="a class of tokens, or any; any for GPU-hours"
+    )
+    model = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="empty: every model")
+    region = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="empty: every region")
+    hardware = models.CharField(max_length=100, blank=True, default="", db_default="", help_text="empty: every kind")
+    purchase = models.CharField(max_length=20, blank=True, default="", db_default="", choices=Purchase.choices)
+    usd = models.DecimalField(max_digits=14, decimal_places=8, help_text="in `currency`, per unit")
+    currency = models.CharField(max_length=3, default="USD", db_default="USD")
     effective_from = models.DateTimeField()
+    effective_until = models.DateTimeField(null=True, blank=True, help_text="none: until the next of its key")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "service", "unit", "token_class", "effective_from"],
+                fields=[
+                    "organisation",
+                    "service",
+                    "unit",
+                    "token_class",
+                    "model",
+                    "region",
+                    "hardware",
+                    "purchase",
+                    "effective_from",
+                ],
                 name="price_once",
                 nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=models.Q(effective_until__isnull=True)
+                | models.Q(effective_until__gt=models.F("effective_from")),
+                name="price_ends_after_it_begins",
             ),
             models.CheckConstraint(condition=models.Q(usd__gte=0), name="price_is_not_negative"),
         ]

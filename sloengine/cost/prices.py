@@ -17,13 +17,32 @@ PER_TOKENS = 1000
 
 @dataclass(frozen=True, slots=True)
 class PriceRow:
-    """`service` None is every service; `token_class` "any" is every class."""
+    """`service` None is every service; `token_class` "any" is every class, an empty word every model, region, kind of hardware.
+
+    It holds from `effective_from` until `effective_until`, or until the next row of its key.
+    """
 
     usd: Decimal
     effective_from: datetime
     unit: str = "1k_tokens"
     token_class: str = ANY
     service: str | None = None
+    model: str = ""
+    region: str = ""
+    hardware: str = ""
+    purchase: str = ""
+    effective_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What is to be priced. An empty word fits only prices that leave it open."""
+
+    service: str
+    model: str = ""
+    region: str = ""
+    hardware: str = ""
+    purchase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +57,40 @@ class Segment:
 def price_at(
     rows: Iterable[PriceRow], *, service: str, at: datetime, unit: str = "1k_tokens", token_class: str = ANY
 ) -> Decimal | None:
-    """The most particular price in force: of the service before of all, of the class before of any, then the latest."""
+    """The price in force of what is known by its service alone."""
+    return price_of(rows, where=Where(service), at=at, unit=unit, token_class=token_class)
+
+
+def price_of(
+    rows: Iterable[PriceRow], *, where: Where, at: datetime, unit: str = "1k_tokens", token_class: str = ANY
+) -> Decimal | None:
+    """The most particular price in force: of the service before of all, then of the model, the region, the hardware, the purchase,
+    the class before of any, then the latest."""
     chosen = max(
-        (row for row in rows if _fits(row, service, unit, token_class) and row.effective_from <= at),
-        key=lambda row: (row.service is not None, row.token_class != ANY, row.effective_from),
+        (row for row in rows if _names(row, where, unit, token_class) and _in_force(row, at)),
+        key=_particular,
         default=None,
     )
     return chosen.usd if chosen is not None else None
+
+
+def _particular(row: PriceRow) -> tuple[bool, bool, bool, bool, bool, bool, datetime]:
+    places = row.service is not None, bool(row.model), bool(row.region), bool(row.hardware), bool(row.purchase)
+    return *places, row.token_class != ANY, row.effective_from
+
+
+def _in_force(row: PriceRow, at: datetime) -> bool:
+    return row.effective_from <= at and (row.effective_until is None or at < row.effective_until)
+
+
+def _names(row: PriceRow, where: Where, unit: str, token_class: str) -> bool:
+    return (
+        _fits(row, where.service, unit, token_class)
+        and row.model in ("", where.model)
+        and row.region in ("", where.region)
+        and row.hardware in ("", where.hardware)
+        and row.purchase in ("", where.purchase)
+    )
 
 
 def segments(
@@ -58,11 +104,16 @@ def segments(
 ) -> list[Segment]:
     """start..end cut wherever a price takes effect, so that each part is priced at what it cost then."""
     fitting = [row for row in rows if _fits(row, service, unit, token_class)]
-    cuts = sorted({start, end, *(row.effective_from for row in fitting if start < row.effective_from < end)})
+    cuts = sorted({start, end, *(at for at in changes(fitting) if start < at < end)})
     return [
         Segment(left, right, price_at(fitting, service=service, at=left, unit=unit, token_class=token_class))
         for left, right in pairwise(cuts)
     ]
+
+
+def changes(rows: Iterable[PriceRow]) -> set[datetime]:
+    """The instants at which a price begins or ends."""
+    return {at for row in rows for at in (row.effective_from, row.effective_until) if at is not None}
 
 
 def cost_of_tokens(*, tokens: float, usd_per_1k: Decimal | None) -> Decimal | None:

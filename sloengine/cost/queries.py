@@ -51,11 +51,16 @@ def price_rows(*, organisation_id: int) -> list[PriceRow]:
     rows = Price.objects.filter(organisation=organisation_id).select_related("service")
     return [
         PriceRow(
-            row.usd,
-            row.effective_from,
-            row.unit,
-            row.token_class,
-            row.service.slug if row.service is not None else None,
+            usd=row.usd,
+            effective_from=row.effective_from,
+            unit=row.unit,
+            token_class=row.token_class,
+            service=row.service.slug if row.service is not None else None,
+            model=row.model,
+            region=row.region,
+            hardware=row.hardware,
+            purchase=row.purchase,
+            effective_until=row.effective_until,
         )
         for row in rows
     ]

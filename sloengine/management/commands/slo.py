@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from observability.core.models import Organisation
-from observability.core.services import default_organisation
 from sloengine.management.slo import SUBCOMMANDS
+from sloengine.management.slo.base import organisation_named
 
 
 class Command(BaseCommand):
@@ -21,14 +20,5 @@ class Command(BaseCommand):
             module.arguments(actions.add_parser(name, help=module.HELP))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        organisation = self._organisation(options["organisation"])
+        organisation = organisation_named(options["organisation"])
         SUBCOMMANDS[options["action"]].run(organisation, options, self.stdout.write)
-
-    def _organisation(self, slug: str | None) -> Organisation:
-        if slug is None:
-            return default_organisation()
-        found = Organisation.objects.filter(slug=slug).first()
-        if found is None:
-            there = ", ".join(Organisation.objects.values_list("slug", flat=True))
-            raise CommandError(f"There is no organisation {slug!r}; there are: {there}.")
-        return found

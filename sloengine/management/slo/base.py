@@ -9,11 +9,24 @@ from pathlib import Path
 from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 
+from observability.core.models import Organisation
+from observability.core.services import default_organisation
 from sloengine.objectives import services
 from sloengine.objectives.texts import Document
 
 WIDE = 1000
 Write = Callable[[str], None]
+
+
+def organisation_named(slug: str | None) -> Organisation:
+    """The one with this slug; the default one where none is named."""
+    if slug is None:
+        return default_organisation()
+    found = Organisation.objects.filter(slug=slug).first()
+    if found is None:
+        there = ", ".join(Organisation.objects.values_list("slug", flat=True))
+        raise CommandError(f"There is no organisation {slug!r}; there are: {there}.")
+    return found
 
 
 def add_paths(parser: CommandParser) -> None:

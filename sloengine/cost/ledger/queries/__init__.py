@@ -1,0 +1,12 @@
+"""What was spent, for whoever asks: contracts, budgets, anomalies, pages, exports.
+
+spend(...)       by tenant, service, model, variant, tag, region, hardware, hour, day, month: requests, tokens, money
+measured(...)    one service's use between two instants, from rollups: how an hour gets into the ledger
+"""
+
+from __future__ import annotations
+
+from sloengine.cost.ledger.queries.measuring import measured
+from sloengine.cost.ledger.queries.spending import KEYS, Spend, spend
+
+__all__ = ["KEYS", "Spend", "measured", "spend"]

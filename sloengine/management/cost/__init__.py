@@ -1,0 +1,19 @@
+"""`manage.py cost ...`, a module a subcommand.
+
+base.py       what they share: tables, money, ranges, sparklines
+report.py     price.py  anomalies.py
+
+A module has HELP, `arguments(parser)` and `run(organisation, options, write)`.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from sloengine.management.cost import anomalies, price, report
+
+SUBCOMMANDS: dict[str, ModuleType] = {
+    "report": report,
+    "price": price,
+    "anomalies": anomalies,
+}

@@ -1,0 +1,54 @@
+"""What the subcommands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from django.core.management.base import CommandError, CommandParser
+from rich.console import RenderableType
+
+from observability.core.models import Organisation
+from sloengine.catalog.models import Service
+from sloengine.management.slo.base import wide_console
+
+Write = Callable[[str], None]
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def show(what: RenderableType, write: Write) -> None:
+    """As wide as the terminal, or as wide as it is where there is none."""
+    console = wide_console()
+    with console.capture() as captured:
+        console.print(what)
+    write("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def money(usd: Decimal | None, digits: int = 2) -> str:
+    return "unknown" if usd is None else f"{usd:,.{digits}f}"
+
+
+def sparkline(values: Sequence[Decimal | float | None]) -> str:
+    """One character a value, from the lowest to the highest block; a space where nothing is known.
+
+    >>> sparkline([1, 2, None, 4])
+    '▁▃ █'
+    """
+    known = [float(value) for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    steps = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if value is None else BARS[int((float(value) - low) * steps + 0.5)] for value in values)
+
+
+def add_service(parser: CommandParser) -> None:
+    parser.add_argument("--service", help="slug; every service where left out")
+
+
+def service_named(organisation: Organisation, slug: str | None) -> Service | None:
+    """None where none is named."""
+    if not slug:
+        return None
+    service = Service.objects.filter(organisation=organisation, slug=slug).first()
+    if service is None:
+        raise CommandError(f"There is no service {slug!r}.")
+    return service
