@@ -10,7 +10,7 @@ from sloengine.budgets.models import Finding
 from sloengine.cost import anomalies, services
 from sloengine.cost.anomalies import Bucket, CostReason
 from sloengine.cost.services import evaluate_costs
-from tests.sloengine.cost.test_services import Spending, price, world  # noqa: F401 - a fixture
+from tests.sloengine.cost.test_services import price
 
 USUAL = [Bucket(tokens=1000.0, requests=10.0, others_tokens=4000.0, others_requests=40.0)] * 12
 
@@ -37,7 +37,7 @@ def test_the_only_tenant_with_tokens_and_no_request_divides_by_nothing():
 
 
 @pytest.mark.django_db
-def test_a_runaway_tenant_that_was_cut_off_clears(world):  # noqa: F811
+def test_a_runaway_tenant_that_was_cut_off_clears(world):
     """Its quota is zero now, as the runbook says: the incident must not stay open for the six hours of history."""
     price(world)
     world.use(6)
@@ -49,7 +49,7 @@ def test_a_runaway_tenant_that_was_cut_off_clears(world):  # noqa: F811
 
 
 @pytest.mark.django_db
-def test_a_service_that_cannot_be_judged_stops_no_other(world, monkeypatch, caplog):  # noqa: F811
+def test_a_service_that_cannot_be_judged_stops_no_other(world, monkeypatch, caplog):
     def breaks(*_given, **_named):
         raise ValueError("no")
 

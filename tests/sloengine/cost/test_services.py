@@ -12,45 +12,14 @@ from django.core.management import CommandError, call_command
 from observability.core import clock, permissions
 from observability.core.models import AuditEntry, Role
 from observability.core.permissions import NotAllowed
-from observability.core.services import default_organisation
-from probes.exposition import series
 from sloengine.budgets.models import Finding
 from sloengine.cost import queries
 from sloengine.cost.models import Price, PriceUnit, UsageBucket
 from sloengine.cost.services import evaluate_costs, set_price
 from tests import factories
-from tests.sloengine.budgets.world import START, World
+from tests.sloengine.budgets.world import START
 
 pytestmark = pytest.mark.django_db
-
-
-class Spending(World):
-    """Three tenants; `use` plays five minutes in which each asks 300 times."""
-
-    def use(self, buckets: int = 1, *, acme: float = 400, requests: int = 300) -> None:
-        for _ in range(buckets):
-            for tenant, size in (("acme", acme), ("globex", 400.0), ("initech", 400.0)):
-                self._add("tenant_requests_total", requests, tenant=tenant, outcome="ok")
-                self._add("tenant_tokens_total", requests * size, tenant=tenant)
-            for _ in range(10):
-                self.tick(evaluate=False)
-            evaluate_costs(now=self.now)
-
-    def _add(self, name: str, amount: float, **labels: str) -> None:
-        key = series(f"tailwatch_{name}", service="chat", model="m", region="eu", **labels)
-        self.extra[key] = self.extra.get(key, 0.0) + amount
-
-
-@pytest.fixture
-def world() -> Spending:
-    world = Spending(organisation=default_organisation())
-    for tenant in ("acme", "globex", "initech"):
-        world._add("tenant_tokens_total", 0, tenant=tenant)
-        world._add("tenant_requests_total", 0, tenant=tenant, outcome="ok")
-    world.tick(evaluate=False)
-    while world.now.minute % 5 or world.now.second:
-        world.tick(evaluate=False)
-    return world
 
 
 def price(world, usd="0.11", **given):

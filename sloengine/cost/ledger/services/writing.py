@@ -38,7 +38,7 @@ def series_ids(
                 organisation_id=service.organisation_id,
                 service=service,
                 origin=origin,
-                **{name: getattr(one, name)[: CostSeries._meta.get_field(name).max_length] for name in _DIMENSIONS},
+                **{name: getattr(one, name) for name in _DIMENSIONS},
             )
             for one in new
         ]

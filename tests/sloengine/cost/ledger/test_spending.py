@@ -13,7 +13,6 @@ from sloengine.cost.ledger.queries import spend
 from sloengine.cost.ledger.services import close_hours
 from sloengine.cost.ledger.stretches import Stretch, stretches
 from tests import factories
-from tests.sloengine.cost.test_services import world  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

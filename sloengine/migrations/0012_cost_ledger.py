@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0002_api_tokens'),
-        ('sloengine', '0010_pushed_kpis_bursts'),
+        ('sloengine', '0011_signals_that_moved'),
     ]
 
     operations = [
