@@ -72,6 +72,7 @@ BEAT = (
     Beat("incidents.response", "expire_answers", 15, FAST),
     Beat("incidents.oncall.watch", "watch_due", 30, FAST),
     Beat("incidents.oncall.watch", "send_notices", 15, SLOW),
+    Beat("incidents.oncall.watch", "read_calendars", 60, SLOW),
     Beat("incidents.paging", "report_health", 60, SLOW, asks=False),
     Beat("incidents.command", "wake_due", 5, FAST),
     Beat("incidents.updates", "remind_due", 15, FAST),

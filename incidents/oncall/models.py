@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from incidents.oncall.schedule import OverrideKind
 from observability.core.claims import Leased
+from observability.core.fields import EncryptedTextField
 
 
 class Schedule(models.Model):
@@ -134,6 +137,31 @@ class CalendarFeed(models.Model):
 
     def __str__(self) -> str:
         return f"feed of {self.user}: {self.schedule or 'own shifts'}"
+
+
+class CalendarSource(Leased):
+    """A calendar elsewhere that a schedule follows: read again every hour into its layer `calendar`."""
+
+    schedule = models.OneToOneField(Schedule, on_delete=models.CASCADE, related_name="calendar", primary_key=True)
+    address = EncryptedTextField()  # calendar programs give secret addresses
+    zone = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, blank=True, default="")
+    read_at = models.DateTimeField(null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True, default="")
+    made_by = models.CharField(max_length=150)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="calendar_source_due")]
+
+    def __str__(self) -> str:
+        return f"calendar of {self.schedule}"
+
+    @property
+    def host(self) -> str:
+        """Where it is, without what is secret of its address."""
+        return urlsplit(self.address).hostname or ""
 
 
 class ScheduleWatch(Leased):

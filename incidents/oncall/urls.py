@@ -19,5 +19,6 @@ urlpatterns = [
     path("oncall/<slug:slug>/swap/", views.swap, name="schedule_swap"),
     path("oncall/<slug:slug>/note/", views.note, name="schedule_note"),
     path("oncall/<slug:slug>/calendar/", views.import_calendar, name="schedule_calendar"),
+    path("oncall/<slug:slug>/calendar/leave/", views.leave_calendar, name="schedule_calendar_leave"),
     path("oncall/<slug:slug>/feed/", views.make_feed, name="schedule_feed"),
 ]

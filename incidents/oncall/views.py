@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,6 @@ ANSWERS: dict[str, Callable[..., Swap]] = {
     "decline": services.decline_swap,
     "withdraw": services.withdraw_swap,
 }
-IMPORT_AHEAD = timedelta(days=400)
 FURTHEST_WEEK = 520
 
 
@@ -145,24 +144,33 @@ def note(request: Request, slug: str) -> HttpResponse:
 @require_POST
 @viewed
 def import_calendar(request: Request, slug: str) -> HttpResponse:
+    """A file, or an address that is followed from now on."""
     found, file = _load(request, slug), request.FILES.get("calendar")
+    asked: dict[str, Any] = {
+        "schedule": found,
+        "zone": str(_zone(request)),
+        "actor": request.actor,
+        "now": request.moment,
+    }
     try:
-        events = ical.read(
-            text=file.read(ical.LARGEST_BYTES + 1) if file is not None else b"",
-            organisation=request.organisation,
-            start=request.moment,
-            end=request.moment + IMPORT_AHEAD,
-            zone=str(_zone(request)),
-        )
-        services.import_calendar(
-            schedule=found, layer="calendar", events=events, actor=request.actor, now=request.moment
-        )
+        if file is not None:
+            events = services.bring_calendar(text=file.read(ical.LARGEST_BYTES + 1), **asked)
+        else:
+            events = services.follow_calendar(address=request.POST.get("address", "").strip(), **asked)
     except Refused as reason:
         messages.error(request, str(reason))
     else:
         unknown = sorted({event.title for event in events if not event.people})
         left = f"; nobody known in: {', '.join(unknown[:10])}" if unknown else ""
         messages.success(request, f"{len(events)} events read{left}.")
+    return redirect("schedule", slug)
+
+
+@require_POST
+@viewed
+def leave_calendar(request: Request, slug: str) -> HttpResponse:
+    services.leave_calendar(schedule=_load(request, slug), actor=request.actor, now=request.moment)
+    messages.success(request, "The calendar is not read any more; its shifts stay until the schedule is edited.")
     return redirect("schedule", slug)
 
 

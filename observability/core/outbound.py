@@ -39,13 +39,36 @@ class OutboundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """`whole`: the body came to its end. To who only sends, it does not matter."""
+
     status_code: int
     body: bytes
     headers: Mapping[str, str]
+    whole: bool = True
 
 
 def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float = 10.0) -> Answer:
     """POST `body` to `url` and return the answer, whatever its status. Raises OutboundError."""
+    return _ask("POST", url, body, headers, timeout_seconds, LONGEST_ANSWER_BYTES)
+
+
+def get(
+    *, url: str, largest_bytes: int, headers: Mapping[str, str] | None = None, timeout_seconds: float = 20.0
+) -> Answer:
+    """GET `url`: the answer, whatever its status. Raises OutboundError, also where the body is larger or comes too slowly."""
+    answer = _ask("GET", url, b"", headers or {}, timeout_seconds, largest_bytes + 1)
+    if len(answer.body) > largest_bytes:
+        raise OutboundError(
+            f"{_parts(url).hostname} sent more than {largest_bytes:,} bytes", permanent=False, sent=True
+        )
+    if not answer.whole:
+        raise OutboundError(f"{_parts(url).hostname} did not send all of its answer", permanent=False, sent=True)
+    return answer
+
+
+def _ask(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float, longest_bytes: int
+) -> Answer:
     address = checked_address(url)
     parts = _parts(url)
     host = parts.hostname or ""
@@ -68,21 +91,23 @@ def post(*, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: 
         with (
             httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False, verify=tls) as client,
             client.stream(
-                "POST",
+                method,
                 target,
-                content=body,
+                content=body or None,
                 headers=sent_headers,
                 extensions={"sni_hostname": host, "trace": deadline.see},
             ) as response,
         ):
-            received, began = b"", time.perf_counter()
-            # The status has come: a body that never ends, drips or breaks off holds nobody up and changes nothing.
+            received, began, whole = bytearray(), time.perf_counter(), False
+            # The status has come: a body that never ends, drips or breaks off holds nobody up.
             with contextlib.suppress(httpx.HTTPError):
                 for chunk in response.iter_bytes():
                     received += chunk
-                    if len(received) >= LONGEST_ANSWER_BYTES or time.perf_counter() - began > timeout_seconds:
+                    if len(received) >= longest_bytes or time.perf_counter() - began > timeout_seconds:
                         break
-            return Answer(response.status_code, received[:LONGEST_ANSWER_BYTES], dict(response.headers))
+                else:
+                    whole = True
+            return Answer(response.status_code, bytes(received[:longest_bytes]), dict(response.headers), whole)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise OutboundError(f"{host}:{port} cannot be reached: {error}", permanent=False, sent=False) from error
     except httpx.HTTPError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from incidents.oncall import queries
 from incidents.oncall import services as oncall
 from incidents.oncall.document import parse
-from incidents.oncall.importers import grafana, ical, opsgenie, pagerduty
+from incidents.oncall.importers import grafana, opsgenie, pagerduty
 from incidents.oncall.importers.draft import Draft
 from incidents.oncall.queries import people_of
 from incidents.oncall.queries.policies import read, with_steps
@@ -34,7 +34,6 @@ READERS: dict[str, Callable[[Mapping[str, Any]], Draft]] = {
     "opsgenie": opsgenie.read,
     "pagerduty": pagerduty.read,
 }
-AHEAD = timedelta(days=400)
 
 
 class Command(BaseCommand):
@@ -59,9 +58,9 @@ class Command(BaseCommand):
         bring.add_argument("system", choices=sorted(READERS))
         bring.add_argument("file", type=Path, help="one JSON object, see docs/migrating.md")
         bring.add_argument("--dry-run", action="store_true", help="say what would be made and what has no equivalent")
-        ical_file = actions.add_parser("ical", help="a calendar file as the highest layer of a schedule")
+        ical_file = actions.add_parser("ical", help="a calendar as the highest layer of a schedule")
         ical_file.add_argument("schedule")
-        ical_file.add_argument("file", type=Path)
+        ical_file.add_argument("calendar", metavar="FILE|ADDRESS", help="an address is read again every hour")
         who = actions.add_parser("who", help="who is on call in every schedule, now or at an instant")
         who.add_argument("--at", type=datetime.fromisoformat, help="an instant such as 2026-12-24T18:00+01:00")
         schedule = actions.add_parser("schedule", help="make or change a schedule from a YAML or JSON document")
@@ -126,11 +125,12 @@ class Command(BaseCommand):
             there = ", ".join(one.slug for one in queries.schedules(organisation=organisation)) or "none yet"
             raise CommandError(f"There is no schedule {options['schedule']!r}; there are: {there}.")
         try:
-            events = ical.read(
-                text=options["file"].read_bytes(), organisation=organisation, start=now, end=now + AHEAD, zone="UTC"
-            )
             actor = permissions.system(organisation, "command line")
-            oncall.import_calendar(schedule=schedule, layer="calendar", events=events, actor=actor, now=now)
+            asked: dict[str, Any] = {"schedule": schedule, "zone": "UTC", "actor": actor, "now": now}
+            if options["calendar"].startswith(("http://", "https://", "webcal://")):
+                events = oncall.follow_calendar(address=options["calendar"], **asked)
+            else:
+                events = oncall.bring_calendar(text=Path(options["calendar"]).read_bytes(), **asked)
         except (OSError, Refused) as error:
             raise CommandError(str(error)) from error
         unknown = sorted({event.title for event in events if not event.people})

@@ -121,6 +121,16 @@ class NoteIn(Schema):
     text: str = Field(min_length=1, max_length=4000)
 
 
+class CalendarIn(Schema):
+    address: str = Field(max_length=2000, description="https:, http: or webcal:")
+    zone: str = Field("UTC", description="of times without a zone, and of whole days")
+
+
+class CalendarOut(Schema):
+    events: int
+    nobody_known_in: list[str]
+
+
 class FeedOut(Schema):
     address: str
 
@@ -243,6 +253,20 @@ def notes(request: Request, slug: str) -> list[HandoverNote]:
 def add_note(request: Request, slug: str, body: NoteIn) -> Status[HandoverNote]:
     found = _schedule(request, slug)
     return Status(201, services.add_note(schedule=found, text=body.text, actor=request.actor, now=request.moment))
+
+
+@router.put("/schedules/{slug}/calendar", response=CalendarOut, summary="Follow an iCal address, read again every hour")
+def follow_calendar(request: Request, slug: str, body: CalendarIn) -> dict[str, Any]:
+    events = services.follow_calendar(
+        schedule=_schedule(request, slug), address=body.address, zone=body.zone, actor=request.actor, now=request.moment
+    )
+    return {"events": len(events), "nobody_known_in": sorted({one.title for one in events if not one.people})}
+
+
+@router.delete("/schedules/{slug}/calendar", response={204: None}, summary="The calendar is not read any more")
+def leave_calendar(request: Request, slug: str) -> Status[None]:
+    services.leave_calendar(schedule=_schedule(request, slug), actor=request.actor, now=request.moment)
+    return Status(204, None)
 
 
 @router.post("/schedules/{slug}/feed", response=FeedOut, summary="A new secret iCal address; the one before ends")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from incidents.oncall import services as oncall
 from incidents.oncall.watch import services
 from observability.core import clock
 
@@ -16,3 +17,8 @@ def watch_due() -> None:
 @shared_task(ignore_result=True)
 def send_notices() -> None:
     services.send_notices(now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def read_calendars() -> None:
+    oncall.read_calendars(now=clock.now())

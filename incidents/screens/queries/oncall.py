@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from incidents.oncall.days import Day, NowNext, Stretch, days, monday, named, now_next, stretches, weeks
-from incidents.oncall.models import HandoverNote, Schedule, ScheduleGap, ScheduleOverride, ShiftNotice, Swap
+from incidents.oncall.models import (
+    CalendarSource,
+    HandoverNote,
+    Schedule,
+    ScheduleGap,
+    ScheduleOverride,
+    ShiftNotice,
+    Swap,
+)
 from incidents.oncall.queries import notes, plan, plans
 from incidents.oncall.queries.policies import with_steps
 from incidents.oncall.queries.rota import current_document, with_watch
@@ -79,6 +87,7 @@ class Sheet:
     notes: tuple[HandoverNote, ...]
     people: tuple[User, ...]
     document: Mapping[str, object]
+    calendar: CalendarSource | None
     asked_at: datetime | None
     asked: str
 
@@ -174,6 +183,7 @@ def sheet(
         overrides=tuple(active(schedule=schedule, now=now)),
         swaps=tuple(schedule.swaps.filter(state=Swap.State.ASKED, starts_at__gt=now)),
         notes=tuple(notes(schedule=schedule, limit=5)),
+        calendar=CalendarSource.objects.filter(schedule=schedule).first(),
         people=people,
         document=document.model_dump(mode="json", exclude_defaults=True) if document is not None else {},
         asked_at=asked_at,

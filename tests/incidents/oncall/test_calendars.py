@@ -75,8 +75,8 @@ def test_recurring_events_keep_their_local_hour_and_people_are_found(acme) -> No
 def test_an_imported_calendar_becomes_a_layer_and_a_second_import_replaces_it(acme) -> None:
     schedule = factories.make_schedule(acme, acme.memberships.get(user__username="ben").user)
     for _ in range(2):
-        services.import_calendar(
-            schedule=schedule, layer="calendar", events=read(acme), actor=permissions.system(acme), now=NOW
+        services.bring_calendar(
+            schedule=schedule, text=CALENDAR, zone="Europe/Paris", actor=permissions.system(acme), now=NOW
         )
     at = datetime(2026, 11, 23, 12, tzinfo=UTC)
     loaded = plan(schedule=schedule, start=at - 30 * DAY, end=at + 30 * DAY)
