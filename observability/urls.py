@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.learning.urls",
         "incidents.demo.urls",
         "sloengine.backtests.urls",
+        "sloengine.cost.ledger.urls",
         "sloengine.objectives.urls",
         "sloengine.reports.urls",
         "dashboards.urls",

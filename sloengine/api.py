@@ -5,12 +5,14 @@ from __future__ import annotations
 from ninja import Router
 
 from sloengine.backtests.api import router as backtests
+from sloengine.cost.ledger.api import router as costs
 from sloengine.kpis.api import router as kpis
 from sloengine.objectives.api import router as objectives
 from sloengine.reports.api import router as reports
 
 ROUTERS: tuple[Router, ...] = (
     backtests,
+    costs,
     kpis,
     objectives,
     reports,

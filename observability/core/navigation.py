@@ -48,7 +48,14 @@ GROUPS = (
             Place("Demo pager", "demo_pager", "demo", demo=True),
         ),
     ),
-    Group("Promises", (Place("SLOs", "slos", "slos", "s"), Place("Dashboards", "dash_slo", "dash", "d"))),
+    Group(
+        "Promises",
+        (
+            Place("SLOs", "slos", "slos", "s"),
+            Place("Cost", "cost", "cost", "b"),
+            Place("Dashboards", "dash_slo", "dash", "d"),
+        ),
+    ),
     Group(
         "Learn",
         (

@@ -122,3 +122,31 @@ def unit(amount: Amount, quantities: Quantities) -> Unit:
 
 def _per(usd: Decimal | None, amount: int, many: int) -> Decimal | None:
     return None if usd is None or not amount else usd * many / amount
+
+
+def plain(by: Sequence[str], row: Row) -> dict[str, object]:
+    """A row for JSON: money as exact text, None where it is not known."""
+    return {
+        "key": dict(zip(by, row.key, strict=False)),
+        "requests": row.quantities.requests,
+        "answers": row.quantities.requests_ok,
+        "tokens": {one.value: amount for one, amount in row.quantities.tokens.items()},
+        "tokens_per_second": round(row.tokens_per_second, 3),
+        "usd": _text(row.usd),
+        "known_usd": str(row.cents),
+        "unknown_tokens": row.unknown,
+        "hardware_usd": _text(row.hardware_usd),
+        "idle_usd": _text(row.priced.idle.usd if row.priced.idle.priced else None),
+        "at_list": _units(row.at_list),
+        "by_hardware": _units(row.by_hardware),
+    }
+
+
+def _units(unit: Unit) -> dict[str, str | None]:
+    """Without the zeros that a price list's eight decimals leave behind."""
+    exact = {name: getattr(unit, name) for name in ("per_request", "per_success", "per_1k", "per_1m")}
+    return {name: None if usd is None else format(usd.normalize(), "f") for name, usd in exact.items()}
+
+
+def _text(usd: Decimal | None) -> str | None:
+    return None if usd is None else str(usd)

@@ -7,6 +7,7 @@ measured(...)    one service's use between two instants, from rollups: how an ho
 from __future__ import annotations
 
 from sloengine.cost.ledger.queries.measuring import measured
+from sloengine.cost.ledger.queries.reporting import Overview, overview
 from sloengine.cost.ledger.queries.spending import KEYS, Spend, spend
 
-__all__ = ["KEYS", "Spend", "measured", "spend"]
+__all__ = ["KEYS", "Overview", "Spend", "measured", "overview", "spend"]
