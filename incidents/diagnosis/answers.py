@@ -97,6 +97,7 @@ READERS: Mapping[str, Reader] = {
     "retrieval_fall": slices.retrieval_fall,
     "format_violation_share": worth.violations("schema_violations_total", worth.STRUCTURE),
     "kpi_findings": worth.kpi_findings,
+    "business_factor": worth.business_factor,
     "schema_violation_share": worth.violations("schema_violations_total"),
     "safety_violation_share": worth.violations("safety_violations_total"),
     "replay_slices_judged": worth.replay_count(worse=False),

@@ -66,6 +66,8 @@ MEASURES: Mapping[str, Measure] = {
         Measure("token_rate", "per_s", "generated tokens per second", How.RATE, ("generated_tokens_total",)),
         Measure("prompt_length", "count", "prompt tokens per request", How.PER, ("prompt_tokens_total", "requests_total")),
         Measure("output_length", "count", "generated tokens per request", How.PER, ("generated_tokens_total", "requests_total")),
+        Measure("prefix_hits", "count", "prompt tokens found in the prefix cache per request", How.PER,
+                ("prefix_cache_hits_total", "requests_total")),
         Measure("requests_waiting", "count", "requests waiting", How.GAUGE, ("requests_waiting",)),
     )
 }  # fmt: skip

@@ -19,6 +19,10 @@ UP = 0.5
 NEW_UNDER = 0.25
 HANGS_AFTER_SECONDS = 60.0
 FAULTY_FROM = 1.5  # of gpu_fault_severity: 2 degraded, 3 out of service
+#: Requests and no token is what an engine does; whether its board is at fault is told by the other reasons.
+HANGS = "hang"
+#: A board that is held down for less of the time than this, and has less to do, lowered its clock by itself.
+HELD_DOWN, BUSY = 0.02, 0.8
 #: So long a version must have served beside another to have been a canary.
 CANARY_LENGTH = timedelta(minutes=10)
 SERVES_FOR = timedelta(minutes=3)  # a version seen this recently serves
@@ -92,12 +96,14 @@ def engines_hanging(view: View) -> Answer:
 
 
 def gpu_faults(view: View) -> Answer:
-    """GPUs that the probe calls degraded or out of service, and replicas whose driver reported a critical XID."""
+    """GPUs that the probe calls degraded or out of service, and replicas whose driver reported a critical XID.
+
+    Not those that are busy without a token: an engine that hangs spins on a board that is well."""
     faulty: dict[tuple[str, str], str] = {}
     for (replica, gpu, reason), one in view.gauge(
         "gpu_fault_severity", When.LATEST, ("replica", "gpu", "reason")
     ).items():
-        if one.mean is not None and one.mean >= FAULTY_FROM:
+        if one.mean is not None and one.mean >= FAULTY_FROM and reason != HANGS:
             faulty[replica, gpu] = reason
     critical = view.increments("gpu_xid_by_severity_total", When.AROUND, ("reason",))
     codes = view.increments("gpu_xid_total", When.AROUND, ("reason",))
@@ -113,7 +119,8 @@ def gpu_faults(view: View) -> Answer:
 def clock_worst_factor(view: View) -> Answer:
     """Of the replica whose gap between tokens moved furthest; where no gaps are told by replica, of the lowest clock.
 
-    An idle board lowers its clock by itself, so the lowest clock of all accuses the wrong one."""
+    An idle board lowers its clock by itself, so the lowest clock of all accuses the wrong one; and so does a low clock that
+    nothing held down, of a board with little to do."""
     now, before = (
         {name: one.mean for (name,), one in view.gauge("gpu_clock_hertz", when, ("replica",)).items() if one.mean}
         for when in (When.NOW, When.BEFORE)
@@ -128,13 +135,32 @@ def clock_worst_factor(view: View) -> Answer:
         max(known, key=lambda name: (slowed[name], name)) if known else min(found, key=lambda name: (found[name], name))
     )
     detail = f"{worst} from {before[worst] / 1e6:,.0f} to {now[worst] / 1e6:,.0f} MHz"
+    if found[worst] < 1 and _idles(view, worst):
+        return answer(view, 1.0, "gpu_clock_hertz", detail=f"{detail}, idle: nothing holds it down")
     return answer(view, found[worst], "gpu_clock_hertz", detail=detail)
 
 
+def _idles(view: View, replica: str) -> bool:
+    """Whether a driver that tells how long clocks are held down tells of none, and the board has time to spare."""
+    held = view.increments("gpu_throttled_seconds_total", When.NOW, ("replica",)).get((replica,))
+    covered = view.covered_seconds("gpu_throttled_seconds_total", When.NOW)
+    busy = view.gauge("gpu_utilisation_ratio", When.NOW, ("replica",)).get((replica,))
+    if held is None or not covered or busy is None or busy.mean is None:
+        return False
+    return held / covered < HELD_DOWN and busy.mean < BUSY
+
+
 def gpu_memory_full(view: View) -> Answer:
-    used, total = (view.gauge(family, When.AROUND).get(()) for family in ("gpu_memory_bytes", "gpu_memory_total_bytes"))
-    value = measures.share(used.mean if used else None, total.mean if total else None)
-    return answer(view, value, "gpu_memory_bytes", reason="no GPU tells its memory and how much it has")
+    """Of the fullest replica: one that has just died has given its memory back."""
+    used, total = (
+        {name: one.mean for (name,), one in view.gauge(family, When.LATEST, ("replica",)).items() if one.mean}
+        for family in ("gpu_memory_bytes", "gpu_memory_total_bytes")
+    )
+    full = {name: used[name] / total[name] for name in used if name in total}
+    if not full:
+        return answer(view, None, "gpu_memory_bytes", reason="no GPU tells its memory and how much it has")
+    fullest = max(full, key=lambda name: (full[name], name))
+    return answer(view, full[fullest], "gpu_memory_bytes", detail=fullest)
 
 
 def new_replicas(view: View) -> tuple[set[str], set[str]]:

@@ -131,6 +131,8 @@ WORTH: tuple[Row, ...] = (
     ("format_violation_share", "ratio", "canary answers whose structure (JSON, schema) is broken",
      "{value} of canary answers break their JSON or its schema"),
     ("kpi_findings", "count", "business KPIs that fell", "{value} business KPIs are under their goal"),
+    ("business_factor", "x", "business events per answered request against before",
+     "Business events per answered request are {value} what they were before"),
 )  # fmt: skip
 
 #: Question three: what it costs, and who asks.

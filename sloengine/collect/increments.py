@@ -52,7 +52,7 @@ MOST: Final = 2.0**53
 COUNTER_ENDINGS: Final = ("_total", "_bucket", "_sum", "_count")
 #: What the probe counts itself; it starts anew with the probe, not with the engine.
 PROBE_FAMILIES: Final = tuple(
-    PREFIX + name for name in ("probe_", "canary_", "answer_", "retrieval_", "schema_", "safety_")
+    PREFIX + name for name in ("probe_", "canary_", "answer_", "retrieval_", "schema_", "safety_", "engine_restarts_")
 )
 HARDWARE_FAMILIES: Final = (PREFIX + "gpu_",)
 PROCESS_START: Final = PREFIX + "process_start_seconds"

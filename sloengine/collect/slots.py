@@ -34,6 +34,7 @@ REPLICA_FAMILIES: Final = frozenset(
         "requests_running", "requests_waiting", "e2e_seconds", "ttft_seconds", "inter_token_seconds", "queue_seconds",
         "prefill_seconds", "decode_seconds", "generated_tokens_total", "target_up", "kv_cache_ratio",
         "gpu_utilisation_ratio", "gpu_clock_hertz", "gpu_fault_severity", "engine_restarts_total", "engine_stalled_seconds",
+        "gpu_memory_bytes", "gpu_memory_total_bytes", "gpu_throttled_seconds_total",
     }
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,6 +36,8 @@ BUCKET = timedelta(seconds=BUCKET_SECONDS)
 HISTORY = timedelta(hours=6)
 MIX_HISTORY = timedelta(hours=1)
 CLEAR_AFTER = 2 * BUCKET
+#: All tenants of a service together; where they use more alike, only this one departs.
+EVERYONE = "all tenants"
 KEPT = timedelta(days=7)
 #: From so many USD an hour above the usual on, somebody is woken.
 PAGE_USD_PER_HOUR = 100.0
@@ -155,6 +157,14 @@ class Usage:
         return mix
 
     @property
+    def together(self) -> Usage:
+        """Everyone as one: where all use more alike, none departs from the others."""
+        return Usage({
+            at: {EVERYONE: (sum(tokens for tokens, _ in row.values()), sum(requests for _, requests in row.values()))}
+            for at, row in self.by_bucket.items()
+        })  # fmt: skip
+
+    @property
     def tenants(self) -> list[str]:
         return sorted({tenant for row in self.by_bucket.values() for tenant in row})
 
@@ -173,12 +183,17 @@ def _cost_claims(service: Service, usage: Usage, until: datetime, open_findings:
     prices = price_rows(organisation_id=service.organisation_id)
     now_usd = price_at(prices, service=service.slug, at=until)
     before_usd = price_at(prices, service=service.slug, at=until - HISTORY / 2)
-    return [
-        _cost_claim(
-            service, usage, tenant, until, open_findings.get(f"cost/{service.slug}/{tenant}"), now_usd, before_usd
-        )
-        for tenant in usage.tenants
-    ]
+    def claim(judged: Usage, tenant: str) -> Claim:
+        standing = open_findings.get(f"cost/{service.slug}/{tenant}")
+        return _cost_claim(service, judged, tenant, until, standing, now_usd, before_usd)
+
+    claims = [claim(usage, tenant) for tenant in usage.tenants]
+    if len(usage.tenants) < 2:
+        return claims
+    whole = claim(usage.together, EVERYONE)
+    if any(one.condition is Condition.TRUE for one in claims) and whole.fingerprint not in open_findings:
+        whole = replace(whole, condition=Condition.FALSE)
+    return [*claims, whole]
 
 
 def _cost_claim(
