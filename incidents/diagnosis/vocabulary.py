@@ -144,6 +144,8 @@ COST: tuple[Row, ...] = (
     ("top_tenant_share", "ratio", "the largest tenant's share of tokens", "The largest tenant has {value} of tokens"),
     ("top_tenant_growth_share", "ratio", "one tenant's share of what the token rate gained",
      "One tenant is {value} of what the token rate gained"),
+    ("other_tenants_factor", "x", "tokens per second of all tenants but the one that grew most, against before",
+     "The other tenants use tokens at {value} the rate of before"),
     ("price_findings", "count", "cost anomalies that the price explains", "{value} cost anomalies come from the price"),
     ("mix_distance", "ratio", "traffic that other tenants or tags ask for now",
      "{value} of the traffic comes from other tenants than before"),

@@ -190,6 +190,16 @@ def top_tenant_growth(view: View) -> Answer:
     return answer(view, found[1], "tenant_tokens_total", detail=found[0])
 
 
+def other_tenants_factor(view: View) -> Answer:
+    """All but the tenant that gained most. As before where one runs away; less where the mix shifted; more where all grew alike."""
+    now, before = tenants(view, When.NOW), tenants(view, When.BEFORE)
+    found = measures.top_growth(now=now, before=before) if now and before else None
+    if found is None:
+        return answer(view, None, "tenant_tokens_total", reason="no tenant's token rate grew, or none is told")
+    rates = [sum(rate for name, rate in one.items() if name != found[0]) for one in (now, before)]
+    return against(view, "tenant_tokens_total", rates[0], rates[1], "per_s")
+
+
 def similarity_week_fall(view: View) -> Answer:
     now, then = (similarity_at(view, when) for when in (When.NOW, When.WEEK))
     reason = "no canary answers now or a week ago"

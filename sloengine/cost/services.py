@@ -183,6 +183,7 @@ def _cost_claims(service: Service, usage: Usage, until: datetime, open_findings:
     prices = price_rows(organisation_id=service.organisation_id)
     now_usd = price_at(prices, service=service.slug, at=until)
     before_usd = price_at(prices, service=service.slug, at=until - HISTORY / 2)
+
     def claim(judged: Usage, tenant: str) -> Claim:
         standing = open_findings.get(f"cost/{service.slug}/{tenant}")
         return _cost_claim(service, judged, tenant, until, standing, now_usd, before_usd)
@@ -236,7 +237,8 @@ def _sentence(tenant: str, service: Service, found: Departure) -> str:
     if found.usd_per_hour_now is not None and found.usd_per_hour_before is not None:
         money = f", {found.usd_per_hour_now:,.0f} USD an hour where {found.usd_per_hour_before:,.0f} are usual"
     driver = f"; the driver is {found.driver}" if found.driver is not None else ""
-    return f"{tenant} uses {found.factor:.1f} times its usual tokens on {service.slug}{money}{driver}."
+    verb = "use" if tenant == EVERYONE else "uses"
+    return f"{tenant} {verb} {found.factor:.1f} times the usual tokens on {service.slug}{money}{driver}."
 
 
 def _evidence(tenant: str, found: Departure, *, impact_start: datetime) -> dict[str, Any]:

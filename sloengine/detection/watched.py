@@ -83,6 +83,8 @@ SIGNALS: tuple[Signal, ...] = (
            *_counters("answer_right_total", "answer_asserted_total"), 0.1, "ratio", minus=True),
     Signal("retrieval", "similarity of retrieved passages", "quality", Scale.LINEAR,
            *_counters("retrieval_similarity_sum_total", "retrieval_similarity_samples_total"), 0.04, "cosine", worse=-1),
+    Signal("business", "business events an answered request", "kpi", Scale.LOG, Sum("business_events_total", "value"),
+           Sum("requests_total", "value", frozenset({"ok"})), 0.25, "events", worse=-1, offset=0.05, least=40),
     Signal("gpu_spread", "spread of GPU utilisation", "gpu", Scale.LOG, Sum("gpu_utilisation_spread_points", "sum"),
            Sum("gpu_utilisation_spread_points", "n"), 0.4, "points", offset=10.0,
            hurts=False),

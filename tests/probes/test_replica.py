@@ -108,6 +108,7 @@ def test_dcgm_values_come_in_canonical_units_and_join_their_replica():
     assert translated(captured(DCGM), GPUS, joined={uuid: "chat-0"}) == {
         series("tailwatch_gpu_utilisation_ratio", **own): 0.0,
         series("tailwatch_gpu_memory_bytes", **own): 0.0,
+        series("tailwatch_gpu_memory_total_bytes", **own): 24151851008.0,
         series("tailwatch_gpu_power_watts", **own): 16.365,
         series("tailwatch_gpu_clock_hertz", **own): 210e6,
         series("tailwatch_gpu_temperature_celsius", **own): 31.0,
@@ -120,6 +121,10 @@ def test_mig_instances_share_their_board_s_power_and_have_activity_apart():
     found = translated(captured(DCGM_MIG), GPUS)
     assert found[series("tailwatch_gpu_power_watts", **own, gpu=uuid)] == 116.163
     assert found[series("tailwatch_gpu_memory_bytes", **own, gpu=uuid)] == (98 + 4384 + 153) * 1048576
+    assert (
+        found[series("tailwatch_gpu_memory_total_bytes", **own, gpu=uuid)]
+        > found[series("tailwatch_gpu_memory_bytes", **own, gpu=uuid)]
+    )
     assert found[series("tailwatch_gpu_utilisation_ratio", **own, gpu=f"{uuid}/9")] == 0.999917
     assert series("tailwatch_gpu_utilisation_ratio", **own, gpu=uuid) not in found
 

@@ -28,6 +28,7 @@ HEALTHY: Situation = {
     "worst_slice_fall": 0.01, "other_slices_fall": 0.0, "worst_slice_wrong_rise": 0.0, "other_slices_wrong_rise": 0.0,
     "similarity_region_gap": 0.0, "drift_slices": 0, "retrieval_similarity": None, "retrieval_fall": None,
     "format_violation_share": 0.0, "kpi_findings": 0, "price_findings": 0, "mix_distance": 0.03, "gpu_clock_worst_factor": 1.0,
+    "business_factor": 1.0, "other_tenants_factor": 1.0,
 } | {measure.named(way): 1.0 for measure, way in compared()}  # fmt: skip
 
 BREACH: Situation = {"page_breaches": 1, "burn_rate": 20.1}
@@ -92,7 +93,7 @@ LEAVES: Mapping[str, Situation] = {
         "other_slices_fall": 0.0,
         "changes_nearby": 1,
     },
-    "kpi-falls": {"kpi_findings": 1, "traffic_factor": 1.2},
+    "kpi-falls": {"business_factor": 0.24, "traffic_factor": 1.2},
     "cost-anomaly": {"cost_findings": 1, "token_factor": 1.6, "top_tenant_growth_share": 0.2},
     "error-spike": {**BREACH, "error_share": 0.1},
     "traffic-spike": {
@@ -107,7 +108,7 @@ LEAVES: Mapping[str, Situation] = {
     "kv-cache-exhaustion": {**QUEUE, "kv_cache": 0.99, "preemption_share": 0.4},
     "queue-unexplained": QUEUE,
     "long-prompt-flood": {**PREFILL, "prompt_length_factor": 5.5},
-    "prefix-cache-collapse": {**PREFILL, "prefix_hit_fall": 0.5},
+    "prefix-cache-collapse": {**PREFILL, "prefix_hit_fall": 0.5, "prefix_hits_factor": 0.1},
     "prefill-slow": PREFILL,
     "decode-slowdown": {**DECODE, "gpu_clock_factor": 0.4, "gpu_clock_worst_factor": 0.4},
     "stall": {**BREACH, "token_rate_factor": 0.01},

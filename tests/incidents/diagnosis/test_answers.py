@@ -237,6 +237,22 @@ def test_one_tenant_in_the_growth() -> None:
     assert said == "One tenant is 99 % of what the token rate gained (acme)"
 
 
+def test_what_the_others_use_tells_one_tenant_from_a_shift_and_from_all() -> None:
+    before = {("acme",): 50.0, ("globex",): 30.0, ("initech",): 20.0}
+    for now, factor in (({("globex",): 450.0}, 1.0), ({("acme",): 5.0, ("globex",): 57.0, ("initech",): 38.0}, 0.61)):
+        hour = {tenant: 12 * tokens for tenant, tokens in before.items()}
+        counters = both("tenant_tokens_total", before | now, hour)
+        assert ask("other_tenants_factor", counters=counters)[0] == pytest.approx(factor, abs=0.01)
+
+
+def test_the_business_is_counted_by_what_was_answered() -> None:
+    counters = both("business_events_total", {("settled",): 30.0}, {("settled",): 62.0}) | both(
+        "requests_total", {("ok",): 200.0, ("error",): 300.0}, {("ok",): 100.0}
+    )
+    assert ask("business_factor", counters=counters)[0] == pytest.approx(0.15 / 0.62)
+    assert ask("business_factor", counters=both("requests_total", {("ok",): 2.0}, {("ok",): 2.0}))[0] is None
+
+
 def test_changes_are_told_with_both_sides_and_traffic_changes_left_out() -> None:
     changes = [ChangeSeen("config", AT, "bf16", "int4"), ChangeSeen("traffic", AT, "a", "b")]
     assert ask("changes_nearby", changed=changes) == (

@@ -25,6 +25,7 @@ from tests.incidents.diagnosis.situations import (
     QUALITY,
     QUEUE,
     SLOW_FIRST_TOKEN,
+    TAIL,
     Situation,
     table,
 )
@@ -80,6 +81,17 @@ def test_the_path_of_a_traffic_spike() -> None:
          {**DECODE, "gpu_clock_factor": 0.5, "queue_share": None, "queue_growth_share": None}, "decode-slowdown"),
         ("a regression while a tenant runs away", {**LEAVES["quality-regression"], **COST}, "quality-regression"),
         ("a breach that nothing localises", SLOW_FIRST_TOKEN, "unexplained"),
+        ("few places: the first in line are served as before",
+         {**QUEUE, "queue_growth": 0.9, "ttft_p50_factor": 1.3, "ttft_p95_factor": 50}, "queue-unexplained"),
+        ("a few very long documents, in a mean of prompts", {**TAIL, "prompt_length_factor": 1.8, "prefix_hit_fall": 0.3}, "slow-tail"),
+        ("longer prompts, as much of them cached as before", {**PREFILL, "prefix_hit_fall": 0.3}, "prefill-slow"),
+        ("an engine that hangs and whose requests time out",
+         {**BREACH, "outage": 1, "error_share": 1.0, "engines_hanging": 1}, "stall"),
+        ("the greatest tenant stays away and another takes its place",
+         {**COST, "shift_findings": 1, "other_tenants_factor": 0.6}, "traffic-mix-shift"),
+        ("everybody's answers grow, the greatest tenant's most", {**COST, "other_tenants_factor": 4.0}, "cost-anomaly"),
+        ("half of the tool calls break, the answers say the same",
+         {"worst_slice_wrong_rise": 0.9, "format_violation_share": 0.5, "schema_violation_share": 0.5}, "schema-break"),
     ],
 )  # fmt: skip
 def test_traps(what: str, changes: Situation, leaf: str) -> None:

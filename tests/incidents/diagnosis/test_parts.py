@@ -37,6 +37,33 @@ def test_the_clock_that_counts_is_that_of_the_slow_replica_and_not_of_an_idle_on
     assert ask("gpu_clock_worst_factor", gauges=clocks)[0] == pytest.approx(1.3 / 1.9)
 
 
+def test_a_low_clock_that_nothing_holds_down_is_that_of_a_board_with_time_to_spare() -> None:
+    clocks = both("gpu_clock_hertz", {("a",): 1.2e9}, {("a",): 1.9e9})
+    busy = {("gpu_utilisation_ratio", When.NOW): {("a",): 0.5}}
+    idle, held = ({("gpu_throttled_seconds_total", When.NOW): {("a",): seconds}} for seconds in (0.0, 150.0))
+    value, said = ask("gpu_clock_worst_factor", gauges=clocks | busy, counters=idle)
+    assert value == 1.0
+    assert "idle: nothing holds it down" in said
+    assert ask("gpu_clock_worst_factor", gauges=clocks | busy, counters=held)[0] == pytest.approx(1.2 / 1.9)
+    assert ask("gpu_clock_worst_factor", gauges=clocks | busy)[0] == pytest.approx(1.2 / 1.9), (
+        "who tells nothing clears nobody"
+    )
+
+
+def test_memory_is_that_of_the_fullest_replica_and_a_hang_is_no_fault_of_a_board() -> None:
+    memory = {
+        ("gpu_memory_bytes", When.LATEST): {("a",): 78e9, ("dead",): 1e6},
+        ("gpu_memory_total_bytes", When.LATEST): {("a",): 80e9, ("dead",): 80e9},
+    }
+    assert ask("gpu_memory_full", gauges=memory)[0] == pytest.approx(0.975)
+    for reason, faults in (("hang", 0), ("off_bus", 1)):
+        told = {
+            ("gpu_fault_severity", When.LATEST): {("a", "0", reason): 3.0},
+            ("gpu_clock_hertz", When.NOW): {("a",): 2e9},
+        }
+        assert ask("gpu_faults", gauges=told)[0] == faults
+
+
 def test_few_requests_and_small_differences_are_no_skew() -> None:
     few: ByReplica = {("a",): (1.2, 9), ("b",): (3.0, 100), ("c",): (3.0, 100)}
     assert ask("inter_token_replica_skew", histograms=both("inter_token_seconds", few, few))[0] == 1.0

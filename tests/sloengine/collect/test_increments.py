@@ -119,6 +119,12 @@ def test_what_the_probe_counts_restarts_with_the_probe_alone() -> None:
     assert [step[CANARY] for step in steps[1:]] == [(2, Reason.GROWN), (12, Reason.RESTARTED)]
 
 
+def test_restarts_of_an_engine_are_the_probe_s_count_and_do_not_begin_anew_with_it() -> None:
+    restarts = series("tailwatch_engine_restarts_total", service="chat", replica="chat-0")
+    steps = play({restarts: 4, START: 500}, {restarts: 5, START: 1010}, {restarts: 6, START: 1520})
+    assert [step[restarts] for step in steps[1:]] == [(1, Reason.GROWN), (1, Reason.GROWN)]
+
+
 def test_hardware_counters_outlive_the_engine() -> None:
     assert play({THROTTLED: 40, START: 500}, {THROTTLED: 41, START: 1010})[1][THROTTLED] == (1, Reason.GROWN)
 

@@ -13,9 +13,9 @@ from tests.sloengine.budgets.world import World
 class Spending(World):
     """Three tenants; `use` plays five minutes in which each asks 300 times."""
 
-    def use(self, buckets: int = 1, *, acme: float = 400, requests: int = 300) -> None:
+    def use(self, buckets: int = 1, *, acme: float = 400, others: float = 400, requests: int = 300) -> None:
         for _ in range(buckets):
-            for tenant, size in (("acme", acme), ("globex", 400.0), ("initech", 400.0)):
+            for tenant, size in (("acme", acme), ("globex", others), ("initech", others)):
                 self._add("tenant_requests_total", requests, tenant=tenant, outcome="ok")
                 self._add("tenant_tokens_total", requests * size, tenant=tenant)
             for _ in range(10):

@@ -48,6 +48,15 @@ def test_a_runaway_tenant_is_found_once_and_clears(world):
     assert not world.firing("cost")
 
 
+def test_longer_answers_of_all_tenants_are_one_anomaly_of_all(world):
+    price(world)
+    world.use(6)
+    world.use(2, acme=1600, others=1600)
+    (finding,) = world.firing("cost")
+    assert (finding.fingerprint, finding.evidence["driver"]) == ("cost/chat/all tenants", "tokens per request")
+    assert finding.reason.startswith("all tenants use")
+
+
 def test_a_repeated_evaluation_changes_nothing(world):
     world.use(4)
     before = list(UsageBucket.objects.order_by("pk").values())
