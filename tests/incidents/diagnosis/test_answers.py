@@ -238,10 +238,11 @@ def test_one_tenant_in_the_growth() -> None:
 
 
 def test_what_the_others_use_tells_one_tenant_from_a_shift_and_from_all() -> None:
-    before = {("acme",): 50.0, ("globex",): 30.0, ("initech",): 20.0}
-    for now, factor in (({("globex",): 450.0}, 1.0), ({("acme",): 5.0, ("globex",): 57.0, ("initech",): 38.0}, 0.61)):
-        hour = {tenant: 12 * tokens for tenant, tokens in before.items()}
-        counters = both("tenant_tokens_total", before | now, hour)
+    hour: dict[tuple[str, ...], float] = {
+        (name,): 12 * tokens for name, tokens in (("acme", 50.0), ("globex", 30.0), ("initech", 20.0))
+    }
+    for now, factor in (((50.0, 450.0, 20.0), 1.0), ((5.0, 57.0, 38.0), 0.61)):
+        counters = both("tenant_tokens_total", dict(zip(hour, now, strict=True)), hour)
         assert ask("other_tenants_factor", counters=counters)[0] == pytest.approx(factor, abs=0.01)
 
 
