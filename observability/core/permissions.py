@@ -52,6 +52,7 @@ class Verb(StrEnum):
     SILENCE = "silence"
     RUN_GATE = "run_gate"
     PUSH_KPI = "push_kpi"
+    MANAGE_PRICES = "manage_prices"
     VIEW_AUDIT = "view_audit"
 
 
@@ -70,7 +71,7 @@ ALLOWED: dict[str, frozenset[Verb]] = {
     Role.LEADERSHIP: _EVERYONE,
     Role.AUDITOR: _EVERYONE | {Verb.VIEW_AUDIT},
     Role.RELEASE_ENGINEER: _EVERYONE
-    | {Verb.NOTE, Verb.RUN_GATE, Verb.PUSH_KPI, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME},
+    | {Verb.NOTE, Verb.RUN_GATE, Verb.PUSH_KPI, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME, Verb.MANAGE_PRICES},
     Role.RESPONDER: _RESPONDER,
     Role.COMMANDER: _COMMANDER,
     Role.ADMIN: frozenset(Verb),

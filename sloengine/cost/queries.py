@@ -48,22 +48,22 @@ class CostPer1k:
 
 def price_rows(*, organisation_id: int) -> list[PriceRow]:
     """All prices of an organisation, for the pure functions."""
-    rows = Price.objects.filter(organisation=organisation_id).select_related("service")
-    return [
-        PriceRow(
-            usd=row.usd,
-            effective_from=row.effective_from,
-            unit=row.unit,
-            token_class=row.token_class,
-            service=row.service.slug if row.service is not None else None,
-            model=row.model,
-            region=row.region,
-            hardware=row.hardware,
-            purchase=row.purchase,
-            effective_until=row.effective_until,
-        )
-        for row in rows
-    ]
+    return [price_row(row) for row in Price.objects.filter(organisation=organisation_id).select_related("service")]
+
+
+def price_row(row: Price) -> PriceRow:
+    return PriceRow(
+        usd=row.usd,
+        effective_from=row.effective_from,
+        unit=row.unit,
+        token_class=row.token_class,
+        service=row.service.slug if row.service is not None else None,
+        model=row.model,
+        region=row.region,
+        hardware=row.hardware,
+        purchase=row.purchase,
+        effective_until=row.effective_until,
+    )
 
 
 def spend(*, service: Service, start: datetime, end: datetime, prices: Sequence[PriceRow] | None = None) -> Spend:

@@ -296,7 +296,7 @@ def set_price(
     unit: PriceUnit = PriceUnit.TOKENS_1K, token_class: str = ANY, service: Service | None = None,
 ) -> Price:  # fmt: skip
     """A price from an instant on; the same key and instant again replaces the amount."""
-    permissions.require(actor, Verb.APPLY_OBJECTIVES, service or organisation)
+    permissions.require(actor, Verb.MANAGE_PRICES, service or organisation)
     if usd < 0:
         raise ValueError(f"a price of {usd} USD, expected 0 or more")
     price, _ = Price.objects.update_or_create(

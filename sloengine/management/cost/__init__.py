@@ -1,7 +1,7 @@
 """`manage.py cost ...`, a module a subcommand.
 
 base.py       what they share: tables, money, ranges, sparklines
-report.py     price.py  anomalies.py
+report.py     price.py  rates.py  anomalies.py
 
 A module has HELP, `arguments(parser)` and `run(organisation, options, write)`.
 """
@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sloengine.management.cost import anomalies, price, report
+from sloengine.management.cost import anomalies, price, rates, report
 
 SUBCOMMANDS: dict[str, ModuleType] = {
     "report": report,
     "price": price,
+    "rates": rates,
     "anomalies": anomalies,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from django.core.management.base import CommandError, CommandParser
 from rich.console import RenderableType
@@ -38,6 +39,13 @@ def sparkline(values: Sequence[Decimal | float | None]) -> str:
     low, high = min(known, default=0.0), max(known, default=0.0)
     steps = (len(BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(" " if value is None else BARS[int((float(value) - low) * steps + 0.5)] for value in values)
+
+
+def read_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{error}; expected a readable file in UTF-8") from error
 
 
 def add_service(parser: CommandParser) -> None:
