@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from incidents.alerts.models import Alert
 from incidents.command import roles
@@ -114,20 +114,29 @@ def load(*, incident: Incident, actor: Actor, part: str = "") -> Command:
     held = posts(incident=incident, actor=actor) if part in {"", "side"} else ()
     forms = not part and incident.is_open
     speaking = {Role.COMMANDER, Role.COMMUNICATIONS}
+    kin = tuple(_kin(incident)) if part in {"", "top"} else ()
     return Command(
         posts=held,
         updates=told,
         reminders=tuple(updates.reminders(incident=incident)) if part in {"", "side"} else (),
         published=next((update for update in told if update.audience == "public"), None),
-        merged=tuple(incident.swallowed.defer("diagnosis").order_by("number")) if part in {"", "top"} else (),
-        parts=tuple(incident.parts.defer("diagnosis").order_by("number")) if part in {"", "top"} else (),
+        merged=tuple(one for one in kin if one.merged_into_id == incident.pk),
+        parts=tuple(one for one in kin if one.split_from_id == incident.pk),
         people=tuple(people(organisation=incident.organisation)[:MOST_CHOICES]) if forms else (),
         others=tuple(_others(incident)[:MOST_CHOICES]) if forms else (),
-        alerts=tuple(incident.alerts.order_by("starts_at", "pk")[:MOST_CHOICES]) if forms else (),
+        alerts=tuple(sorted(incident.alerts.all(), key=lambda one: (one.starts_at, one.pk))[:MOST_CHOICES])
+        if forms
+        else (),
         speaks=allowed(actor, Verb.PUBLISH_UPDATE, incident)
         or any(post.mine for post in held if post.role in speaking),
         lowers=allowed(actor, Verb.LOWER_SEVERITY, incident) or incident.commander_id == actor.user_id,
     )
+
+
+def _kin(incident: Incident) -> QuerySet[Incident]:
+    """What this one swallowed, and what was split from it."""
+    found = Incident.objects.filter(Q(merged_into=incident) | Q(split_from=incident))
+    return found.defer("diagnosis").order_by("number")
 
 
 def people(*, organisation: Organisation) -> QuerySet[User]:

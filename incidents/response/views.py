@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -21,6 +22,7 @@ from incidents.screens.queries import now as now_queries
 from incidents.silences import queries as silences
 from observability.core import etag
 from observability.core.access import Request, viewed
+from sloengine.rollups import queries as rollups
 
 PARTS = {name: f"response/_{name}.html" for name in ("top", "why", "runbook", "evidence", "side")}
 LONGEST_NOTE = 4000
@@ -119,9 +121,13 @@ def _now(request: Request) -> dict[str, Any]:
 
 def _sheet(request: Request, number: int, part: str = "") -> dict[str, Any]:
     found = _load(request, number)
-    sheet = incident_queries.load(incident=found, actor=request.actor, now=request.moment, part=part)
-    command = command_queries.load(incident=found, actor=request.actor, part=part)
-    page: dict[str, Any] = {"here": "incidents", "sheet": sheet, "command": command}
-    if not part:
-        page |= {"incident": found, "panel": actions.panel(incident=found, actor=request.actor, now=request.moment)}
+    # Several parts of the page ask its alerts, and several windows end now: each is read once.
+    prefetch_related_objects([found], "alerts")
+    with rollups.snapshot():
+        sheet = incident_queries.load(incident=found, actor=request.actor, now=request.moment, part=part)
+        command = command_queries.load(incident=found, actor=request.actor, part=part)
+        page: dict[str, Any] = {"here": "incidents", "sheet": sheet, "command": command}
+        if not part:
+            panel = actions.panel(incident=found, actor=request.actor, now=request.moment)
+            page |= {"incident": found, "panel": panel, "actions": panel.switch}
     return page

@@ -35,7 +35,7 @@ def policy_for(*, organisation: Organisation, service: Service | None, slug: str
 
     Who left the organisation, or may not sign in any more, is nobody. Without a policy it is nobody too.
     """
-    where = Q(is_default=True)
+    where = Q(is_default=True) | Q(is_fallback=True)
     if slug:
         where |= Q(slug=slug)
     if service is not None:
@@ -48,9 +48,18 @@ def policy_for(*, organisation: Organisation, service: Service | None, slug: str
         .order_by(F("service").asc(nulls_last=True), F("team").asc(nulls_last=True))
     )
     rows.sort(key=lambda row: row.slug != slug)
-    found = [read(row) for row in rows]
+    found = [read(row) for row in rows if _is_meant(row, service, slug)]
     policy = next((one for one in found if one.steps), found[0] if found else Policy(name="no policy", steps=()))
-    return policy.with_fallback(fallback(organisation=organisation))
+    return policy.with_fallback(_heard_by(organisation, next((row for row in rows if row.is_fallback), None)))
+
+
+def _is_meant(row: EscalationPolicy, service: Service | None, slug: str) -> bool:
+    """For this service, its team, all services, or asked for by name: the fallback by itself is for what nobody answers."""
+    if row.slug == slug or row.is_default:
+        return True
+    if service is None:
+        return False
+    return row.service_id == service.pk or (row.team_id is not None and row.team_id == service.team_id)
 
 
 def policy_of(*, incident: Incident) -> Policy:
@@ -92,7 +101,10 @@ def read(row: EscalationPolicy) -> Policy:
 
 def fallback(*, organisation: Organisation) -> tuple[Target, ...]:
     """Who hears of what nobody answered: the fallback policy's people, else the administrators that a pager reaches."""
-    row = with_steps(organisation).filter(is_fallback=True).first()
+    return _heard_by(organisation, with_steps(organisation).filter(is_fallback=True).first())
+
+
+def _heard_by(organisation: Organisation, row: EscalationPolicy | None) -> tuple[Target, ...]:
     if row is not None:
         return tuple(target for step in read(row).steps for target in step.targets)
     admins = User.objects.filter(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from incidents.learning.models import Postmortem
@@ -93,7 +93,7 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
     if incident.merged_into_id is not None:
         may -= {Verb.REOPEN.value}  # it goes on as part of another
     policy = policy_of(incident=incident)
-    alerts = incident.alerts.aggregate(all=Count("pk"), firing=Count("pk", filter=Q(state="firing"))) if side else {}
+    alerts = list(incident.alerts.all()) if side else []
     return Sheet(
         incident=incident,
         standing=sheet.standing(severity=incident.severity, state=State(incident.state)),
@@ -124,8 +124,8 @@ def load(*, incident: Incident, actor: Actor, now: datetime, part: str = "") -> 
         similar=similar,
         similar_said=_similar_said(similar),
         postmortem=Postmortem.objects.filter(incident=incident).first(),
-        alerts=alerts.get("all", 0),
-        firing=alerts.get("firing", 0),
+        alerts=len(alerts),
+        firing=sum(alert.state == "firing" for alert in alerts),
     )
 
 
@@ -151,7 +151,8 @@ def _harm(incident: Incident, now: datetime) -> sheet.Harm | None:
     objectives = burnt(incident)
     if not objectives:
         return None
-    alert = incident.alerts.filter(kind="burn").order_by("urgency", "starts_at").first()
+    burns = [alert for alert in incident.alerts.all() if alert.kind == "burn"]
+    alert = min(burns, key=lambda alert: (alert.urgency, alert.starts_at), default=None)
     first = alert.annotations.get("objective") if alert is not None else None
     objective = next((one for one in objectives if one.slug == first), objectives[0])
     end = incident.mitigated_at or incident.resolved_at or now

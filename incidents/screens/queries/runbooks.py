@@ -140,7 +140,8 @@ def checklist(*, incident: Incident, now: datetime) -> Checklist | None:
 
 def _also(incident: Incident, books: Mapping[str, Book], taken: Runbook) -> tuple[Runbook, ...]:
     """The runbooks of the objectives that burn in it."""
-    kinds = incident.alerts.filter(kind="burn").order_by("starts_at").values_list("annotations__indicator", flat=True)
+    burns = [alert for alert in incident.alerts.all() if alert.kind == "burn"]
+    kinds = [alert.annotations.get("indicator") for alert in sorted(burns, key=lambda alert: alert.starts_at)]
     found = (shelf.for_objective(books=books, indicator=str(kind)) for kind in dict.fromkeys(kinds) if kind)
     return tuple(book.runbook for book in found if book is not None and book.runbook.slug != taken.slug)
 

@@ -56,7 +56,13 @@ _snapshot: ContextVar[dict[int, list[Head]] | None] = ContextVar("rollup_snapsho
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Within this block all windows end at the same newest tick, which is looked up once for each organisation."""
+    """Within this block all windows end at the same newest tick, which is looked up once for each organisation.
+
+    A block within another is part of it.
+    """
+    if _snapshot.get() is not None:
+        yield
+        return
     token = _snapshot.set({})
     try:
         yield
