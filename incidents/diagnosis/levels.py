@@ -14,6 +14,8 @@ from incidents.diagnosis.view import View, When, Window
 
 #: A mean of fewer requests says nothing about a replica.
 LEAST_EVENTS = 10
+#: Where the others moved that far themselves, it is everything: the first minute of any flood hits one replica harder.
+ALL_MOVED = 2.0
 
 
 def level(view: View, measure: Measure, when: Window, by: tuple[str, ...] = ()) -> dict[str, float]:
@@ -57,7 +59,7 @@ def _skew(measure: Measure, by: str) -> Reader:
         worst = max(factors, key=lambda name: (factors[name], name))
         others = median(value for name, value in factors.items() if name != worst)
         near = median(value for name, value in now.items() if name != worst)
-        small = now[worst] - near < measure.least or others <= 0
+        small = now[worst] - near < measure.least or others <= 0 or others > ALL_MOVED
         value = 1.0 if small else factors[worst] / others
         detail = f"{worst or 'unnamed'} {text(now[worst], measure.unit)}, the others {text(near, measure.unit)}"
         return answer(view, value, family, detail=detail if value > 1.2 else f"{len(factors)} {by}s")

@@ -7,6 +7,8 @@ from statistics import median
 
 #: Queue delays under this are no skew, whatever their ratio: 2 ms against 0.1 ms is a healthy fleet.
 SKEW_FLOOR_SECONDS = 0.02
+#: Where the others queue that long themselves, the line is everywhere and no one's alone.
+QUEUES_SECONDS = 0.1
 #: Growth of the time to first token under this (and under a tenth of it) is no growth to divide.
 GROWTH_FLOOR_SECONDS = 0.01
 
@@ -43,7 +45,7 @@ def skew(values: Mapping[str, float]) -> tuple[str, float] | None:
         return None
     worst = max(values, key=lambda name: (values[name], name))
     others = median(value for name, value in values.items() if name != worst)
-    if values[worst] < SKEW_FLOOR_SECONDS:
+    if values[worst] < SKEW_FLOOR_SECONDS or others > QUEUES_SECONDS:
         return worst, 1.0
     return worst, values[worst] / max(others, SKEW_FLOOR_SECONDS / 10)
 

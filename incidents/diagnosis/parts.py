@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import median
 
 from incidents.diagnosis import measures
@@ -25,7 +25,8 @@ HANGS = "hang"
 HELD_DOWN, BUSY = 0.02, 0.8
 #: So long a version must have served beside another to have been a canary.
 CANARY_LENGTH = timedelta(minutes=10)
-SERVES_FOR = timedelta(minutes=3)  # a version seen this recently serves
+#: What still serves is written down again every five minutes; what left keeps the instant at which it was last seen.
+SERVES_FOR, SEEN_TOGETHER = timedelta(minutes=6), timedelta(seconds=15)
 
 
 def up_by_replica(view: View) -> dict[tuple[str, str], float]:
@@ -197,7 +198,12 @@ def new_replica_slowness(view: View) -> Answer:
 
 
 def serving_now(view: View) -> list[Serving]:
-    return [one for one in view.servings() if one.seen_until >= view.now - SERVES_FOR]
+    """Of each region what was seen when it was looked at last."""
+    recent = [one for one in view.servings() if one.seen_until >= view.now - SERVES_FOR]
+    looked: dict[str, datetime] = {}
+    for one in recent:
+        looked[one.region] = max(looked.get(one.region, one.seen_until), one.seen_until)
+    return [one for one in recent if one.seen_until >= looked[one.region] - SEEN_TOGETHER]
 
 
 def config_variants(view: View) -> Answer:

@@ -24,8 +24,10 @@ from typing import TypeVar
 from probes.exposition import Series, bound, series
 from probes.signals import PREFIX
 from probes.simfleet import vllm
+from probes.simfleet.clients import SETTLES
 from probes.simfleet.config import FleetConfig, ServiceConfig
 from probes.simfleet.engine import NOISE
+from probes.simfleet.judged import judged
 from probes.simfleet.prompts import SLICES
 from probes.simfleet.traffic import Trace, Traffic, read_trace
 
@@ -193,7 +195,8 @@ class _Service:
         self.low = config.requests_per_second * max(0.0, (1 - config.daily_swing) * min(1.0, config.weekend_share))
         self.high = config.requests_per_second * (1 + config.daily_swing) * max(1.0, config.weekend_share)
         self._profiles: dict[int, Profile] = like._profiles if like is not None else {}
-        outcomes, engine, canaries = 2 + 2 * len(config.tenants), 4, 4 * len(SLICES)
+        outcomes, engine, canaries = 3 + 2 * len(config.tenants), 4, 4 * len(SLICES)
+        canaries += sum(2 * (len(one.checks) + bool(one.asserted) + bool(one.retrieved)) for one in judged(config.name))
         engine += sum(len(bounds) + 3 for bounds in BOUNDS.values())
         self._cuts = (outcomes, outcomes + engine, outcomes + engine + canaries)
 
@@ -230,7 +233,7 @@ class _Service:
         spread = rng.gauss(0.0, 0.6) / math.sqrt(ok) if ok else 0.0
         generated = max(ok, round(ok * model.generated_tokens * (1.0 + spread)))
         prompt = round(ok * model.prompt_tokens * (1.0 + 0.8 * spread))
-        values: list[float] = [ok, errors]
+        values: list[float] = [ok, errors, round(ok * SETTLES + rng.gauss(0.0, 0.5) * math.sqrt(ok))]
         left, tokens = ok, float(prompt + generated)
         for at_tenant, share in enumerate(self.shares):
             last = at_tenant == len(self.shares) - 1
@@ -245,10 +248,14 @@ class _Service:
             values += [int(count * share + dither) for share in shape.cumulative]
             values += (count, count * shape.mean * (1.0 + 0.5 * spread))
         canaries = step_seconds / CANARY_SECONDS / len(SLICES)
-        for _ in SLICES:
+        for mine in judged(config.name):
             asked = int(canaries + rng.random())
             similarity = SIMILARITY + rng.gauss(0.0, SIMILARITY_SPREAD) / math.sqrt(max(1, asked))
             values += (asked, asked * similarity, asked, similarity)
+            values += (asked * mine.asserted,) * 2 if mine.asserted else ()
+            values += (asked * mine.retrieved,) * 2 if mine.retrieved else ()
+            for _family, _reason, share in mine.checks:
+                values += (asked * share, 0.0)
         watts = 75.0 + 255.0 * model.busy_ratio
         values += (model.running * config.replicas * self.share, 0.0, model.kv_ratio, 1.0)
         values += (model.busy_ratio, watts, 1.98e9, 0.9 * config.engine.gpu_memory_mib * 1_048_576.0)
@@ -261,6 +268,7 @@ def _columns(config: ServiceConfig, *, replica: str, region: str) -> Iterator[Se
     for outcome in ("ok", "error"):
         yield _named("requests_total", **service, replica=REPLICA, outcome=outcome)
     versionless = {key: service[key] for key in ("service", "model", "region")}
+    yield _named("business_events_total", **versionless, reason="settled")
     for tenant in config.tenants:
         yield _named("tenant_requests_total", **versionless, tenant=tenant.name, outcome="ok")
         yield _named("tenant_tokens_total", **versionless, tenant=tenant.name)
@@ -273,11 +281,19 @@ def _columns(config: ServiceConfig, *, replica: str, region: str) -> Iterator[Se
             yield _named(f"{family}_bucket", **own, le=bound(edge))
         yield _named(f"{family}_count", **own)
         yield _named(f"{family}_sum", **own)
-    for one in SLICES:
-        yield _named("canary_requests_total", **service, slice=one, outcome="ok")
-        yield _named("answer_similarity_sum_total", **service, slice=one)
-        yield _named("answer_similarity_samples_total", **service, slice=one)
-        yield _named("answer_similarity_ratio", **service, slice=one)
+    for mine in judged(config.name):
+        answers = {**service, "slice": mine.slice}
+        yield _named("canary_requests_total", **answers, outcome="ok")
+        yield _named("answer_similarity_sum_total", **answers)
+        yield _named("answer_similarity_samples_total", **answers)
+        yield _named("answer_similarity_ratio", **answers)
+        for name in ("answer_asserted_total", "answer_right_total") if mine.asserted else ():
+            yield _named(name, **answers)
+        for name in ("retrieval_similarity_sum_total", "retrieval_similarity_samples_total") if mine.retrieved else ():
+            yield _named(name, **answers)
+        for family, reason, _share in mine.checks:
+            yield _named(f"{family}_checks_total", **answers, reason=reason)
+            yield _named(f"{family}_violations_total", **answers, reason=reason)
     for name in ("requests_running", "requests_waiting", "kv_cache_ratio", "target_up"):
         yield _named(name, **own)
     gpu = {"service": config.name, "replica": replica, "region": region, "gpu": replica}

@@ -53,8 +53,13 @@ def _canary(service: ServiceConfig, base_url: str) -> dict[str, Any]:
         "max_tokens": 64,
         "region": service.region,
         "passages_path": "$.passages",
-        "prompts": [_prompt(one, service.name) for one in answers.references(service.name).values()],
+        "prompts": asked(service.name),
     }
+
+
+def asked(service: str) -> list[dict[str, Any]]:
+    """The prompts of a service's canary."""
+    return [_prompt(one, service) for one in answers.references(service).values()]
 
 
 def _prompt(one: answers.Reference, service: str) -> dict[str, Any]:

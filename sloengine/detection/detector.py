@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 BETS = np.array([0.5, 1.0, 2.0, 3.0])
-ODDS = np.array([2.0, 4.0, 8.0, 16.0])
+ODDS = np.array([2.0, 4.0, 16.0, 128.0])
 ALLOWANCE = 1.0
 #: The most that one tick may say, as residual and as log evidence.
 FARTHEST = 5.0

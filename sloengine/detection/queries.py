@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import blake2s
 
 import numpy as np
 import numpy.typing as npt
@@ -82,26 +83,29 @@ def _laid_out(slots: Slots) -> Watch:
     bounds: list[list[float]] = []
     for service in slots.services:
         for signal in SIGNALS:
-            events = _columns(slots.places.get((service.pk, signal.under.family), ()), signal.under)
-            measured = slots.places.get((service.pk, signal.over.family), ())
-            if not events or not measured:
-                continue
-            if signal.scale is Scale.P95:
-                steps = _bounds(measured)
-                if len(steps) < 2:
+            all_events = slots.places.get((service.pk, signal.under.family), ())
+            all_measured = slots.places.get((service.pk, signal.over.family), ())
+            for one, name in _apart(signal, all_events):
+                events = _columns(_of(all_events, signal, name), signal.under)
+                measured = _of(all_measured, signal, name)
+                if not events or not measured:
                     continue
-                histograms.append(len(keys))
-                bounds.append([bound for bound, _ in steps])
-                buckets.append(list(range(len(rows), len(rows) + len(steps))))
-                over.append(len(rows))
-                rows += [_selection(columns) for _, columns in steps]
-            else:
-                over.append(len(rows))
-                rows.append(_selection(_columns(measured, signal.over)))
-            under.append(len(rows))
-            rows.append(_selection(events))
-            keys.append((service.pk, signal.name))
-            signals.append(signal)
+                if signal.scale is Scale.P95:
+                    steps = _bounds(measured)
+                    if len(steps) < 2:
+                        continue
+                    histograms.append(len(keys))
+                    bounds.append([bound for bound, _ in steps])
+                    buckets.append(list(range(len(rows), len(rows) + len(steps))))
+                    over.append(len(rows))
+                    rows += [_selection(columns) for _, columns in steps]
+                else:
+                    over.append(len(rows))
+                    rows.append(_selection(_columns(measured, signal.over)))
+                under.append(len(rows))
+                rows.append(_selection(events))
+                keys.append((service.pk, _key(signal, name)))
+                signals.append(one)
     widest = max(map(len, buckets), default=1)
     return Watch(
         slots=slots,
@@ -114,6 +118,23 @@ def _laid_out(slots: Slots) -> Watch:
         buckets=np.array([[*one, *[one[-1]] * (widest - len(one))] for one in buckets], np.intp),
         bounds=np.array([[*one, *[one[-1]] * (widest - len(one))] for one in bounds]),
     )
+
+
+def _apart(signal: Signal, places: Iterable[Place]) -> list[tuple[Signal, str]]:
+    """The signal, or one for each value of the label that it is judged by, which its title then names."""
+    if not signal.each:
+        return [(signal, "")]
+    found = sorted({place.labels.get(signal.each, "") for place in places})
+    return [(replace(signal, title=f"{signal.title} ({name or 'unnamed'})"), name) for name in found]
+
+
+def _of(places: Sequence[Place], signal: Signal, name: str) -> Sequence[Place]:
+    return [one for one in places if one.labels.get(signal.each, "") == name] if signal.each else places
+
+
+def _key(signal: Signal, name: str) -> str:
+    """As it is kept: 24 characters at most, however long a label is."""
+    return f"{signal.name[:11]}/{blake2s(name.encode(), digest_size=6).hexdigest()}" if signal.each else signal.name
 
 
 def _selection(columns: tuple[int, ...]) -> Selection:

@@ -47,6 +47,7 @@ class Signal:
     least: float = 1.0
     minus: bool = False  # bad events are those of `under` without those of `over`
     hurts: bool = True  # users feel it; what they do not feel is told as information, and opens nothing
+    each: str = ""  # a label: each of its values is judged apart
 
 
 def _histogram(family: str) -> tuple[Sum, Sum]:
@@ -79,6 +80,12 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("errors", "share of failed requests", "availability", Scale.SHARE, _FAILED, _ALL, 0.005, "ratio"),
     Signal("similarity", "similarity of answers", "quality", Scale.LINEAR,
            *_counters("answer_similarity_sum_total", "answer_similarity_samples_total"), 0.02, "cosine", worse=-1),
+    Signal("slice_similarity", "similarity of answers", "quality", Scale.LINEAR,
+           *_counters("answer_similarity_sum_total", "answer_similarity_samples_total"), 0.02, "cosine", worse=-1, each="slice"),
+    Signal("unsafe_answers", "share of answers that broke a safety rule", "safety", Scale.SHARE,
+           *_counters("safety_violations_total", "safety_checks_total"), 0.01, "ratio"),
+    Signal("broken_structure", "share of answers that broke what was asserted of them", "schema", Scale.SHARE,
+           *_counters("schema_violations_total", "schema_checks_total"), 0.01, "ratio"),
     Signal("wrong_answers", "share of answers that broke an assertion", "quality", Scale.SHARE,
            *_counters("answer_right_total", "answer_asserted_total"), 0.1, "ratio", minus=True),
     Signal("retrieval", "similarity of retrieved passages", "quality", Scale.LINEAR,

@@ -145,6 +145,11 @@ def test_configurations_side_by_side_name_region_and_since_when() -> None:
     assert value == 2
     assert "us bbb since 05 Jan 07:00, eu aaa since 05 Jan 08:00" in said
     assert ask("config_variants", served=[served[0], Serving("us", "v1", "aaa", AT - HOUR, AT)])[0] == 1
+    looked = AT - timedelta(minutes=4)  # what serves is written down every five minutes
+    drifted = [Serving("eu", "v1", "aaa", AT - HOUR, looked), Serving("us", "v1", "bbb", AT - HOUR, looked)]
+    assert ask("config_variants", served=drifted)[0] == 2
+    rolled = [drifted[0], Serving("eu", "v1", "old", AT - HOUR, looked - timedelta(seconds=30))]
+    assert ask("config_variants", served=rolled)[0] == 1
 
 
 def test_a_slice_that_fell_alone_is_named() -> None:

@@ -110,3 +110,19 @@ def test_by_replica_the_past_adds_up_to_about_the_same_and_names_who_served() ->
     assert regions["chat-0"] == "eu-west"
     assert regions["chat-3"] == "us-east"
     assert total(played, "requests_total", "code") > 0
+
+
+def test_the_past_holds_what_canaries_assert_and_what_the_business_counts() -> None:
+    day = ticks(START, START + 86_400)
+    asserted = total(day, "answer_asserted_total", "chat")
+    assert 0 < asserted == total(day, "answer_right_total", "chat")
+    assert total(day, "safety_checks_total", "chat", slice="short", reason="pii") > 0
+    assert total(day, "schema_checks_total", "chat", slice="tool-call", reason="schema") > 0
+    assert total(day, "schema_violations_total", "chat") == total(day, "safety_violations_total", "chat") == 0
+    assert (
+        0
+        < total(day, "retrieval_similarity_samples_total", "chat")
+        < total(day, "answer_similarity_samples_total", "chat")
+    )
+    settled = total(day, "business_events_total", "chat") / total(day, "requests_total", "chat", outcome="ok")
+    assert settled == pytest.approx(0.62, abs=0.01)
