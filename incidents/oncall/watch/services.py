@@ -10,6 +10,7 @@ from django.db import transaction
 from incidents.oncall.models import HandoverNote, Schedule, ScheduleGap, ScheduleWatch, ShiftNotice
 from incidents.oncall.queries import GAP, fallback, people_of, plan
 from incidents.oncall.services import notices
+from incidents.oncall.services import read_calendars as read_calendars
 from incidents.oncall.walltime import Interval
 from incidents.oncall.watch import decide
 from incidents.oncall.watch.decide import Look
