@@ -6,8 +6,15 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 from tests.benchmarks import Measurement, database, slo_world
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from observability.core.models import Organisation
 
 CHART, CHART_CPU, PAGE, ALL = 200.0, 100.0, 200.0, 3000.0
 
@@ -64,8 +71,33 @@ def measure(full: bool) -> Iterator[Measurement]:
         lambda: queries.statuses(objectives=page, now=slo_world.NOW),
         PAGE,
     )
+    from observability.core import clock
+
+    reader = _reader(world.source.organisation)
+    with clock.frozen(slo_world.NOW):
+        for name, asked in (("SLO list", ""), ("SLO list, its last page", f"?page={-(-objectives // 50)}"),
+                            ("SLO list of one service, by a word", "?service=s3&q=token")):  # fmt: skip
+            yield from of(name, partial(_got, reader, f"/slos/{asked}"), PAGE)
     yield from of(
         f"budgets and sparklines of all {objectives:,}",
         lambda: queries.statuses(objectives=rows, now=slo_world.NOW),
         ALL,
     )
+
+
+def _reader(organisation: Organisation) -> Client:
+    from django.conf import settings
+    from django.test import Client
+
+    from tests import factories
+
+    settings.ALLOWED_HOSTS = ["testserver"]
+    client = Client()
+    client.force_login(factories.make_user(organisation))
+    return client
+
+
+def _got(reader: Client, path: str) -> None:
+    answer = reader.get(path)
+    if answer.status_code != 200:
+        raise AssertionError(f"{path}: found {answer.status_code}, expected 200")
