@@ -17,7 +17,8 @@ from django.middleware.csrf import get_token
 from django.views.decorators.http import require_safe
 from werkzeug.test import run_wsgi_app
 
-from dashboards import data
+from dashboards.choice import chosen
+from dashboards.shelf import BOARDS
 from observability.core.access import Request, viewed
 
 #: Who looks, for the callbacks: Dash calls them without our request.
@@ -60,30 +61,22 @@ def _environ(request: Request) -> dict[str, Any]:
 
 @require_safe
 @viewed
-def slo_csv(request: Request) -> HttpResponse:
-    """The page's table as a spreadsheet reads it."""
-    report = data.slo_report(
-        organisation=request.organisation, choice=data.choice(request.GET.dict()), now=request.moment
-    )
+def table(request: Request, slug: str) -> HttpResponse:
+    """A dashboard's table as a spreadsheet reads it; numbers with all their digits, nothing where there is no data."""
+    board = BOARDS[slug]
+    choice = chosen(page=slug, given=request.GET.dict(), asks=board.asks)
+    report = board.load(organisation=request.organisation, choice=choice, now=request.moment)
     response = HttpResponse(
-        content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="slo.csv"'}
+        content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{slug}.csv"'}
     )
-    writer = csv.writer(response)
-    writer.writerow(["service", "objective", "target", "attained", "budget left", "bad", "total"])
-    for row in report.objectives:
-        writer.writerow(
-            [
-                row.service,
-                row.title,
-                row.target,
-                _number(row.attained),
-                _number(row.left),
-                _number(row.bad),
-                _number(row.total),
-            ]
-        )
+    csv.writer(response).writerows([_cell(value) for value in row] for row in board.rows(report))
     return response
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.10g}"
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would take for a formula is told to be a text."""
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return "" if value is None else value

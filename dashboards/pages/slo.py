@@ -1,171 +1,123 @@
-"""SLO: what did reliability cost this month?"""
+"""SLOs: what did reliability cost this month?"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from dash import dcc, html
+from dash import html
 
-from dashboards import figures, sentences
-from dashboards.report import Choice, ObjectiveRow, SloReport
-from dashboards.theme import CONFIG
+from dashboards import figures
+from dashboards.figures import Bar, Panel
+from dashboards.pages import frame
+from dashboards.reports import slo as report_of
+from dashboards.reports.slo import ObjectiveRow, SloReport
+from dashboards.theme import BURN, PLAIN
 from incidents.screens.queries.costs import Cost
 from observability.core import words
 
-RANGE_NAMES = {"7d": "7 days", "30d": "30 days", "90d": "90 days"}
+BARS = 12
+HEAD = (("Service", ""), ("Objective", ""), ("State", ""), ("Target", "n"), ("Attained", "n"), ("Budget left", "n"),
+        ("Bad", "n wide"))  # fmt: skip
+INCIDENT_HEAD = (("Incident", ""), ("Service", ""), ("Diagnosis", "wide"), ("Lasted", "n"),
+                 ("Requests over goal", "n"), ("USD", "n"))  # fmt: skip
 
 
 def page(report: SloReport) -> list[Any]:
     """The whole page: the answer first, then what it rests on."""
-    return [
-        html.H1(sentences.headline(incidents=report.incidents, chosen=report.choice.range)),
-        html.P(sentences.answer(objectives=report.objectives, incidents=report.incidents), className="lead"),
-        _pickers(report.choice, report.services),
-        html.Section([html.H2("Budget left, where least is left"), _burn_down(report)]),
-        html.Section([html.H2("By objective"), _objectives(report)]),
-        html.Section([html.H2("What each incident cost"), *_incidents(report)]),
-        html.P(
+    shown, whole = len(report.objectives), len(report.overview.promises)
+    title = "By objective" if shown == whole else f"By objective: the {shown} of {words.count(whole)} with least left"
+    return frame.frame(
+        choice=report.choice,
+        headline=report_of.headline(incidents=report.incidents, when=report.choice.when),
+        lead=report_of.answer(overview=report.overview, incidents=len(report.incidents)),
+        services=report.services,
+        sections=[
+            frame.section("Budget left, where least is left", _burn_down(report)),
+            frame.section(title, _objectives(report)),
+            frame.section("What each incident cost", *_incidents(report)),
+        ],
+        notes=[
             "Requests over goal: those that missed the objective that burned, from its start to its end. USD: those requests at the "
             "service's price of a request over the range; the price, not the harm to anyone's business.",
-            className="muted small",
-        ),
-        html.P(
-            [
-                html.A("As CSV", href=f"/dash/slo.csv?service={report.choice.service}&range={report.choice.range}"),
-                " · PNG: the camera above each chart",
-            ],
-            className="muted small",
-        ),
-    ]
-
-
-def _aria(label: str) -> dict[str, Any]:
-    return {"aria-label": label}
-
-
-def _data(label: str) -> dict[str, Any]:
-    """The column's name, which a phone shows before the value."""
-    return {"data-label": label}
-
-
-def _pickers(choice: Choice, services: tuple[str, ...]) -> Any:
-    names = [("", "All services"), *((service, service) for service in services)]
-    return html.Div(
-        [
-            html.Nav(
-                [_tab(name, choice.address(service=slug), slug == choice.service) for slug, name in names],
-                className="tabs",
-                **_aria("Service"),
-            ),
-            html.Nav(
-                [_tab(name, choice.address(range=key), key == choice.range) for key, name in RANGE_NAMES.items()],
-                className="tabs",
-                **_aria("Range"),
-            ),
         ],
-        className="between filters",
     )
 
 
-def _tab(name: str, address: str, here: bool) -> Any:
-    return dcc.Link(name, href=address, className="here" if here else "")
-
-
 def _burn_down(report: SloReport) -> Any:
-    if not any(row.burn_down for row in report.objectives):
-        return _empty("No budget has been measured in this range.", "Apply objectives, or choose a longer range.")
-    return dcc.Graph(
-        figure=figures.burn_down(objectives=report.objectives, incidents=report.incidents),
-        config=cast(Any, CONFIG),
-        id="burn-down",
+    drawn = [row for row in report.objectives if row.burn_down]
+    if not drawn:
+        return frame.empty("No budget has been measured in this range.", "Apply objectives, or choose a longer range.")
+    figure = figures.panels(
+        [
+            Panel(
+                f"{row.service}: {row.title}",
+                f"{words.left(row.left)} left" if (row.left or 0.0) >= 0 else words.left(row.left),
+                row.burn_down,
+                row.address,
+                BURN if (row.left or 0.0) <= 0 else PLAIN,
+            )
+            for row in drawn
+        ],
+        tickformat=".0%",
+        marks=[row.started_at for row in report.incidents],
+        floor=-1.0,
+        limit=0.0,
+    )
+    return frame.graph(
+        "budget-left", figure, "Budget left over time, one line an objective; dotted where incidents began"
     )
 
 
 def _objectives(report: SloReport) -> Any:
     if not report.objectives:
-        return _empty(
+        return frame.empty(
             "No SLOs yet.", "Apply the ones that ship with Tailwatch, or write your own: manage.py slo apply."
         )
-    head = html.Thead(
-        html.Tr(
-            [
-                html.Th("Service"),
-                html.Th("Objective"),
-                html.Th("State"),
-                html.Th("Target", className="n"),
-                html.Th("Attained", className="n"),
-                html.Th("Budget left", className="n"),
-                html.Th("Bad", className="n wide"),
-            ]
-        )
-    )
-    return html.Table([head, html.Tbody([_objective(row) for row in report.objectives])], className="stack")
+    return frame.table(HEAD, [_objective(row) for row in report.objectives])
 
 
-def _objective(row: ObjectiveRow) -> Any:
-    return html.Tr(
-        [
-            html.Td(row.service),
-            html.Td(html.A(html.B(row.title), href=f"/slos/{row.service}/{row.slug}/")),
-            html.Td(html.Span(row.word, className=f"state {row.kind}")),
-            html.Td(words.target(row.target), className="n", **_data("Target")),
-            html.Td(words.percent(row.attained, 3), className="n", **_data("Attained")),
-            html.Td(words.left(row.left), className="n", **_data("Budget left")),
-            html.Td(words.count(None if row.bad is None else round(row.bad)), className="n wide"),
-        ]
-    )
+def _objective(row: ObjectiveRow) -> list[Any]:
+    return [
+        row.service,
+        frame.link(row.title, row.address),
+        frame.state(row.word, row.kind),
+        words.target(row.target),
+        words.percent(row.attained, 3),
+        words.left(row.left),
+        words.count(None if row.bad is None else round(row.bad)),
+    ]
 
 
 def _incidents(report: SloReport) -> list[Any]:
     if not report.incidents:
-        return [_empty("No incident began in this range.", "What one costs shows here, in requests and in USD.")]
-    head = html.Thead(
-        html.Tr(
-            [
-                html.Th("Incident"),
-                html.Th("Service"),
-                html.Th("Diagnosis", className="wide"),
-                html.Th("Lasted", className="n"),
-                html.Th("Requests over goal", className="n"),
-                html.Th("USD", className="n"),
-            ]
+        return [frame.empty("No incident began in this range.", "What one costs shows here, in requests and in USD.")]
+    table = frame.table(INCIDENT_HEAD, [_incident(row) for row in report.incidents])
+    counted = sorted((row for row in report.incidents if row.bad is not None), key=lambda row: -(row.bad or 0.0))[:BARS]
+    if len(counted) < 2:
+        return [table]
+    bars = [
+        Bar(
+            f"INC-{row.number} {row.service}",
+            row.bad,
+            words.count(round(row.bad or 0.0)),
+            f"/incidents/{row.number}/",
+            BURN,
         )
-    )
-    table = html.Table([head, html.Tbody([_incident(row) for row in report.incidents])], className="stack")
-    counted = sum(row.bad is not None for row in report.incidents)
-    return (
+        for row in counted
+    ]
+    chart = frame.graph("by-incident", figures.bars(bars, unit="requests over goal"), "Requests over goal by incident")
+    return [chart, table]
+
+
+def _incident(row: Cost) -> list[Any]:
+    return [
         [
-            dcc.Graph(
-                figure=figures.by_incident(incidents=report.incidents), config=cast(Any, CONFIG), id="by-incident"
-            ),
-            table,
-        ]
-        if counted > 1
-        else [table]
-    )
-
-
-def _incident(row: Cost) -> Any:
-    return html.Tr(
-        [
-            html.Td(
-                [
-                    html.A([html.B(f"INC-{row.number}"), f" {row.title}"], href=f"/incidents/{row.number}/"),
-                    html.Span(" simulated", className="maint small") if row.simulated else "",
-                ]
-            ),
-            html.Td(row.service),
-            html.Td(row.leaf, className="wide"),
-            html.Td(words.duration(row.lasted_seconds), className="n", **_data("Lasted")),
-            html.Td(
-                words.count(None if row.bad is None else round(row.bad)),
-                className="n",
-                **_data("Requests over goal"),
-            ),
-            html.Td(words.usd(row.usd), className="n", **_data("USD")),
-        ]
-    )
-
-
-def _empty(first: str, then: str) -> Any:
-    return html.Div(html.P([html.B(first), f" {then}"]), className="empty")
+            html.A([html.B(f"INC-{row.number}"), f" {row.title}"], href=f"/incidents/{row.number}/"),
+            html.Span(" simulated", className="maint small") if row.simulated else "",
+        ],
+        row.service,
+        row.leaf,
+        words.duration(row.lasted_seconds),
+        words.count(None if row.bad is None else round(row.bad)),
+        words.usd(row.usd),
+    ]

@@ -53,7 +53,7 @@ GROUPS = (
         (
             Place("SLOs", "slos", "slos", "s"),
             Place("Cost", "cost", "cost", "b"),
-            Place("Dashboards", "dash_slo", "dash", "d"),
+            Place("Dashboards", "dash_executive", "dash", "d"),
         ),
     ),
     Group(

@@ -122,6 +122,17 @@ def budgets_now(*, objectives: Sequence[Objective], now: datetime) -> list[Budge
     return [reckoned.budget(row) for row in range(len(objectives))]
 
 
+def kept_since(*, objectives: Sequence[Objective], since: datetime, now: datetime) -> list[tuple[float | None, Budget]]:
+    """The attained ratio of each since an instant (None without data) and its budget now: of very many objectives."""
+    if not objectives:
+        return []
+    reckoned = _reckoned(objectives, [[(since, now)]] * len(objectives), now=now)
+    return [
+        (None if (bad := reckoned.ratio(row, 0)) is None else 1 - bad, reckoned.budget(row))
+        for row in range(len(objectives))
+    ]
+
+
 def what_if(*, objective: Objective, target: Decimal, window: timedelta, now: datetime) -> Budget:
     """The budget of a rolling window with another target: what was measured stays as it is."""
     members = with_parts([objective])

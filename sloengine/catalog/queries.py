@@ -11,6 +11,12 @@ from observability.core.models import Organisation
 from sloengine.catalog.models import Change, Deployment, Service
 
 
+def services(*, organisation: Organisation, slug: str = "") -> QuerySet[Service]:
+    """The services of an organisation by slug, or the one of this slug."""
+    rows = Service.objects.filter(organisation=organisation).order_by("slug")
+    return rows.filter(slug=slug) if slug else rows
+
+
 def changes_between(
     *,
     start: datetime,

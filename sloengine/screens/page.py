@@ -54,17 +54,6 @@ class SloRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SloTable:
-    """The list of objectives, narrowed to a service or not."""
-
-    service: str
-    services: tuple[str, ...]
-    rows: tuple[SloRow, ...]
-    headline: str
-    rest: str
-
-
-@dataclass(frozen=True, slots=True)
 class WindowRow:
     """One tier of burn-rate windows and what it says."""
 

@@ -39,13 +39,16 @@ SHORTEST_CURVE = timedelta(minutes=10)
 Curve = tuple[tuple[datetime, float | None], ...]
 
 
-def slo_table(*, organisation: Organisation, service: str, now: datetime) -> pure.SloTable:
-    """Every enabled objective with its budget; an unknown service shows all."""
-    services = tuple(Service.objects.filter(organisation=organisation).values_list("slug", flat=True))
-    service = service if service in services else ""
-    found = [_row(status) for status in budgets.budget_status(organisation=organisation, now=now)]
-    rows = tuple(sorted((row for row in found if not service or row.service == service), key=pure.worst_first))
-    return pure.SloTable(service, services, rows, pure.table_headline(rows), pure.table_rest(rows))
+def slo_rows(*, organisation: Organisation, keys: Sequence[tuple[str, str]], now: datetime) -> tuple[pure.SloRow, ...]:
+    """These objectives (service, slug) with their budgets, in this order."""
+    slugs = {slug for _, slug in keys}
+    fits = Objective.objects.enabled().filter(
+        organisation=organisation, service__slug__in={service for service, _ in keys}, slug__in=slugs
+    )
+    found = {(one.service.slug, one.slug): one for one in fits.select_related("service")}
+    return tuple(
+        _row(one) for one in budgets.statuses(objectives=[found[key] for key in keys if key in found], now=now)
+    )
 
 
 def slo_list(*, organisation: Organisation, filters: Filters, now: datetime) -> SloList:
@@ -248,11 +251,15 @@ def _burn_chart(curve: Sequence[budgets.BurnPoint], marks: charts.Marks) -> str:
 
 
 def burn_downs(
-    *, organisation: Organisation, service: str, start: datetime, end: datetime, points: int
+    *, organisation: Organisation, keys: Sequence[tuple[str, str]], start: datetime, end: datetime, points: int
 ) -> Mapping[tuple[str, str], Curve]:
-    """Budget left over time of each objective, by (service, objective); without a point where nothing was measured."""
-    rows = Objective.objects.enabled().filter(organisation=organisation).select_related("service")
-    rows = rows.filter(service__slug=service) if service else rows
+    """Budget left over time of these objectives (service, slug); without one where nothing was measured."""
+    if not keys:
+        return {}
+    which = Q()
+    for service, slug in keys:
+        which |= Q(service__slug=service, slug=slug)
+    rows = list(Objective.objects.enabled().filter(which, organisation=organisation).select_related("service"))
     start = _since_data(rows, start=start, end=end)
     found: dict[tuple[str, str], Curve] = {}
     for objective in rows:

@@ -11,6 +11,7 @@ import pytest
 from django.urls import reverse
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support import expected_conditions as expected
 from selenium.webdriver.support.ui import WebDriverWait
 
 from incidents.alerts.models import Alert
@@ -111,10 +112,15 @@ def test_from_login_to_the_dashboard(browser: Any, at: Any) -> None:
     wait(browser, "Mitigate now")
     browser.find_element(By.TAG_NAME, "body").send_keys("g")
     browser.find_element(By.TAG_NAME, "body").send_keys("d")
-    wait(browser, "2 incidents this month")
+    wait(browser, "2 incidents, the worst SEV2")
     browser.find_element(By.LINK_TEXT, "7 days").click()
-    wait(browser, "in the last 7 days")
-    assert browser.current_url.endswith("range=7d")
+    WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: driver.current_url.endswith("range=7d"))
+    for name in ("SLOs", "Response", "Fleet", "Latency budget", "Trade-off"):
+        browser.find_element(By.CSS_SELECTOR, ".boards").find_element(By.LINK_TEXT, name).click()
+        here = (By.XPATH, f"//nav[contains(@class, 'boards')]/a[@class='here'][text()='{name}']")
+        WebDriverWait(browser, WAIT_SECONDS).until(expected.presence_of_element_located(here))
+        assert browser.current_url.partition("?")[2].find("range=7d") >= 0, name
+        assert browser.find_element(By.TAG_NAME, "h1").text, name
     assert complaints(browser) == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboards.shelf import BOARDS
 from observability.core.models import Role, User
 from tests import worlds
 
@@ -21,14 +22,12 @@ CALLBACK = "/dash/_dash-update-component"
 BODY = {
     "output": "page.children",
     "outputs": {"id": "page", "property": "children"},
-    "inputs": [{"id": "address", "property": "search", "value": "?service=chat&range=7d"}],
+    "inputs": [
+        {"id": "address", "property": "pathname", "value": "/dash/slo/"},
+        {"id": "address", "property": "search", "value": "?service=chat&range=7d"},
+    ],
     "changedPropIds": ["address.search"],
 }
-
-
-@pytest.fixture
-def world(frozen_now: Any) -> worlds.World:
-    return worlds.small_world(now=frozen_now)
 
 
 @pytest.fixture
@@ -114,5 +113,29 @@ def test_another_organisation_sees_nothing_of_it(client: Client, world: worlds.W
     assert "chat" not in text
 
 
-def test_the_root_leads_to_the_page(viewer: Client) -> None:
-    assert viewer.get("/dash/").headers["Location"] == "/dash/slo/"
+def test_the_root_leads_to_the_first_page(viewer: Client) -> None:
+    assert viewer.get("/dash/").headers["Location"] == "/dash/executive/"
+
+
+@pytest.mark.parametrize("slug", BOARDS)
+def test_every_board_has_an_address_and_a_csv(viewer: Client, slug: str) -> None:
+    assert viewer.get(f"/dash/{slug}/").status_code == 200
+    response = viewer.get(f"/dash/{slug}.csv?range=1d&service=chat")
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{slug}.csv"'
+    assert len(response.content.decode().splitlines()) >= 1
+
+
+def test_a_click_on_a_point_is_followed(viewer: Client) -> None:
+    """As Dash sends it: one chart of the page was clicked."""
+    chart = {"type": "chart", "name": "budgets"}
+    clicked = {"points": [{"customdata": "/slos/chat/ttft/"}]}
+    body = {
+        "output": "go.href",
+        "outputs": {"id": "go", "property": "href"},
+        "inputs": [[{"id": chart, "property": "clickData", "value": clicked}]],
+        "changedPropIds": [json.dumps(chart, separators=(",", ":"), sort_keys=True) + ".clickData"],
+    }
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    answer = viewer.post(CALLBACK, json.dumps(body), content_type="application/json", headers=headers)
+    assert answer.status_code == 200
+    assert answer.json() == {"multi": True, "response": {"go": {"href": "/slos/chat/ttft/"}}}

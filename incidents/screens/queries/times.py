@@ -66,15 +66,22 @@ def _span(start: str, end: str) -> str:
     return f"CASE WHEN {start} IS NOT NULL AND {end} IS NOT NULL THEN {seconds} END"
 
 
-_TABLE = f"""
+#: One row an incident: its part and its three spans in seconds, each null while one of its moments is not known.
+SPANS = f"""
 WITH spans AS (
-    SELECT service_id, CASE WHEN drill THEN 'drills' WHEN simulated THEN 'simulated' ELSE 'real' END AS part,
+    SELECT id, service_id, opened_at, number, title, severity,
+           CASE WHEN drill THEN 'drills' WHEN simulated THEN 'simulated' ELSE 'real' END AS part,
            {_span("impact_started_at", "detected_at")} AS detect,
            {_span("first_paged_at", "acknowledged_at")} AS acknowledge,
            {_span("impact_started_at", "mitigated_at")} AS mitigate
     FROM incidents_incident
     WHERE organisation_id = %(organisation)s AND opened_at >= %(since)s AND opened_at <= %(now)s AND merged_into_id IS NULL
+      AND (%(service)s = '' OR service_id IN (
+          SELECT id FROM sloengine_service WHERE organisation_id = %(organisation)s AND slug = %(service)s))
 )
+"""  # noqa: S608 - put together from the constants above
+_TABLE = f"""
+{SPANS}
 SELECT part, GROUPING(spans.service_id) AS whole, service.name, service.slug, count(*), {_SPREADS}
 FROM spans LEFT JOIN sloengine_service AS service ON service.id = spans.service_id
 GROUP BY GROUPING SETS ((part), (part, spans.service_id, service.name, service.slug))
@@ -82,11 +89,11 @@ ORDER BY part, whole DESC, count(*) DESC, service.slug NULLS LAST
 """  # noqa: S608 - put together from the constants above
 
 
-def table(*, organisation: Organisation, days: int, now: datetime) -> Table:
-    """The figures of the incidents that were opened in the last `days`: one query, whatever their number."""
+def table(*, organisation: Organisation, days: int, now: datetime, service: str = "") -> Table:
+    """The figures of the incidents that were opened in the last `days`, of one service or all: one query, whatever their number."""
     since = now - timedelta(days=days)
     with connection.cursor() as cursor:
-        cursor.execute(_TABLE, {"organisation": organisation.pk, "since": since, "now": now})
+        cursor.execute(_TABLE, {"organisation": organisation.pk, "since": since, "now": now, "service": service})
         rows = cursor.fetchall()
     parts: dict[str, list[Row]] = {"real": [], "simulated": [], "drills": []}
     for part, whole, name, slug, incidents, *spreads in rows:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
 from django.db import connection
@@ -112,6 +113,40 @@ def points(
         if value is not None and after <= past and not where:
             _keep((*name, before, after), value)
     return [Point(after, known[after]) for _, after in steps]
+
+
+def increment_steps(
+    *, service: Service, family: str, start: datetime, end: datetime, step_seconds: int, by: Sequence[str] = ()
+) -> list[Groups[float]]:
+    """`increments` of each step in a row; as many statements as for one."""
+    bare, part = _family(family)
+    wanted = Part.VALUE if part is Part.VALUE else Part.COUNT if part is Part.N else part
+    stepped = _stepped(service, bare, start, end, step_seconds, by)
+    return [_summed((one for one in deltas if one.place.part is wanted), by, edges) for deltas, edges in stepped]
+
+
+def histogram_steps(
+    *, service: Service, family: str, start: datetime, end: datetime, step_seconds: int, by: Sequence[str] = ()
+) -> list[Groups[HistogramIncrement]]:
+    """`histogram` of each step in a row."""
+    return [_histograms(deltas, by, edges) for deltas, edges in _stepped(service, family, start, end, step_seconds, by)]
+
+
+def gauge_steps(
+    *, service: Service, family: str, start: datetime, end: datetime, step_seconds: int, by: Sequence[str] = ()
+) -> list[Groups[GaugeWindow]]:
+    """`gauge` of each step in a row."""
+    return [_gauges(deltas, by, edges) for deltas, edges in _stepped(service, family, start, end, step_seconds, by)]
+
+
+def _stepped(
+    service: Service, family: str, start: datetime, end: datetime, step_seconds: int, by: Sequence[str]
+) -> Iterator[tuple[list[_Delta], Edges | None]]:
+    step = timedelta(seconds=step_seconds)
+    count = math.ceil((end - start) / step)
+    instants = [min(start + step * number, end) for number in range(count + 1)]
+    rows = _Rows(service, family, instants, scope=_scope(by, None), where=None)
+    return (rows.between(before, after) for before, after in pairwise(instants))
 
 
 def forget_points() -> None:
