@@ -56,6 +56,8 @@ BEAT = (
     Beat("sloengine.budgets.policies", "enforce_due", 300, SLOW, asks=False),
     Beat("sloengine.cost", "evaluate_costs", 30, FAST),
     Beat("sloengine.cost.ledger", "close_hours", 300, SLOW),
+    Beat("sloengine.cost.contracts", "check_contracts", 60, SLOW),
+    Beat("sloengine.cost.tenantbudgets", "check_budgets", 60, SLOW),
     Beat("incidents.ingest", "check_silence", 15, FAST),
     Beat("incidents.silences", "run_silences", 5, FAST),
     Beat("incidents.maintenance", "run_maintenance", 5, FAST),

@@ -1,4 +1,4 @@
-"""What a platform in use has beside its fleet: a rota, pagers of several kinds, routes, senders, a silence, planned work.
+"""What a platform in use has beside its fleet: a rota, pagers, routes, senders, a silence, planned work, a contract and budgets.
 
 Nothing of it reaches outside: the pagers that are not the demo's own are off, or wait for a code.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from incidents.actions.models import ActionDocument
@@ -27,6 +27,8 @@ from observability.core import permissions
 from observability.core.models import Organisation, User
 from observability.core.permissions import Actor
 from probes.simfleet.config import default_config
+from sloengine.cost.contracts import services as contracts
+from sloengine.cost.tenantbudgets import services as spend_budgets
 
 ZONE = "Europe/Paris"
 ROTA = "Inference rota"
@@ -110,6 +112,7 @@ def furnish(*, organisation: Organisation, people: Sequence[User], schedule: Sch
         now=now,
     )
     _senders(organisation, people[0], actor, now)
+    _money(organisation, people[1], actor, now)
 
 
 def bind_gateway(*, organisation: Organisation, url: str, secret: str, now: datetime) -> None:
@@ -199,3 +202,42 @@ def _senders(organisation: Organisation, owner: User, actor: Actor, now: datetim
     }
     for integration, document in ((prometheus, json.dumps(body)), (evaluation, "")):
         ingest.receive(integration=integration, envelope=ingest.Envelope(document.encode()), now=now)
+
+
+#: What the simulated fleet uses on a day, rounded: before its past begins it is taken to have been the same.
+TOKENS_A_DAY = 830_000_000
+PAST_DAYS = 29
+
+
+def _money(organisation: Organisation, owner: User, actor: Actor, now: datetime) -> None:
+    """A contract of this year that is used up before its quarter ends, a budget within its limits and one near them."""
+    quarter = date(now.year, (now.month - 1) // 3 * 3 + 1, 1)
+    counted_from = max(now.date() - timedelta(days=PAST_DAYS), quarter)
+    contracts.put(
+        organisation=organisation,
+        given={
+            "name": f"Inference {now.year}",
+            "starts_on": f"{now.year}-01-01",
+            "ends_on": f"{now.year}-12-31",
+            "period": "quarter",
+            "commitment_tokens": "70_000_000_000",
+            "rate": "0.07",
+            "overage_rate": "0.085",
+            "overage_cap_ratio": "0.10",
+            "rate_beyond": "0.11",
+            "currency": "USD",
+            "owner": owner.username,
+            "country": "FR",
+            "zone": ZONE,
+            "carried_tokens": str((counted_from - quarter).days * TOKENS_A_DAY),
+            "counted_from": counted_from.isoformat(),
+        },
+        actor=actor,
+        now=now,
+    )
+    for name, who, window, soft, hard in (
+        ("IDE plugin, monthly", "ide-plugin", "month", "550000", "700000"),
+        ("Support desk, weekly", "support-desk", "7d", "45000", "60000"),
+    ):
+        given = {"name": name, "scope": "tenant", "who": who, "window": window, "soft_usd": soft, "hard_usd": hard}
+        spend_budgets.put(organisation=organisation, given={**given, "owner": owner.username}, actor=actor, now=now)

@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "sloengine.backtests.urls",
         "sloengine.cost.ledger.urls",
         "sloengine.objectives.urls",
+        "sloengine.cost.contracts.urls",
+        "sloengine.cost.tenantbudgets.urls",
         "sloengine.reports.urls",
         "dashboards.urls",
         "observability.health_urls",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ninja import Router
 
 from sloengine.backtests.api import router as backtests
+from sloengine.cost.contracts.api import router as contracts
 from sloengine.cost.ledger.api import router as costs
+from sloengine.cost.tenantbudgets.api import router as spend_budgets
 from sloengine.kpis.api import router as kpis
 from sloengine.objectives.api import router as objectives
 from sloengine.reports.api import router as reports
@@ -13,6 +15,8 @@ from sloengine.reports.api import router as reports
 ROUTERS: tuple[Router, ...] = (
     backtests,
     costs,
+    contracts,
+    spend_budgets,
     kpis,
     objectives,
     reports,

@@ -15,8 +15,10 @@ from sloengine.budgets.models import (
 from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
+from sloengine.cost.contracts.models import Contract, CostReview
 from sloengine.cost.ledger.models import CostSeries, LedgerCursor, LedgerDays, UsageDay, UsageHour
 from sloengine.cost.models import Price, UsageBucket, UsageCursor
+from sloengine.cost.tenantbudgets.models import SpendBudget
 from sloengine.kpis.models import PushedKpi
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.rollups.models import RollupFinest, RollupFiveMinutes, RollupHour
@@ -26,6 +28,8 @@ __all__ = [
     "Block",
     "BudgetPolicy",
     "Change",
+    "Contract",
+    "CostReview",
     "CostSeries",
     "Deployment",
     "EvaluationCursor",
@@ -45,6 +49,7 @@ __all__ = [
     "RollupHour",
     "Service",
     "Slot",
+    "SpendBudget",
     "TallyBlock",
     "TallyFinest",
     "TallyFiveMinutes",

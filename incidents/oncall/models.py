@@ -218,6 +218,7 @@ class ShiftNotice(Leased):
         GAP = "gap", "Gap"
         SILENCE = "silence", "Silence"
         MAINTENANCE = "maintenance", "Maintenance"
+        COST = "cost", "Cost"
 
     organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="shift_notices")
     #: None: it goes to a room, `endpoint`.

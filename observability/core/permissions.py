@@ -53,6 +53,7 @@ class Verb(StrEnum):
     RUN_GATE = "run_gate"
     PUSH_KPI = "push_kpi"
     MANAGE_PRICES = "manage_prices"
+    MANAGE_CONTRACTS = "manage_contracts"
     VIEW_AUDIT = "view_audit"
 
 
@@ -68,7 +69,7 @@ _COMMANDER = _RESPONDER | {
 }  # fmt: skip
 ALLOWED: dict[str, frozenset[Verb]] = {
     Role.VIEWER: _EVERYONE,
-    Role.LEADERSHIP: _EVERYONE,
+    Role.LEADERSHIP: _EVERYONE | {Verb.MANAGE_CONTRACTS},
     Role.AUDITOR: _EVERYONE | {Verb.VIEW_AUDIT},
     Role.RELEASE_ENGINEER: _EVERYONE
     | {Verb.NOTE, Verb.RUN_GATE, Verb.PUSH_KPI, Verb.APPLY_OBJECTIVES, Verb.EXCLUDE_TIME, Verb.MANAGE_PRICES},

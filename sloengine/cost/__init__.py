@@ -5,4 +5,6 @@ anomalies.py  a tenant's share of use against its robust trailing level, with th
 models.py     Price, UsageBucket
 queries.py    spend and cost per 1,000 tokens, for pages and dashboards
 services.py   evaluate_costs, set_price
+contracts/      committed-use contracts, their burn-down and cost reviews
+tenantbudgets/  what tenants, tags and teams may spend
 """

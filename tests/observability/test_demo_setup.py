@@ -17,6 +17,8 @@ from incidents.response.models import Incident
 from incidents.silences.models import Silence
 from observability import demo_setup
 from sloengine.catalog.models import Service
+from sloengine.cost.contracts.models import Contract
+from sloengine.cost.tenantbudgets.models import SpendBudget
 from tests import worlds
 
 
@@ -73,3 +75,13 @@ def test_every_action_of_the_gateway_is_bound_once_and_needs_an_approval(
     assert {one.service for one in document.bindings} == {"chat", "code", "batch"}
     assert {one.approvals for one in document.bindings} == {1}
     assert queries.switch(organisation_id=organisation.pk).enabled
+
+
+def test_a_contract_and_two_budgets_are_watched_and_none_opens_an_incident(
+    furnished: worlds.World, frozen_now: datetime
+) -> None:
+    contract = Contract.objects.get(organisation=furnished.organisation)
+    assert contract.standing["tokens"] == contract.carried_tokens > 0
+    assert contract.standing["kind"] == "ok"
+    assert SpendBudget.objects.filter(organisation=furnished.organisation).count() == 2
+    assert not Incident.objects.filter(title__startswith="Cost review").exists()

@@ -10,9 +10,10 @@ from django.db import transaction
 from incidents.alerts import queries
 from incidents.alerts.models import Alert, AlertCursor
 from incidents.alerts.services import placing, responding
+from incidents.oncall.services import notices
 from incidents.response.models import Incident
 from observability.core import questions
-from sloengine.budgets.models import Finding
+from sloengine.budgets.models import Finding, FindingState
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,21 @@ def take(*, finding: Finding, now: datetime) -> Alert:
     _copy(finding, alert)
     alert.save()
     placing.place(alerts=[alert], now=now, before={alert.pk: before})
+    _tell_owner(finding, now)
     return alert
+
+
+def _tell_owner(finding: Finding, now: datetime) -> None:
+    """A finding that asks for it is told in a notice, once: a threshold of a contract, a budget that is nearly spent."""
+    text = finding.evidence.get("notice")
+    if isinstance(text, str) and text and finding.state == FindingState.FIRING:
+        notices.write_owner(
+            organisation=finding.organisation,
+            owner=str(finding.evidence.get("owner", "")),
+            text=text,
+            decision=f"finding {finding.pk}",
+            now=now,
+        )
 
 
 def _copy(finding: Finding, alert: Alert) -> None:

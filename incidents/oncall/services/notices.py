@@ -14,8 +14,8 @@ from observability.core.models import Organisation, User
 
 #: What wakes people, or would open an alert elsewhere, is not for a sentence about no incident.
 LOUD = (PagerEndpoint.Kind.SMS, PagerEndpoint.Kind.VOICE, PagerEndpoint.Kind.PAGERDUTY)
-#: Notices of what comes, not of a shift.
-AHEAD = (ShiftNotice.Kind.SILENCE, ShiftNotice.Kind.MAINTENANCE)
+#: Notices that are not of a shift.
+AHEAD = (ShiftNotice.Kind.SILENCE, ShiftNotice.Kind.MAINTENANCE, ShiftNotice.Kind.COST)
 
 
 def write(
@@ -32,10 +32,20 @@ def write_ahead(
     if user is not None:
         _write(organisation.pk, [user.username], (), kind, text, decision, now)
         return
-    rooms = PagerEndpoint.objects.filter(organisation=organisation, user=None, service=None, enabled=True)
     shifts = [shift for _, shift in queries.now_on_call(organisation=organisation, at=now) if shift is not None]
     people = [name for shift in shifts for name in shift.people]
-    _write(organisation.pk, people, rooms.exclude(kind__in=LOUD).defer("secret"), kind, text, decision, now)
+    _write(organisation.pk, people, _rooms(organisation), kind, text, decision, now)
+
+
+def write_owner(*, organisation: Organisation, owner: str, text: str, decision: str, now: datetime) -> None:
+    """Of money: to who answers for it and to the rooms. Who is on call is not told."""
+    _write(organisation.pk, [owner], _rooms(organisation), ShiftNotice.Kind.COST, text, decision, now)
+
+
+def _rooms(organisation: Organisation) -> Iterable[PagerEndpoint]:
+    """Those that hear of the whole organisation, and open nothing elsewhere."""
+    rooms = PagerEndpoint.objects.filter(organisation=organisation, user=None, service=None, enabled=True, drill=False)
+    return rooms.exclude(kind__in=LOUD).defer("secret")
 
 
 def _write(

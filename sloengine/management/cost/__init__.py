@@ -1,7 +1,7 @@
 """`manage.py cost ...`, a module a subcommand.
 
 base.py       what they share: tables, money, ranges, sparklines
-report.py     price.py  rates.py  anomalies.py
+report.py     price.py  rates.py  anomalies.py  contract.py  budgets.py
 
 A module has HELP, `arguments(parser)` and `run(organisation, options, write)`.
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sloengine.management.cost import anomalies, price, rates, report
+from sloengine.management.cost import anomalies, budgets, contract, price, rates, report
 
 SUBCOMMANDS: dict[str, ModuleType] = {
     "report": report,
     "price": price,
     "rates": rates,
     "anomalies": anomalies,
+    "contract": contract,
+    "budgets": budgets,
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import yaml
 from django.core.management.base import CommandError, CommandParser
 from rich.console import RenderableType
 
@@ -60,3 +62,23 @@ def service_named(organisation: Organisation, slug: str | None) -> Service | Non
     if service is None:
         raise CommandError(f"There is no service {slug!r}.")
     return service
+
+
+def add_files(parser: CommandParser, what: str) -> None:
+    parser.add_argument("files", nargs="*", type=Path, help=f"YAML files of {what}: one mapping, or a list of them")
+
+
+def mappings(files: Iterable[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each mapping of the files with where it stands; every value a text (or a list of texts), as it was written."""
+    for file in files:
+        try:
+            found = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes texts only
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise CommandError(f"{file}: {error}; expected a readable YAML file") from error
+        several = found if isinstance(found, list) else [found]
+        for number, one in enumerate(several, start=1):
+            if not isinstance(one, dict):
+                raise CommandError(
+                    f"{file}: found {type(one).__name__}, expected a mapping of fields, or a list of them"
+                )
+            yield (f"{file}, number {number}" if len(several) > 1 else str(file)), one
