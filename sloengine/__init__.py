@@ -8,6 +8,7 @@ Its nouns:
     rollups      totals at a tick, in three tiers; any window is the difference of two rows
     objectives   what was promised: YAML files to objectives
     budgets      burn rates, error budgets, and the Finding rows that incidents read
+    detection    what moved before any budget burns
     cost         spend and its shifts
     charts.py    inline SVG (strokes.py: its lines and letters)
 """

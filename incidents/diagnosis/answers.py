@@ -100,6 +100,7 @@ READERS: Mapping[str, Reader] = {
     "business_factor": worth.business_factor,
     "schema_violation_share": worth.violations("schema_violations_total"),
     "safety_violation_share": worth.violations("safety_violations_total"),
+    "latency_lead": worth.latency_lead,
     "replay_slices_judged": worth.replay_count(worse=False),
     "replay_slices_worse": worth.replay_count(worse=True),
     "version_similarity_gap": worth.version_gap,

@@ -18,6 +18,8 @@ from incidents.diagnosis.view import ChangeSeen, Found, Period, Serving, When, W
 from incidents.response.models import Incident
 from observability.core import questions
 from sloengine.catalog.models import Deployment, Service
+from sloengine.detection import queries as detection
+from sloengine.detection.precedence import Precedence
 from sloengine.rollups import queries as rollups
 from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
 
@@ -150,6 +152,9 @@ class ServiceView:
         if self._replayed is None:
             self._replayed = self.replay()
         return self._replayed
+
+    def leading(self) -> Precedence:
+        return detection.leading(service=self.service_row, now=self.now)
 
 
 def versions(*, service: Service, now: datetime) -> tuple[str | None, str | None]:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from incidents.diagnosis.replay import Replayed
+from sloengine.detection.precedence import Precedence
 from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
 
 
@@ -107,3 +108,4 @@ class View(Protocol):
     @property
     def now(self) -> datetime: ...
     def replayed(self) -> Replayed: ...
+    def leading(self) -> Precedence: ...

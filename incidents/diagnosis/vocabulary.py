@@ -123,6 +123,8 @@ WORTH: tuple[Row, ...] = (
      "Wrong answers rose by {value} on the other slices (median)"),
     ("similarity_region_gap", "cosine", "answer similarity of the worst region under that of the others",
      "The worst region's answers have {value} less similarity than the others'"),
+    ("latency_lead", "s", "how long before the fall of quality latency rose by 2 % or more, where that is no chance",
+     "Latency rose by 2 % or more {value} before answers got worse"),
     ("drift_slices", "count", "slices whose answers the probe's sequential test found to drift",
      "{value} slices drift by the probe's sequential test"),
     ("retrieval_similarity", "cosine", "similarity of retrieved passages to the expected ones",

@@ -11,6 +11,7 @@ from incidents.diagnosis.failing import outcomes
 from incidents.diagnosis.readings import Reader, against, answer, rate
 from incidents.diagnosis.signals import text
 from incidents.diagnosis.view import ChangeSeen, View, When
+from sloengine.detection.precedence import Verdict
 
 QUALITY = frozenset({"quality", "safety", "schema"})
 #: Assertions about the structure of an answer, as a tool call has one.
@@ -225,3 +226,10 @@ def _mix(view: View, when: When) -> dict[str, float]:
     counted = view.increments("tenant_requests_total", when, ("tenant",))
     total = sum(counted.values())
     return {tenant: count / total for (tenant,), count in counted.items()} if total > 0 else {}
+
+
+def latency_lead(view: View) -> Answer:
+    """How long before the fall of quality latency rose by a little, where that is more than chance (R6)."""
+    found = view.leading()
+    lead = found.lead_seconds if found.verdict is Verdict.PRECEDES else None
+    return answer(view, lead, "inter_token_seconds", reason=found.sentence, detail=f": {found.sentence}")

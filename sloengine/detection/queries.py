@@ -11,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
+from sloengine.budgets.slices import boundary
+from sloengine.catalog.models import Service
 from sloengine.detection import values
+from sloengine.detection.precedence import RISE, Precedence, precedence
 from sloengine.detection.record import Key
 from sloengine.detection.watched import SIGNALS, Scale, Signal, Sum
 from sloengine.objectives.queries import NUMERATOR, Reader, SlotMap, Slots
 from sloengine.objectives.selection import Place, Selection
+from sloengine.rollups import queries as rollups
+from sloengine.rollups.windows import quantile
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,6 +69,45 @@ def sums(watch: Watch, slots: SlotMap, edges: Sequence[datetime]) -> tuple[Float
         found = values.quantiles(bounds=np.tile(watch.bounds, (steps, 1)), counts=counts.reshape(-1, bounds))
         over[:, watch.histograms] = found.reshape(steps, charts)
     return over, under
+
+
+#: What a fall of quality is held against: two days of five minutes each.
+LED_BY, LED_STEP = timedelta(days=2), timedelta(minutes=5)
+
+
+def leading(*, service: Service, now: datetime) -> Precedence:
+    """Whether a small rise of latency precedes a fall of answer quality over the last two days (R6).
+
+    The p95 of the time per token where its bucket is narrow enough to show 2 %; else the mean gap between tokens, and it says so.
+    """
+    newest = rollups.newest(service=service) or now
+    end = boundary(newest, slice_seconds=int(LED_STEP.total_seconds()))
+
+    def points(family: str, q: float | None = None) -> list[float | None]:
+        seconds = int(LED_STEP.total_seconds())
+        found = rollups.points(
+            service=service, family=family, start=end - LED_BY, end=end, step_seconds=seconds, quantile=q
+        )
+        return [one.value for one in found]
+
+    whole = rollups.histogram(service=service, family="per_token_seconds", start=end - LED_BY, end=end).get(())
+    at = quantile(whole, 0.95) if whole is not None else None
+    if at is not None and at.value > 0 and (at.high - at.low) / at.value <= RISE:
+        times = points("per_token_seconds", 0.95)
+        measured, resolution = "the p95 of the time per token", (at.high - at.low) / at.value
+    else:
+        times = points("inter_token_seconds")
+        measured, resolution = "the mean gap between tokens", 0.0
+        if at is not None:
+            measured += f" (its p95 is only known to lie from {at.low * 1000:.0f} to {at.high * 1000:.0f} ms)"
+    total, samples = points("answer_similarity_sum_total"), points("answer_similarity_samples_total")
+    found = precedence(
+        latency=times,
+        similarity=[one / many if one is not None and many else None for one, many in zip(total, samples, strict=True)],
+        step_seconds=LED_STEP.total_seconds(),
+        resolution=resolution,
+    )
+    return replace(found, measured=measured)
 
 
 def hour_of_last_week(tick: datetime) -> tuple[datetime, datetime]:

@@ -105,6 +105,8 @@ class SloPage:
     standing: Any = None
     window_said: str = "rolling"
     tags: tuple[str, ...] = ()
+    #: Of an objective of answer quality: whether a rise of latency precedes its falls.
+    leading: str = ""
 
 
 #: What the last reading says of its counters; of one that is as it should be nothing is said.

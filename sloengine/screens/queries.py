@@ -25,8 +25,9 @@ from sloengine.budgets.policy import FREE
 from sloengine.budgets.tallies import queries as tallies
 from sloengine.budgets.windows import tiers_of
 from sloengine.catalog.models import Service
+from sloengine.detection.queries import leading
 from sloengine.objectives.models import IndicatorChoice, Objective, ObjectiveChange
-from sloengine.objectives.objective import duration
+from sloengine.objectives.objective import Indicator, duration
 from sloengine.objectives.queries import last_state
 from sloengine.objectives.rendering import difference
 from sloengine.screens import page as pure
@@ -204,6 +205,9 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
         if objective.promise.terms.calendar is not None
         else "rolling",
         tags=objective.promise.terms.tags,
+        leading=leading(service=objective.service, now=now).sentence
+        if objective.promise.indicator is Indicator.QUALITY
+        else "",
     )
 
 

@@ -13,6 +13,8 @@ from incidents.diagnosis.answers import READERS, ServiceSignals
 from incidents.diagnosis.replay import Replayed, SliceVerdict, Verdict
 from incidents.diagnosis.signals import sentence
 from incidents.diagnosis.view import ChangeSeen, Found, Period, Serving, When, Window
+from sloengine.detection import precedence
+from sloengine.detection.precedence import Precedence
 from sloengine.rollups.windows import GaugeWindow, HistogramIncrement
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -31,6 +33,7 @@ class FakeView:
     found: Sequence[Found] = ()
     changed: Sequence[ChangeSeen] = ()
     replay: Replayed = field(default_factory=Replayed)
+    led: Precedence = field(default_factory=lambda: Precedence(precedence.Verdict.NOT_SHOWN, "quality did not fall"))
     served: Sequence[Serving] = ()
     others: Sequence[str] = ()
     service: str = "chat"
@@ -83,6 +86,9 @@ class FakeView:
 
     def replayed(self) -> Replayed:
         return self.replay
+
+    def leading(self) -> Precedence:
+        return self.led
 
 
 def ask(name: str, **given: Any) -> tuple[Any, str]:
@@ -281,3 +287,13 @@ def test_the_replay_answers_in_slices() -> None:
 def test_a_signal_is_computed_once() -> None:
     signals = ServiceSignals(FakeView())
     assert signals.ask("kv_cache") is signals.ask("kv_cache")
+
+
+def test_a_rise_of_latency_that_precedes_the_fall_is_told_with_its_sentence_and_else_why_not() -> None:
+    led = Precedence(precedence.Verdict.PRECEDES, "", 0.007, lead_seconds=1200.0, p_value=0.02, rises=1, falls=1)
+    value, told = ask("latency_lead", led=led)
+    assert value == 1200.0
+    assert "p = 0.02" in told
+    value, told = ask("latency_lead")
+    assert value is None
+    assert told.endswith("Not shown: quality did not fall.")

@@ -9,6 +9,9 @@ import pytest
 from observability.core import prepared
 from sloengine.budgets.models import EvaluationCursor, Finding
 from sloengine.detection import services as detection
+from sloengine.detection.queries import leading
+from sloengine.objectives.models import Objective
+from sloengine.screens.queries import slo_page
 from tests.sloengine.budgets.world import World
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +64,16 @@ def test_more_requests_of_the_same_speed_a_gap_and_a_restart_are_nothing(world):
     world.replicas[0].restart(world.now.timestamp(), version="2")
     world.minutes(3, good=200)
     assert not Finding.objects.filter(kind="moved").exists()
+
+
+def test_the_page_of_a_quality_objective_says_whether_latency_precedes_its_falls(world):
+    world.apply_library()
+    world.tick(good=100, similarity=0.97)
+    found = leading(service=world.service, now=world.now)
+    assert found.sentence == "Cannot tell: there is too little history."
+    assert found.measured == "the mean gap between tokens"
+    objective = Objective.objects.get(service=world.service, indicator="quality")
+    assert slo_page(objective=objective, now=world.now).leading == found.sentence
 
 
 def test_signals_that_break_the_watch_keep_no_budget_from_being_judged(world, monkeypatch, caplog):
