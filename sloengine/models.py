@@ -16,7 +16,18 @@ from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
 from sloengine.cost.contracts.models import Contract, CostReview
-from sloengine.cost.ledger.models import CostSeries, LedgerCursor, LedgerDays, UsageDay, UsageHour
+from sloengine.cost.ledger.models import (
+    CostSeries,
+    FocusDay,
+    Invoice,
+    InvoiceLine,
+    LedgerCursor,
+    LedgerDays,
+    Placement,
+    UsageDay,
+    UsageHour,
+    UsageImport,
+)
 from sloengine.cost.models import Price, UsageBucket, UsageCursor
 from sloengine.cost.tenantbudgets.models import SpendBudget
 from sloengine.kpis.models import PushedKpi
@@ -35,12 +46,16 @@ __all__ = [
     "EvaluationCursor",
     "Exclusion",
     "Finding",
+    "FocusDay",
+    "Invoice",
+    "InvoiceLine",
     "KeptReading",
     "LedgerCursor",
     "LedgerDays",
     "MetricSource",
     "Objective",
     "ObjectiveChange",
+    "Placement",
     "PolicyStanding",
     "Price",
     "PushedKpi",
@@ -60,4 +75,5 @@ __all__ = [
     "UsageCursor",
     "UsageDay",
     "UsageHour",
+    "UsageImport",
 ]

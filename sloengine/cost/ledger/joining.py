@@ -7,7 +7,7 @@ No single source tells tenant, tag, variant and token class together, so the hou
    tags as the clients' own counts of that tenant were. Whole tokens by largest remainder: every tenant keeps its exact sum.
 3. Without a tenant the engines' tokens stand under no tenant; without an engine the tokens stand as `unsplit`.
 4. Hardware at work and hardware that stood idle go to the tenants of the same variant by their tokens; where none was used they
-   stand under no tenant.
+   stand under no tenant. Where no engine counts tokens, all tenants share all hardware.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ def joined(*, tenants: Tenants, engines: Engines, tags: Tags | None = None) -> U
     else:
         for where, served in engines.items():
             usage[where] += _of_engine(served)
+    told_apart = any(served.tokens for served in engines.values())
     for where, served in engines.items():
-        _give_hardware(usage, where, served)
+        _give_hardware(usage, where, served, told_apart=told_apart)
     return {one: amounts for one, amounts in usage.items() if any(amounts.values)}
 
 
@@ -122,13 +123,16 @@ def _of_engine(served: Served) -> Quantities:
     )
 
 
-def _give_hardware(usage: dict[Slice, Quantities], where: Slice, served: Served) -> None:
+def _give_hardware(usage: dict[Slice, Quantities], where: Slice, served: Served, *, told_apart: bool) -> None:
+    """To those who used this variant there; where no engine counts tokens, to all who used anything."""
     if not served.busy_ms and not served.idle_ms:
         return
-    users = sorted(one for one in usage if replace(one, tenant="", tag="") == where) or [where]
+    users = {one: one for one in sorted(usage) if replace(one, tenant="", tag="") == where}
+    if not told_apart:
+        users = {one: replace(where, tenant=one.tenant, tag=one.tag) for one in sorted(usage) if usage[one].unsplit}
     weights = [sum(usage[one].tokens.values()) for one in users]
-    if not any(weights):
-        users, weights = [where], [1]
+    homes = list(users.values()) if any(weights) else [where]
+    weights = weights if any(weights) else [1]
     busy, idle = apportion(served.busy_ms, weights), apportion(served.idle_ms, weights)
-    for one, at_work, stood in zip(users, busy, idle, strict=True):
-        usage[one] += Quantities(busy_ms=at_work, idle_ms=stood)
+    for home, at_work, stood in zip(homes, busy, idle, strict=True):
+        usage[home] += Quantities(busy_ms=at_work, idle_ms=stood)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sloengine.management.cost import anomalies, budgets, contract, price, rates, report
+from sloengine.management.cost import anomalies, budgets, contract, hardware, imports, price, rates, report
 
 SUBCOMMANDS: dict[str, ModuleType] = {
     "report": report,
+    "import": imports,
+    "hardware": hardware,
     "price": price,
     "rates": rates,
     "anomalies": anomalies,

@@ -8,7 +8,20 @@ sum_days(...)             the days that an hour belongs to, summed anew
 from __future__ import annotations
 
 from sloengine.cost.ledger.services.closing import close_hours
+from sloengine.cost.ledger.services.importing import import_usage, withdraw_import
+from sloengine.cost.ledger.services.placements import BadPlacement, end_placement, place
 from sloengine.cost.ledger.services.pricing import add_prices, withdraw_price
 from sloengine.cost.ledger.services.writing import sum_days, write_hour
 
-__all__ = ["add_prices", "close_hours", "sum_days", "withdraw_price", "write_hour"]
+__all__ = [
+    "BadPlacement",
+    "add_prices",
+    "close_hours",
+    "end_placement",
+    "import_usage",
+    "place",
+    "sum_days",
+    "withdraw_import",
+    "withdraw_price",
+    "write_hour",
+]

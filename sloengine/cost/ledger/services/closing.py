@@ -11,6 +11,7 @@ from observability.core import prepared, questions
 from sloengine.catalog.models import Service
 from sloengine.cost.ledger.models import CostSeries, LedgerCursor, LedgerDays
 from sloengine.cost.ledger.queries import measured
+from sloengine.cost.ledger.services.sharing import share_nodes
 from sloengine.cost.ledger.services.writing import sum_days, write_hour
 from sloengine.cost.ledger.stretches import DAY, HOUR, day_of, hour_of
 from sloengine.rollups import queries as rollups
@@ -54,6 +55,7 @@ def close_hours(*, now: datetime) -> int:
                 written += _guarded(service, until=hour_of(newest))
     for organisation_id in CostSeries.objects.values_list("organisation_id", flat=True).distinct():
         _close_days(organisation_id, until=day_of(now - SUMMED_AFTER))
+        share_nodes(organisation_id)
     return written
 
 

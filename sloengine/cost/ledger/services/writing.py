@@ -53,14 +53,14 @@ def _known(service: Service, origin: str) -> dict[Slice, int]:
 
 
 _INSERT = f"""
-INSERT INTO sloengine_usagehour (at, series_id, {", ".join(COLUMNS)})
-SELECT * FROM unnest(%s::timestamptz[], {", ".join(["%s::bigint[]"] * (1 + len(COLUMNS)))}) ON CONFLICT DO NOTHING
+INSERT INTO sloengine_usagehour (taken_from_id, at, series_id, {", ".join(COLUMNS)})
+SELECT %s::bigint, * FROM unnest(%s::timestamptz[], {", ".join(["%s::bigint[]"] * (1 + len(COLUMNS)))}) ON CONFLICT DO NOTHING
 """  # noqa: S608 - our own names
 
 
-def insert_rows(*, at: Sequence[datetime], rows: Sequence[Sequence[int]]) -> None:
+def insert_rows(*, at: Sequence[datetime], rows: Sequence[Sequence[int]], taken_from: int | None = None) -> None:
     """Rows of (series, *quantities) at their instants."""
-    prepared.rows(_INSERT, [list(at), *map(list, zip(*rows, strict=True))])
+    prepared.rows(_INSERT, [taken_from, list(at), *map(list, zip(*rows, strict=True))])
 
 
 _FORGET = """
