@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -120,14 +121,21 @@ def _played(jobs: dict[str, Callable[[], Row]], kept: _Kept, folder: Path) -> It
     """Rows that are kept, then those that have to be played, two at a time."""
     yield from (kept.rows[key] for key in jobs if key in kept.rows)
     left = {key: partial(_keyed, key, job) for key, job in jobs.items() if key not in kept.rows}
+    broken = []
     for row in side_by_side(list(left.values()), folder):
         if "error" in row:
-            raise RuntimeError(row["error"])
+            broken.append(f"{row.get('key', 'a run')} broke:\n{row['error']}")
+            continue
         yield kept.add(row["key"], row)
+    if broken:  # at the end: what was played by then is kept, and only these are played again
+        raise RuntimeError("\n".join(broken))
 
 
 def _keyed(key: str, job: Callable[[], Row]) -> Row:
-    return {**job(), "key": key}
+    try:
+        return {**job(), "key": key}
+    except Exception:
+        return {"key": key, "error": traceback.format_exc()}
 
 
 def _faults(chosen: Sequence[Draw], kept: _Kept, folder: Path) -> Iterator[Row]:
