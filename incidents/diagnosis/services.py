@@ -92,7 +92,14 @@ def _look_again(incident: Incident, now: datetime) -> bool:
         stored = settling.Held(locked.leaf, locked.confidence or 0.0) if locked.leaf else None
         found = settling.Held(look.diagnosis.leaf.id, look.diagnosis.confidence)
         young = locked.opened_at > now - queries.SETTLES_IN
-        change = settling.settle(stored=stored, found=found, young=young, replayed=_replay_led_here(look, running))
+        rivals = {rival.leaf: rival.confidence for rival in look.diagnosis.rivals}
+        change = settling.settle(
+            stored=stored,
+            found=found,
+            young=young,
+            replayed=_replay_led_here(look, running),
+            supported=rivals.get(locked.leaf, 0.0),
+        )
         if change is settling.Change.KEEP:
             kept = {**locked.diagnosis, "asked_at": now.isoformat(), "replay": look.stored["replay"]}
             Incident.objects.filter(pk=locked.pk).update(diagnosis=kept)

@@ -257,9 +257,19 @@ class _Service:
             for _family, _reason, share in mine.checks:
                 values += (asked * share, 0.0)
         watts = 75.0 + 255.0 * model.busy_ratio
-        values += (model.running * config.replicas * self.share, 0.0, model.kv_ratio, 1.0)
+        values += (_poisson(model.running * config.replicas * self.share, rng), 0.0, model.kv_ratio, 1.0)
         values += (model.busy_ratio, watts, 1.98e9, 0.9 * config.engine.gpu_memory_mib * 1_048_576.0)
         return values
+
+
+def _poisson(mean: float, rng: random.Random) -> float:
+    """As a scrape finds it: requests in a batch are whole, and come and go."""
+    if mean > 30:
+        return max(0.0, round(mean + math.sqrt(mean) * rng.gauss(0.0, 1.0)))
+    count, left = 0, rng.random()
+    while left > math.exp(-mean):
+        count, left = count + 1, left * rng.random()
+    return float(count)
 
 
 def _columns(config: ServiceConfig, *, replica: str, region: str) -> Iterator[Series]:

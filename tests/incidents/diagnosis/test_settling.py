@@ -29,3 +29,19 @@ def test_a_replay_that_just_ran_decides_but_never_for_unexplained() -> None:
     held = Held("quality-regression", 0.8)
     assert settle(stored=held, found=Held("quality-drift", 0.5), young=False, replayed=True) is Change.REPLACE
     assert settle(stored=held, found=Held("unexplained", 0.2), young=False, replayed=True) is Change.KEEP
+
+
+@pytest.mark.parametrize(
+    ("why", "stored", "supported", "expected"),
+    [
+        ("one slow replica in the first minute, a line everywhere in the third", 0.6, 0.0, Change.REPLACE),
+        ("what is still the second best", 0.6, 0.45, Change.KEEP),
+        ("what was sure stays though the evidence fades", 0.9, 0.0, Change.KEEP),
+    ],
+)
+def test_an_unsure_leaf_goes_once_nothing_supports_it(
+    why: str, stored: float, supported: float, expected: Change
+) -> None:
+    held, found = Held("one-slow-replica", stored), Held("queue-unexplained", 0.4)
+    assert settle(stored=held, found=found, young=False, supported=supported) is expected, why
+    assert settle(stored=held, found=Held("unexplained", 0.2), young=False, supported=0.0) is Change.KEEP
