@@ -14,6 +14,7 @@ from incidents.oncall.api.policies import router as policies
 from incidents.oncall.api.schedules import router as schedules
 from incidents.paging.api import router as paging
 from incidents.paging.rules.api import router as rules
+from incidents.replays.api import router as replays
 from incidents.response.api import router as response
 from incidents.routing.api import router as routing
 from incidents.runbooks.api import router as runbooks
@@ -24,8 +25,8 @@ from incidents.statuspages.api import router as statuspages
 from incidents.trees.api import router as trees
 from incidents.updates.api import router as updates
 
-#: command, updates and runbooks first: `response` takes every other POST below an incident for a move.
+#: command, updates, runbooks and replays first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
-    actions, command, updates, runbooks, statuspages, response, schedules, policies, paging, rules, alerts, silences, maintenance, routing,
-    ingest, trees, signals, drills, savedfilters,
+    actions, command, updates, runbooks, replays, statuspages, response, schedules, policies, paging, rules, alerts, silences,
+    maintenance, routing, ingest, trees, signals, drills, savedfilters,
 )  # fmt: skip

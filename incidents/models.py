@@ -36,6 +36,7 @@ from incidents.paging.models import (
     SlackApp,
 )
 from incidents.paging.rules.models import NotificationRule, QuietHours
+from incidents.replays.models import StoredAnswer
 from incidents.response.models import Incident, IncidentCounter, TimelineEntry
 from incidents.routing.models import RouteDocument
 from incidents.runbooks.models import CheckRun, RunbookFolder, RunbookUse, RunbookVersion, StepTick
@@ -97,6 +98,7 @@ __all__ = [
     "StatusUpdate",
     "StepTarget",
     "StepTick",
+    "StoredAnswer",
     "Swap",
     "TeamMember",
     "ThresholdOverride",

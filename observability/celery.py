@@ -79,6 +79,7 @@ BEAT = (
     Beat("incidents.command", "wake_due", 5, FAST),
     Beat("incidents.updates", "remind_due", 15, FAST),
     Beat("incidents.diagnosis", "replay_due", 15, SLOW),
+    Beat("incidents.replays", "keep_due", 60, SLOW),
     Beat("incidents.runbooks", "read_folder", 15, SLOW, asks=False),
     Beat("incidents.ingest", "prune_events", 3600, SLOW, asks=False),
     Beat("sloengine.rollups", "ensure_partitions", 3600, SLOW, asks=False),

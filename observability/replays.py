@@ -8,9 +8,10 @@ plain name, which is what traffic gets.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from incidents.diagnosis.replay import Question, ReplayPrompt, Reply
 from observability.env import SettingError
 from probes import assertions
 from probes.agent import ScrapeFailed
+from probes.assertions import Assertion
 from probes.config import Canary, ProbeConfig, load
 from probes.prompts import Prompt
 from probes.shape import ShapeError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from probes.http import HttpTransport
 
 SETTING = "TAILWATCH_REPLAY_SUITE"
+SCHEMA = frozenset({"json", "schema"})
 EXPECTED = "a probe configuration whose canaries have prompts with references"
 #: With a wait for the beat before (15 s) and a look after it (15 s), a verdict is there in three minutes (REQUIREMENTS R33).
 LIMIT_SECONDS = 150.0
@@ -67,7 +70,7 @@ class HttpReplayer:
 
     def suite(self, service: str) -> Sequence[ReplayPrompt]:
         canary = self._canaries.get(service)
-        return [_stored(prompt) for prompt in canary.prompts] if canary else []
+        return suite_of(canary) if canary else []
 
     def ask(self, service: str, questions: Sequence[Question]) -> Sequence[Reply]:
         from probes.http import HttpTransport  # httpx is loaded by the process that replays, at its first replay
@@ -97,7 +100,9 @@ class HttpReplayer:
                 ),
                 Prompt(name="replay", text=asked.prompt),
             )
-            return Reply(answer.text) if answer.outcome == "ok" else Reply(None, answer.detail or answer.outcome)
+            if answer.outcome != "ok":
+                return Reply(None, answer.detail or answer.outcome)
+            return Reply(answer.text, seconds=answer.token_seconds[-1] if answer.token_seconds else None)
 
         late = f"no time left of {self._limit:g} s"
         pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="replay")
@@ -122,8 +127,21 @@ def _offered(transport: HttpTransport, canary: Canary) -> tuple[frozenset[str], 
         return frozenset(), f"GET /v1/models does not list versions ({problem})"
 
 
-def _stored(prompt: Prompt) -> ReplayPrompt:
-    def holds(answer: str) -> bool:
-        return all(assertions.holds(one, answer) is not False for one in prompt.assertions)  # code is not run here
+def suite_of(canary: Canary) -> list[ReplayPrompt]:
+    """A canary's prompts as the suite asks them, with what their answers are held against."""
+    return [
+        ReplayPrompt(prompt.slice, prompt.text, prompt.references, checks=_checks(prompt)) for prompt in canary.prompts
+    ]
 
-    return ReplayPrompt(prompt.slice, prompt.text, prompt.references, assertion=holds if prompt.assertions else None)
+
+def _checks(prompt: Prompt) -> Mapping[str, Callable[[str], bool]]:
+    """Its assertions by what they are for; code is not run here."""
+    found: dict[str, list[Assertion]] = {}
+    for one in prompt.assertions:
+        name = "safety" if one.safety else "schema" if one.kind in SCHEMA else "assertions"
+        found.setdefault(name, []).append(one)
+    return {name: partial(_hold, tuple(some)) for name, some in found.items()}
+
+
+def _hold(some: Sequence[Assertion], answer: str) -> bool:
+    return all(assertions.holds(one, answer) is not False for one in some)

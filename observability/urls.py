@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.savedfilters.urls",
         "incidents.command.urls",
         "incidents.statuspages.urls",
+        "incidents.replays.urls",
         "incidents.response.urls",
         "incidents.paging.urls",
         "incidents.oncall.urls",

@@ -21,13 +21,14 @@ from observability.celery import BEAT
 from observability.core import clock
 from observability.core.models import Organisation
 from observability.fleet_actions import VIRTUAL_URL, FleetGateway, bind
+from observability.replays import suite_of
 from observability.rounds import Round
 from probes.agent import Agent, ScrapeFailed
 from probes.canary import Completion
 from probes.config import Canary, ProbeConfig, Target, load
 from probes.exposition import Page
 from probes.prompts import Prompt
-from probes.simfleet import answers, probing
+from probes.simfleet import probing
 from probes.simfleet.fleet import Fleet, FleetConfig, SimTarget, TargetDown, UnknownName, default_config
 from sloengine.collect.models import MetricSource
 from sloengine.sources import recorded
@@ -100,11 +101,13 @@ class FleetReplayer:
 
     instant = True
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, config: ProbeConfig) -> None:
         self._fleet = fleet
+        self._canaries = {canary.service: canary for canary in reversed(config.canaries)}
 
     def suite(self, service: str) -> Sequence[ReplayPrompt]:
-        return [ReplayPrompt(one.slice, one.prompt, (one.answer,)) for one in answers.references(service).values()]
+        canary = self._canaries.get(service)
+        return suite_of(canary) if canary else []
 
     def ask(self, service: str, questions: Sequence[Question]) -> Sequence[Reply]:
         return [self._reply(service, asked) for asked in questions]
@@ -114,7 +117,9 @@ class FleetReplayer:
             answer = self._fleet.complete(service, asked.prompt, LONGEST_ANSWER_TOKENS, asked.version)
         except UnknownName as unknown:
             return Reply(None, str(unknown))
-        return Reply(answer.text) if answer.outcome == "ok" else Reply(None, answer.outcome)
+        if answer.outcome != "ok":
+            return Reply(None, answer.outcome)
+        return Reply(answer.text, seconds=answer.token_seconds[-1] if answer.token_seconds else None)
 
 
 class VirtualWorld:
@@ -135,10 +140,11 @@ class VirtualWorld:
         self._step = step
         self._round = Round(BEAT)
         self.fleet = Fleet(config or default_config(), seed=seed, start=start.timestamp())
-        self.agent = Agent(probe_config(self.fleet.config), FleetTransport(self.fleet), started=start.timestamp())
+        probe = probe_config(self.fleet.config)
+        self.agent = Agent(probe, FleetTransport(self.fleet), started=start.timestamp())
         self.source_name = source_name
         recorded.register(self.source_name, AgentSource(self.agent))
-        replay.register(FleetReplayer(self.fleet))
+        replay.register(FleetReplayer(self.fleet, probe))
         executors.use(FleetGateway(self.fleet, secret=GATEWAY_SECRET))
 
     def bind_actions(self) -> None:

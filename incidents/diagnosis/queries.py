@@ -168,8 +168,14 @@ def versions(*, service: Service, now: datetime) -> tuple[str | None, str | None
 
 
 def waiting_for_replay(*, now: datetime) -> QuerySet[Incident]:
-    """Unsettled incidents whose second question was answered before the replay suite had run, oldest first."""
-    return unsettled(now=now).filter(diagnosis__replay__pending=True)
+    """Unsettled incidents whose second question was answered before the replay suite had run, and those for which somebody asked."""
+    young = Q(quiet_since__isnull=True, opened_at__gt=now - GIVES_UP_AFTER)
+    waiting = Incident.objects.unresolved().filter(service__isnull=False, diagnosis__replay__pending=True)
+    return (
+        waiting.filter(young | Q(diagnosis__replay__on_demand=True))
+        .select_related("organisation", "service")
+        .order_by("pk")
+    )
 
 
 _OPEN = f"SELECT FROM {Incident._meta.db_table} WHERE state <> 'resolved' AND service_id IS NOT NULL AND quiet_since IS NULL"
@@ -187,9 +193,13 @@ EXISTS (
 )
 """)
 #: Whether an open incident waits for a run of the replay suite.
-REPLAY_WAITS = questions.Question(
-    f"EXISTS ({_OPEN} AND diagnosis -> 'replay' ->> 'pending' = 'true' AND diagnosis -> 'replay' ->> 'ran_at' IS NULL)"
+REPLAY_WAITS = questions.Question(f"""
+EXISTS (
+    SELECT FROM {Incident._meta.db_table} WHERE state <> 'resolved' AND service_id IS NOT NULL
+    AND diagnosis -> 'replay' ->> 'pending' = 'true' AND diagnosis -> 'replay' ->> 'ran_at' IS NULL
+    AND (quiet_since IS NULL OR diagnosis -> 'replay' ->> 'on_demand' = 'true')
 )
+""")
 
 
 def unsettled(*, now: datetime) -> QuerySet[Incident]:

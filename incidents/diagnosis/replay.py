@@ -10,6 +10,8 @@ A slice is worse when its paired mean cosine to the reference fell by more than 
 (mean difference / (standard deviation / sqrt(n))), or when assertions newly fail on more than 5 % of its prompts.
 Twenty pairs of 0.97 then 0.80 with a deviation of 0.05: t = -0.17 / (0.05 / sqrt(20)) = -15. A reference is as near to
 itself as can be, so against references the fall has to be 0.08: the line is the similarity of 0.92 (REQUIREMENTS R21).
+Schema and safety are checks of their own and count like assertions. How much longer the answers took is told beside the verdict
+and decides nothing: speed is question one.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Protocol
 
 MIN_PROMPTS = 20
@@ -30,18 +32,23 @@ WORSE_ASSERTIONS = 0.05
 NOT_CONFIGURED = "replay not configured"
 NGRAM = 3
 EVERY_SLICE = "all slices together"
+#: What an answer is held against beside its references.
+CHECKS = ("assertions", "schema", "safety")
+_FAIL = {"assertions": "fail", "schema": "fails", "safety": "fails"}
+WORST_PAIRS = 6
+LONGEST_SHOWN = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayPrompt:
     """A stored prompt: its references (several, for batch numerics move answers a little), the previous version's
-    stored answer where there is one, and an assertion on the answer."""
+    stored answer where there is one, and checks of the answer by name (CHECKS)."""
 
     slice: str
     prompt: str
     references: tuple[str, ...]
     stored: str | None = None
-    assertion: Callable[[str], bool] | None = None
+    checks: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Reply:
 
     text: str | None
     reason: str = ""
+    seconds: float | None = None  # to the last token
 
 
 class Replayer(Protocol):
@@ -106,8 +114,11 @@ class Pair:
     slice: str
     now: float  # cosine to the nearest reference
     before: float
-    asserted_now: bool | None = None
-    asserted_before: bool | None = None
+    broken: frozenset[str] = frozenset()  # checks that held before and do not now
+    slower: float | None = None  # times as long as before
+    prompt: str = ""
+    said_now: str = ""
+    said_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +132,28 @@ class SliceVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class WorstPair:
+    """A prompt whose answer lost most, both answers beside each other; texts cut to LONGEST_SHOWN characters."""
+
+    slice: str
+    prompt: str
+    before: str
+    now: str
+    similarity_before: float
+    similarity_now: float
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """The verdicts of a run and a note on what was compared; without slices, the reason why there was none."""
 
     slices: tuple[SliceVerdict, ...] = ()
     reason: str = NOT_CONFIGURED
     note: str = ""
+    worst: tuple[WorstPair, ...] = ()
+    #: What the serving version said, by prompt: for the shadow log, and never stored with the incident.
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judged(self) -> tuple[SliceVerdict, ...]:
@@ -141,9 +168,17 @@ class Replayed:
         return "; ".join([one.sentence for one in self.slices] + ([self.note] if self.note else [])) or self.reason
 
 
-def run(*, replayer: Replayer, service: str, version: str | None, previous: str | None) -> Replayed:
-    """Ask both versions every prompt and judge each slice."""
-    prompts = [prompt for prompt in replayer.suite(service) if prompt.references]
+def run(
+    *,
+    replayer: Replayer,
+    service: str,
+    version: str | None,
+    previous: str | None,
+    stored_answers: Mapping[str, str] | None = None,
+) -> Replayed:
+    """Ask both versions every prompt and judge each slice. `stored_answers`: what the previous one said, from the shadow log."""
+    asked_of = [prompt for prompt in replayer.suite(service) if prompt.references]
+    prompts = [replace(one, stored=(stored_answers or {}).get(one.prompt, one.stored)) for one in asked_of]
     if not prompts:
         return Replayed(reason="the replay suite has no prompts with references for this service")
     questions = [  # in pairs: where time runs out, whole pairs are there
@@ -161,16 +196,14 @@ def run(*, replayer: Replayer, service: str, version: str | None, previous: str 
     against = Against.VERSION if offered else Against.STORED if stored else Against.REFERENCE
     pairs = []
     for prompt in prompts:
-        now = replies[Question(prompt.prompt, version, True)].text
-        before = (
-            replies[Question(prompt.prompt, previous, False)].text
-            if offered
-            else prompt.stored
-            if stored
-            else prompt.references[0]
-        )
-        if now is not None and before is not None:
-            pairs.append(_pair(prompt, now, before))
+        now = replies[Question(prompt.prompt, version, True)]
+        if offered:
+            before = replies[Question(prompt.prompt, previous, False)]
+        else:
+            before = Reply(prompt.stored if stored else prompt.references[0])
+        pair = _pair(prompt, now, before)
+        if pair is not None:
+            pairs.append(pair)
     names = list(dict.fromkeys(prompt.slice for prompt in prompts))
     verdicts = [
         judge_slice(slice_=name, pairs=[pair for pair in pairs if pair.slice == name], against=against)
@@ -178,7 +211,30 @@ def run(*, replayer: Replayer, service: str, version: str | None, previous: str 
     ]
     if len(names) > 1:  # slices too small to judge alone may still speak together
         verdicts.append(judge_slice(slice_=EVERY_SLICE, pairs=pairs, against=against))
-    return Replayed(tuple(verdicts), note=_note(version, previous, against, silent=silent, gone=gone))
+    return Replayed(
+        tuple(verdicts),
+        note=_note(version, previous, against, silent=silent, gone=gone),
+        worst=_worst(pairs),
+        said={asked.prompt: reply.text for asked, reply in replies.items() if asked.serves and reply.text is not None},
+    )
+
+
+def _worst(pairs: Sequence[Pair]) -> tuple[WorstPair, ...]:
+    """Those that lost most, a broken check before any similarity; none that lost nothing."""
+    lost = [pair for pair in pairs if pair.broken or pair.now < pair.before]
+    lost.sort(key=lambda pair: (-len(pair.broken), pair.now - pair.before))
+    return tuple(
+        WorstPair(
+            pair.slice,
+            pair.prompt[:LONGEST_SHOWN],
+            pair.said_before[:LONGEST_SHOWN],
+            pair.said_now[:LONGEST_SHOWN],
+            pair.before,
+            pair.now,
+            tuple(sorted(pair.broken)),
+        )
+        for pair in lost[:WORST_PAIRS]
+    )
 
 
 def _note(
@@ -199,14 +255,18 @@ def _most(reasons: Counter[str]) -> str:
     return reasons.most_common(1)[0][0] if reasons else ""
 
 
-def _pair(prompt: ReplayPrompt, now: str, before: str) -> Pair:
-    check = prompt.assertion
+def _pair(prompt: ReplayPrompt, now: Reply, before: Reply) -> Pair | None:
+    if now.text is None or before.text is None:
+        return None
     return Pair(
         slice=prompt.slice,
-        now=max(similarity(now, reference) for reference in prompt.references),
-        before=max(similarity(before, reference) for reference in prompt.references),
-        asserted_now=check(now) if check else None,
-        asserted_before=check(before) if check else None,
+        now=max(similarity(now.text, reference) for reference in prompt.references),
+        before=max(similarity(before.text, reference) for reference in prompt.references),
+        broken=frozenset(name for name, holds in prompt.checks.items() if holds(before.text) and not holds(now.text)),
+        slower=now.seconds / before.seconds if now.seconds and before.seconds else None,
+        prompt=prompt.prompt,
+        said_now=now.text,
+        said_before=before.text,
     )
 
 
@@ -218,13 +278,15 @@ def judge_slice(*, slice_: str, pairs: Sequence[Pair], against: Against = Agains
     differences = [pair.now - pair.before for pair in pairs]
     change, spread = fmean(differences), stdev(differences)
     t = change / (spread / math.sqrt(count)) if spread > 0 else math.copysign(math.inf, change)
-    newly_broken = sum(pair.asserted_before is True and pair.asserted_now is False for pair in pairs) / count
+    newly = {name: sum(name in pair.broken for pair in pairs) / count for name in CHECKS}
     now, before = fmean(pair.now for pair in pairs), fmean(pair.before for pair in pairs)
     allowed = WORSE_BY_REFERENCE if against is Against.REFERENCE else WORSE_BY
-    worse = (change < -allowed and t < WORSE_T) or newly_broken > WORSE_ASSERTIONS
+    worse = (change < -allowed and t < WORSE_T) or max(newly.values()) > WORSE_ASSERTIONS
     said = f"{slice_}: {before:.3f} with {against}, {now:.3f} with the serving one, over {count} prompts"
-    if newly_broken:
-        said += f"; assertions newly fail on {newly_broken:.0%}"
+    said += "".join(f"; {name} newly {_FAIL[name]} on {share:.0%}" for name, share in newly.items() if share)
+    took = [pair.slower for pair in pairs if pair.slower is not None]
+    if len(took) >= MIN_PROMPTS:
+        said += f"; {median(took):.2g} times as long to answer"
     return SliceVerdict(slice_, Verdict.WORSE if worse else Verdict.SAME, count, now, before, said)
 
 
@@ -250,6 +312,7 @@ def to_json(replayed: Replayed) -> dict[str, object]:
     return {
         "reason": "" if replayed.slices else replayed.reason,
         "note": replayed.note,
+        "worst": [asdict(one) for one in replayed.worst],
         "slices": [
             {"slice": one.slice, "verdict": one.verdict.value, "pairs": one.pairs, "mean_now": one.mean_now,
              "mean_before": one.mean_before, "sentence": one.sentence}
@@ -275,4 +338,11 @@ def from_json(stored: Mapping[str, object]) -> Replayed:
             for one in slices
         ),
         note=str(stored.get("note") or ""),
+        worst=_worst_from(stored.get("worst")),
     )
+
+
+def _worst_from(stored: object) -> tuple[WorstPair, ...]:
+    """Replays stored before pairs were kept have none."""
+    found = stored if isinstance(stored, list) else []
+    return tuple(WorstPair(**{**one, "broken": tuple(one.get("broken", ()))}) for one in found)

@@ -15,19 +15,25 @@ from incidents.diagnosis.answers import ServiceSignals
 from incidents.diagnosis.replay import Replayed
 from incidents.diagnosis.signals import Signals, Table
 from incidents.diagnosis.tree import Diagnosis, Tree, breach_sentence, evaluate
+from incidents.replays import queries as shadow
+from incidents.replays.services import keep
 from incidents.response import services as response
+from incidents.response.lifecycle import State
 from incidents.response.models import Incident
 from incidents.response.timeline import TimelineKind
 from incidents.runbooks import queries as shelf
 from incidents.runbooks import services as runbooks
 from incidents.trees import queries as trees
-from observability.core import claims, questions
+from observability.core import audit, claims, permissions, questions
+from observability.core.permissions import Actor, Verb
+from observability.core.refusals import Refused
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
 
 log = logging.getLogger(__name__)
 
 REPLAY_PENDING = "the replay suite runs; its verdict joins within three minutes"
+LONGEST_TOLD = 2000
 REPLAY_LEASE = timedelta(minutes=4)  # longer than any run: a claim this old belonged to a worker that died
 
 
@@ -116,6 +122,29 @@ def _replay_led_here(look: Look, running: Mapping[str, object]) -> bool:
     return bool(joined) and any(step in look.diagnosis.path for step in ("replay=worse", "replay=same"))
 
 
+@transaction.atomic
+def ask_replay(*, incident: Incident, actor: Actor, now: datetime) -> Incident:
+    """Have the suite run for an open incident now, whatever its tree asked; the verdict is stored with it. One that runs already is
+    not asked for twice."""
+    permissions.require(actor, Verb.RUN_ACTION, incident)
+    locked = (
+        Incident.objects.select_for_update(of=("self",)).select_related("service", "organisation").get(pk=incident.pk)
+    )
+    if locked.service is None:
+        raise Refused("This incident names no service, so there is nothing to replay.")
+    if locked.state == State.RESOLVED:
+        raise Refused("This incident is resolved; reopen it to replay.")
+    if replay.replayer_of(locked.service.slug) is None:
+        raise Refused("Replay is not configured: TAILWATCH_REPLAY_SUITE names no suite.")
+    waiting = locked.diagnosis.get("replay") or {}
+    if not waiting.get("pending") or waiting.get("ran_at"):
+        asked = {"pending": True, "reason": REPLAY_PENDING, "slices": [], "on_demand": True, "asked_by": actor.name}
+        locked.diagnosis = {**locked.diagnosis, "replay": asked}
+        Incident.objects.filter(pk=locked.pk).update(diagnosis=locked.diagnosis)
+        audit.record(actor=actor, verb="ask_replay", obj=locked, now=now)
+    return locked
+
+
 @questions.first(queries.REPLAY_WAITS)
 def replay_due(*, now: datetime) -> int:
     """Run the suite for one open incident that waits for it, for as long as that takes; how many ran. The verdict joins
@@ -126,9 +155,16 @@ def replay_due(*, now: datetime) -> int:
     replayed = _replay(incident.service, now)
     with transaction.atomic():
         locked = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
-        if (locked.diagnosis.get("replay") or {}).get("claimed_at") != now.isoformat():
+        waiting = locked.diagnosis.get("replay") or {}
+        if waiting.get("claimed_at") != now.isoformat():
             return 0  # the incident opened again meanwhile, or another took over
-        verdict = {**replay.to_json(replayed), "pending": True, "ran_at": now.isoformat()}
+        asked_by = waiting.get("asked_by")
+        verdict = {**replay.to_json(replayed), "pending": not asked_by, "ran_at": now.isoformat()}
+        if asked_by:  # nobody but its people waits for it
+            told: dict[str, object] = {
+                "text": f"Replay suite, asked for by {asked_by}: {replayed.sentence}"[:LONGEST_TOLD]
+            }
+            _write(locked, TimelineKind.NOTE, now, told)
         found = {**locked.diagnosis, "replay": verdict, "asked_at": ""}
         Incident.objects.filter(pk=locked.pk).update(diagnosis=found)
     return 1
@@ -154,10 +190,19 @@ def _replay(service: Service, now: datetime) -> Replayed:
         return Replayed(reason=replay.NOT_CONFIGURED)
     version, previous = queries.versions(service=service, now=now)
     try:
-        return replay.run(replayer=replayer, service=service.slug, version=version, previous=previous)
+        replayed = replay.run(
+            replayer=replayer,
+            service=service.slug,
+            version=version,
+            previous=previous,
+            stored_answers=shadow.answers(service=service, version=previous) if previous else None,
+        )
     except Exception as problem:
         log.exception("the replay suite of %s failed", service.slug)
         return Replayed(reason=f"the replay suite failed: {type(problem).__name__}: {problem}")
+    if version and replayed.said and not replayer.instant:
+        keep(service=service, version=version, said=replayed.said, suite=replayer.suite(service.slug), now=now)
+    return replayed
 
 
 def _look(incident: Incident, now: datetime, *, first: bool) -> Look:

@@ -84,6 +84,7 @@ class Facts:
     reopened: int
     simulated: bool
     drafted_at: datetime
+    replay: str = ""
 
 
 def draft(facts: Facts) -> str:
@@ -123,6 +124,7 @@ def _summary(facts: Facts) -> list[str]:
         f"- Severity: {facts.severity}",
         f"- Diagnosis: {diagnosis}",
         f"- Commander: {escape(facts.commander) or 'nobody took command'}",
+        *([f"- Replay suite: {escape(facts.replay)}"] if facts.replay else []),
         f"- Ended: {escape(facts.resolved_reason) or 'not resolved'}",
     ]
     return [*lines, f"- Runbook: [{facts.runbook}](/runbooks/{facts.runbook}/)"] if facts.runbook else lines

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from incidents.diagnosis import replay
 from incidents.learning import queries
 from incidents.learning.models import Postmortem
 from incidents.learning.postmortem import Facts, Impact, Line, Question, draft
@@ -92,7 +93,13 @@ def _facts(incident: Incident, timeline: list[TimelineEntry], impact: Impact, no
         reopened=kinds.count(TimelineKind.REOPENED.value),
         simulated=incident.simulated,
         drafted_at=now,
+        replay=_replay(document.get("replay") or {}),
     )
+
+
+def _replay(stored: Mapping[str, Any]) -> str:
+    """The verdict of the replay suite in a sentence; empty where it did not run."""
+    return replay.from_json(stored).sentence if stored.get("slices") else ""
 
 
 def _question(node: Mapping[str, Any]) -> Question:

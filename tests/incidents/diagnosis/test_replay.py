@@ -87,7 +87,9 @@ def test_a_serving_version_that_answers_nothing_is_a_reason_and_no_verdict() -> 
 
 
 def test_assertions_that_newly_fail_are_worse_though_the_text_is_near() -> None:
-    pairs = [Pair("sums", 0.99, 0.99, asserted_now=number > 1, asserted_before=True) for number in range(20)]
+    pairs = [
+        Pair("sums", 0.99, 0.99, frozenset({"assertions"}) if number <= 1 else frozenset()) for number in range(20)
+    ]
     found = judge_slice(slice_="sums", pairs=pairs)
     assert found.verdict is Verdict.WORSE
     assert "assertions newly fail on 10%" in found.sentence
@@ -115,7 +117,7 @@ def test_slices_too_small_to_judge_alone_speak_together() -> None:
 
 def test_it_is_stored_and_read_back() -> None:
     found = run(replayer=FakeReplayer({"v2": WORSE, "v1": REFERENCE}), service="chat", version="v2", previous="v1")
-    assert replay.from_json(replay.to_json(found)) == Replayed(found.slices, note=found.note)
+    assert replay.from_json(replay.to_json(found)) == Replayed(found.slices, note=found.note, worst=found.worst)
     assert replay.from_json({}).reason == "replay not configured"
 
 
