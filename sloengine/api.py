@@ -6,7 +6,7 @@ from ninja import Router
 
 from sloengine.backtests.api import router as backtests
 from sloengine.cost.contracts.api import router as contracts
-from sloengine.cost.ledger.api import router as costs
+from sloengine.cost.ledger.api import ROUTERS as COSTS
 from sloengine.cost.tenantbudgets.api import router as spend_budgets
 from sloengine.kpis.api import router as kpis
 from sloengine.objectives.api import router as objectives
@@ -14,7 +14,7 @@ from sloengine.reports.api import router as reports
 
 ROUTERS: tuple[Router, ...] = (
     backtests,
-    costs,
+    *COSTS,
     contracts,
     spend_budgets,
     kpis,

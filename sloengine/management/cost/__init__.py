@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sloengine.management.cost import anomalies, budgets, contract, hardware, imports, price, rates, report
+from sloengine.management.cost import anomalies, budgets, contract, hardware, imports, invoice, price, rates, report
 
 SUBCOMMANDS: dict[str, ModuleType] = {
     "report": report,
     "import": imports,
     "hardware": hardware,
+    "invoice": invoice,
     "price": price,
     "rates": rates,
     "anomalies": anomalies,

@@ -6,8 +6,9 @@ measured(...)    one service's use between two instants, from rollups: how an ho
 
 from __future__ import annotations
 
+from sloengine.cost.ledger.queries.invoices import reconciled
 from sloengine.cost.ledger.queries.measuring import measured
 from sloengine.cost.ledger.queries.reporting import Overview, overview
 from sloengine.cost.ledger.queries.spending import KEYS, Spend, spend
 
-__all__ = ["KEYS", "Overview", "Spend", "measured", "overview", "spend"]
+__all__ = ["KEYS", "Overview", "Spend", "measured", "overview", "reconciled", "spend"]

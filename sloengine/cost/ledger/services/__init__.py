@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from sloengine.cost.ledger.services.closing import close_hours
 from sloengine.cost.ledger.services.importing import import_usage, withdraw_import
+from sloengine.cost.ledger.services.invoices import add_invoice, withdraw_invoice
 from sloengine.cost.ledger.services.placements import BadPlacement, end_placement, place
 from sloengine.cost.ledger.services.pricing import add_prices, withdraw_price
 from sloengine.cost.ledger.services.writing import sum_days, write_hour
 
 __all__ = [
     "BadPlacement",
+    "add_invoice",
     "add_prices",
     "close_hours",
     "end_placement",
@@ -22,6 +24,7 @@ __all__ = [
     "place",
     "sum_days",
     "withdraw_import",
+    "withdraw_invoice",
     "withdraw_price",
     "write_hour",
 ]
