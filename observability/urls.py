@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "sloengine.objectives.urls",
         "sloengine.cost.contracts.urls",
         "sloengine.cost.tenantbudgets.urls",
+        "sloengine.cost.whatif.urls",
         "sloengine.reports.urls",
         "dashboards.urls",
         "observability.health_urls",

@@ -8,6 +8,7 @@ from sloengine.backtests.api import router as backtests
 from sloengine.cost.contracts.api import router as contracts
 from sloengine.cost.ledger.api import ROUTERS as COSTS
 from sloengine.cost.tenantbudgets.api import router as spend_budgets
+from sloengine.cost.whatif.api import router as what_if
 from sloengine.kpis.api import router as kpis
 from sloengine.objectives.api import router as objectives
 from sloengine.reports.api import router as reports
@@ -17,6 +18,7 @@ ROUTERS: tuple[Router, ...] = (
     *COSTS,
     contracts,
     spend_budgets,
+    what_if,
     kpis,
     objectives,
     reports,

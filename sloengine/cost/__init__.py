@@ -7,4 +7,5 @@ queries.py    spend and cost per 1,000 tokens, for pages and dashboards
 services.py   evaluate_costs, set_price
 contracts/      committed-use contracts, their burn-down and cost reviews
 tenantbudgets/  what tenants, tags and teams may spend
+whatif/         what would change if, and what to try first
 """

@@ -18,9 +18,9 @@ def burn_down(standing: Standing, *, width: int = charts.WIDE) -> str:
     if burn.state is State.KNOWN and burn.ahead:
         last = burn.points[-1] if burn.points else (burn.day, burn.used)
         for name, colour, attribute in (
-            ("at most", "nodata", "high"),
+            ("most", "nodata", "high"),
             ("expected", "warn", "middle"),
-            ("at least", "nodata", "low"),
+            ("least", "nodata", "low"),
         ):
             values = ((one.day, burn.used + getattr(one, attribute)) for one in burn.ahead)
             series.append(charts.Series(name, _points([last, *values]), colour))

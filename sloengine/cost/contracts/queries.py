@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 
 from observability.core.models import Organisation
 from sloengine.catalog.models import Service
@@ -30,12 +30,12 @@ def contracts(*, organisation: Organisation) -> QuerySet[Contract]:
     """Those in force first, with their open reviews."""
     open_ones = Prefetch("reviews", CostReview.objects.filter(closed_at=None), to_attr="open_reviews")
     rows = Contract.objects.filter(organisation=organisation).prefetch_related(open_ones)
-    return rows.order_by("ended_at", "-ends_on", "name")
+    return rows.order_by(F("ended_at").asc(nulls_first=True), "-ends_on", "name")
 
 
 def reviews(*, organisation: Organisation) -> QuerySet[CostReview]:
     rows = CostReview.objects.filter(organisation=organisation).select_related("contract")
-    return rows.order_by("closed_at", "due_on", "-pk")
+    return rows.order_by(F("closed_at").desc(nulls_first=True), "due_on", "-pk")
 
 
 def current_terms(*, organisation_id: int, but: str = "") -> list[Terms]:

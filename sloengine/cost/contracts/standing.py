@@ -154,9 +154,9 @@ def outlook(standing: Standing) -> str:
     if burn.state is not State.KNOWN:
         return f"{burn.state.value[0].upper()}{burn.state.value[1:]}."
     if burn.reached_on is not None:
-        latest = f"by {day_said(burn.latest)}" if burn.latest else "perhaps not at all"
-        earliest = f"from {day_said(burn.earliest)}" if burn.earliest else ""
-        return f"At this pace it is used up on {day_said(burn.reached_on)} ({earliest} at the earliest, {latest} at the latest)."
+        earliest = f"{day_said(burn.earliest)} at the earliest, " if burn.earliest else ""
+        latest = f"{day_said(burn.latest)} at the latest" if burn.latest else "perhaps not at all"
+        return f"At this pace it is used up on {day_said(burn.reached_on)} ({earliest}{latest})."
     if standing.projected is None or burn.end is None:
         return ""
     share = Decimal(standing.projected.tokens) / terms.commitment_tokens

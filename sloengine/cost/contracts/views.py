@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from observability.core.access import Request, viewed
 from observability.core.refusals import Refused
 from sloengine import charts
-from sloengine.cost.contracts import bill, picture, queries, services
+from sloengine.cost.contracts import picture, queries, services
 from sloengine.cost.contracts import standing as texts
 from sloengine.cost.contracts.forms import ContractForm, filled
 from sloengine.cost.contracts.models import Contract, CostReview
@@ -93,7 +93,7 @@ def review(request: Request, pk: int) -> HttpResponse:
         **HERE,
         "page": page,
         "review": found,
-        "usd": bill.cents(found.usd),
+        "usd": texts.usd_said(found.usd),
         "tokens": texts.tokens_said(found.tokens),
     }
     return render(request, "cost/review.html", context)

@@ -1,7 +1,7 @@
 """`manage.py cost ...`, a module a subcommand.
 
 base.py       what they share: tables, money, ranges, sparklines
-report.py     price.py  rates.py  anomalies.py  contract.py  budgets.py
+report.py     price.py  rates.py  anomalies.py  contract.py  budgets.py  whatif.py
 
 A module has HELP, `arguments(parser)` and `run(organisation, options, write)`.
 """
@@ -10,7 +10,18 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from sloengine.management.cost import anomalies, budgets, contract, hardware, imports, invoice, price, rates, report
+from sloengine.management.cost import (
+    anomalies,
+    budgets,
+    contract,
+    hardware,
+    imports,
+    invoice,
+    price,
+    rates,
+    report,
+    whatif,
+)
 
 SUBCOMMANDS: dict[str, ModuleType] = {
     "report": report,
@@ -22,4 +33,5 @@ SUBCOMMANDS: dict[str, ModuleType] = {
     "anomalies": anomalies,
     "contract": contract,
     "budgets": budgets,
+    "what-if": whatif,
 }
