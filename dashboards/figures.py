@@ -325,3 +325,49 @@ def hours(counts: Sequence[int], *, colours: Sequence[str]) -> Figure:
         "xaxis": {**axis("hour of day"), "dtick": 3, "range": [-0.6, 23.6], "gridcolor": "rgba(0,0,0,0)"},
     }
     return {"data": [found], "layout": layout}
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What is expected at an instant, and between what."""
+
+    at: datetime
+    low: float
+    middle: float
+    high: float
+
+
+def forecast(
+    known: Sequence[tuple[datetime, float]], ahead: Sequence[Band], *, unit: str, limits: Sequence[tuple[float, str]] = (),
+    address: str = "",
+) -> Figure:  # fmt: skip
+    """What was, what is expected in its band, and the lines that are not to be crossed, each named on it."""
+    edge = [Band(at, value, value, value) for at, value in known[-1:]] if ahead else []
+    bands = [*edge, *ahead]
+    when = [one.at.isoformat() for one in bands]
+    line = {"type": "scatter", "mode": "lines", "customdata": [address] * max(len(known), len(bands))}
+    traces = [
+        {
+            **line, "x": [at.isoformat() for at, _ in known], "y": [value for _, value in known], "line": {"color": PLAIN, "width": 2},
+            "hovertemplate": "%{x|%-d %b}: %{y:,.3s}<extra></extra>",
+        },
+        {**line, "x": when, "y": [one.high for one in bands], "line": {"width": 0}, "hoverinfo": "skip"},
+        {
+            **line, "x": when, "y": [one.low for one in bands], "line": {"width": 0}, "fill": "tonexty", "fillcolor": FAINT,
+            "hoverinfo": "skip",
+        },
+        {
+            **line, "x": when, "y": [one.middle for one in bands], "line": {"color": PLAIN, "width": 2, "dash": "dot"},
+            "hovertemplate": "%{x|%-d %b}: %{y:,.3s} expected<extra></extra>",
+        },
+    ]  # fmt: skip
+    layout = {
+        **LAYOUT,
+        "shapes": [_level(value) for value, _ in limits],
+        "annotations": [
+            _note(name, x=0, y=value, yref="y", xanchor="left", yanchor="bottom") for value, name in limits
+        ],
+        "yaxis": {**axis(unit), "rangemode": "tozero", "tickformat": "~s", "nticks": 5},
+        "xaxis": {**axis(""), "nticks": 6},
+    }
+    return {"data": traces if ahead else traces[:1], "layout": layout}

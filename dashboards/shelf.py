@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from dashboards.choice import Choice
-from dashboards.data import executive, fleet, latency, response, slo, tradeoff
+from dashboards.data import contract, cost, executive, fleet, latency, response, slo, tradeoff
+from dashboards.reports import contract as contract_report
+from dashboards.reports import cost as cost_report
 from dashboards.reports import executive as executive_report
 from dashboards.reports import fleet as fleet_report
 from dashboards.reports import latency as latency_report
@@ -50,6 +52,8 @@ BOARDS: Mapping[str, Board] = {
         Board(
             "response", "Response", "How fast do we respond, and who pays for it?", response.load, response_report.rows
         ),
+        Board("cost", "Cost", "What does a thousand tokens cost us, and who spends it?", cost.load, cost_report.rows),
+        Board("contract", "Contract", "Will we keep to the contract?", contract.load, contract_report.rows),
         Board("fleet", "Fleet", "Do the GPUs work evenly?", fleet.load, fleet_report.rows),
         Board("latency", "Latency budget", "Where does the time of a token go?", latency.load, latency_report.rows),
         Board(

@@ -17,7 +17,7 @@ MONDAY = datetime(2020, 1, 6, tzinfo=UTC)
 def money(*, organisation: Organisation, choice: Choice, start: datetime, now: datetime) -> Money:
     """By the ledger: what has a price at what it cost when it was used; the range before it where that is kept, too."""
     where = {"service": choice.service} if choice.service else {}
-    by = "hour" if choice.step < timedelta(days=1) else "day"
+    by = "hour" if choice.step < timedelta(days=1) else "month" if choice.range == "400d" else "day"
     found = spend(organisation=organisation, since=start, until=now, by=(by,), now=now, where=where)
     earlier = (
         spend(organisation=organisation, since=start - choice.span, until=start, now=now, where=where, running=False)
@@ -26,7 +26,8 @@ def money(*, organisation: Organisation, choice: Choice, start: datetime, now: d
     )
     steps: dict[datetime, Decimal | None] = defaultdict(lambda: None)
     for one in found:
-        at = stepped(datetime.fromisoformat(one.key[0]).replace(tzinfo=UTC), choice.step)
+        began = datetime.fromisoformat(f"{one.key[0]}-01" if by == "month" else one.key[0]).replace(tzinfo=UTC)
+        at = began if by == "month" else stepped(began, choice.step)
         steps[at] = (steps[at] or Decimal()) + one.known_usd if one.usd is not None or one.known_usd else steps[at]
     tokens, unknown = sum(one.all_tokens for one in found), sum(one.unknown for one in found)
     priced = tokens > unknown
@@ -37,6 +38,7 @@ def money(*, organisation: Organisation, choice: Choice, start: datetime, now: d
         unpriced=unknown / tokens if tokens else 0.0,
         before=sum((one.known_usd for one in earlier), Decimal()) or None,
         steps=tuple(sorted(steps.items())),
+        each="month" if by == "month" else choice.step_name,
     )
 
 

@@ -14,7 +14,7 @@ from sloengine.screens import queries as slos
 
 POINTS = 60
 #: So many lines are drawn and so many rows shown, those with least left first.
-LINES, ROWS = 6, 50
+LINES, ROWS = 6, 25
 
 
 def load(*, organisation: Organisation, choice: Choice, now: datetime) -> SloReport:

@@ -8,9 +8,8 @@ from dashboards.choice import Choice
 from dashboards.data.common import chosen_services, known_choice
 from dashboards.reports.tradeoff import VIEWS, TradeoffReport
 from observability.core.models import Organisation
-from sloengine.catalog.models import Service
-from sloengine.cost.tradeoff.matrix import P95_TARGET_SECONDS, RATE_TARGET, Targets, Window, matrix
-from sloengine.cost.tradeoff.queries import windows
+from sloengine.cost.tradeoff.matrix import P95_TARGET_SECONDS, RATE_TARGET, Targets, matrix
+from sloengine.cost.tradeoff.queries import known, windows
 from sloengine.rollups import queries as rollups
 
 #: More than a month is read in a month: hours, of which each is a window.
@@ -24,17 +23,14 @@ def load(*, organisation: Organisation, choice: Choice, now: datetime) -> Tradeo
     start = now - choice.span
     rows = chosen_services(organisation=organisation, choice=choice)
     targets, problem = targets_of(choice)
-    service: Service | None = None
-    latency, found = "ttft", list[Window]()
     with rollups.snapshot():
-        for one in rows:  # the first that has any, where none was chosen
-            for latency in ("ttft", "e2e"):
-                found = windows(service=one, start=start, end=now, latency=latency, done=done)
-                if any(window.latency is not None for window in found):
-                    break
-            service = one
-            if found:
-                break
+        latencies = ((one, known(service=one, start=start, end=now)) for one in rows)
+        service, latency = next(((one, name) for one, name in latencies if name), (rows[0] if rows else None, ""))
+        found = (
+            windows(service=service, start=start, end=now, latency=latency, done=done)
+            if service is not None and latency
+            else []
+        )
     return TradeoffReport(
         choice=choice.but(view=done, service=service.slug if service is not None else ""),
         services=services,
@@ -43,7 +39,7 @@ def load(*, organisation: Organisation, choice: Choice, now: datetime) -> Tradeo
         service=service.slug if service is not None else "",
         name=service.name if service is not None else "",
         simulated=service.simulated if service is not None else False,
-        latency=latency,
+        latency=latency or "ttft",
         done=done,
         matrix=matrix(found, targets=targets),
         problem=problem,

@@ -13,7 +13,7 @@ from dashboards.theme import BURN, OK, WARN
 from observability.core import words
 from sloengine.overview.standing import ServiceStanding
 
-BARS = 8
+BARS, ROWS = 8, 25
 HEAD = (
     ("Service", ""),
     ("Promises", "n"),
@@ -35,7 +35,10 @@ def page(report: ExecutiveReport) -> list[Any]:
             frame.section("Budget left of each service's worst promise", _budgets(report)),
             frame.duo(
                 frame.section(f"Incidents a {report.choice.step_name}", _incidents(report)),
-                frame.section(f"What serving cost a {report.choice.step_name}", _money(report)),
+                frame.section(
+                    f"What serving cost a {report.money.each}",
+                    frame.spent(report.choice, report.money, (report.start, report.end)),
+                ),
             ),
             *([frame.section("By service", _services(report))] if report.overview.services else []),
         ],
@@ -77,24 +80,6 @@ def _incidents(report: ExecutiveReport) -> Any:
     return frame.graph("incidents", figure, f"Incidents a {report.choice.step_name}")
 
 
-def _money(report: ExecutiveReport) -> Any:
-    steps = report.money.steps
-    if not any(usd for _, usd in steps):
-        return frame.empty(
-            "No cost is known.", "Set a price (manage.py cost): what was used before it counts from its date on."
-        )
-    figure = figures.columns(
-        [at for at, _ in steps],
-        [None if usd is None else float(usd) for _, usd in steps],
-        unit="USD",
-        said="$%{y:,.2f}",
-        tickprefix="$",
-        within=(report.start, report.end),
-        step=report.choice.step,
-    )
-    return frame.graph("cost", figure, f"USD a {report.choice.step_name}")
-
-
 def _services(report: ExecutiveReport) -> Any:
     rows = [
         [
@@ -105,6 +90,6 @@ def _services(report: ExecutiveReport) -> Any:
             one.worst.title if one.worst.left is not None else "no data",
             words.left(one.worst.left),
         ]
-        for one in report.overview.services[:50]
+        for one in report.overview.services[:ROWS]
     ]
     return frame.table(HEAD, rows)

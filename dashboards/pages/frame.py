@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from dash import dcc, html
 
+from dashboards import figures
 from dashboards.choice import RANGE_NAMES, Choice
 from dashboards.figures import Figure
+from dashboards.reports.executive import Money
 from dashboards.shelf import BOARDS
 from dashboards.theme import config
 
@@ -34,11 +37,7 @@ def frame(
             [
                 *([_services(choice, services, every_service)] if services else []),
                 *([_views(choice, views)] if views else []),
-                html.Nav(
-                    [tab(RANGE_NAMES[key], choice.but(range=key), key == choice.range) for key in ranges],
-                    className="tabs",
-                    **_aria("Range"),
-                ),
+                *([_ranges(choice, ranges)] if ranges else []),
             ],
             className="between filters no-print",
         ),
@@ -101,6 +100,28 @@ def link(text: str, address: str) -> Any:
     return html.A(html.B(text), href=address)
 
 
+def below(part: Any, said: Sequence[Any]) -> Any:
+    """A table with a line under it, where there is something to say."""
+    return html.Div([part, *([html.P(list(said), className="muted small")] if said else [])])
+
+
+def spent(choice: Choice, money: Money, within: tuple[datetime, datetime]) -> Any:
+    """USD in each step of the range; a click leads to the ledger."""
+    if not any(usd for _, usd in money.steps):
+        return empty("No cost is known.", "Set a price (manage.py cost): what was used counts from its date on.")
+    figure = figures.columns(
+        [at for at, _ in money.steps],
+        [None if usd is None else float(usd) for _, usd in money.steps],
+        unit="USD",
+        said="$%{y:,.2f}",
+        tickprefix="$",
+        addresses=[choice.but(page="cost").address] * len(money.steps),
+        within=within,
+        step=choice.step,
+    )
+    return graph("cost", figure, f"USD a {money.each}")
+
+
 def empty(first: str, then: str) -> Any:
     return html.Div(html.P([html.B(first), f" {then}"]), className="empty")
 
@@ -113,6 +134,11 @@ def _services(choice: Choice, services: Sequence[str], every_service: bool) -> A
     return html.Details(
         [html.Summary(choice.service or "All services"), html.Nav(tabs, className="tabs", **_aria("Service"))]
     )
+
+
+def _ranges(choice: Choice, ranges: Sequence[str]) -> Any:
+    tabs = [tab(RANGE_NAMES[key], choice.but(range=key), key == choice.range) for key in ranges]
+    return html.Nav(tabs, className="tabs", **_aria("Range"))
 
 
 def _views(choice: Choice, views: Sequence[tuple[str, str]]) -> Any:

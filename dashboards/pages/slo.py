@@ -15,7 +15,7 @@ from dashboards.theme import BURN, PLAIN
 from incidents.screens.queries.costs import Cost
 from observability.core import words
 
-BARS = 12
+BARS, INCIDENTS = 12, 25
 HEAD = (("Service", ""), ("Objective", ""), ("State", ""), ("Target", "n"), ("Attained", "n"), ("Budget left", "n"),
         ("Bad", "n wide"))  # fmt: skip
 INCIDENT_HEAD = (("Incident", ""), ("Service", ""), ("Diagnosis", "wide"), ("Lasted", "n"),
@@ -91,7 +91,11 @@ def _objective(row: ObjectiveRow) -> list[Any]:
 def _incidents(report: SloReport) -> list[Any]:
     if not report.incidents:
         return [frame.empty("No incident began in this range.", "What one costs shows here, in requests and in USD.")]
-    table = frame.table(INCIDENT_HEAD, [_incident(row) for row in report.incidents])
+    shown = report.incidents[:INCIDENTS]
+    left = len(report.incidents) - len(shown)
+    address = f"/incidents/?state=all{f'&service={report.choice.service}' if report.choice.service else ''}"
+    more = [f"{words.count(left)} more: ", frame.link("all incidents", address)] if left else []
+    table = frame.below(frame.table(INCIDENT_HEAD, [_incident(row) for row in shown]), more)
     counted = sorted((row for row in report.incidents if row.bad is not None), key=lambda row: -(row.bad or 0.0))[:BARS]
     if len(counted) < 2:
         return [table]

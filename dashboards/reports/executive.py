@@ -19,7 +19,7 @@ from sloengine.overview.standing import Overview
 class Money:
     """What serving cost in the range; `usd` is what is priced, `unpriced` the ratio of tokens without a known price.
 
-    `usd` is None where nothing is priced, `tokens` where nothing was read.
+    `usd` is None where nothing is priced, `tokens` where nothing was read. A step is `each`: a "day".
     """
 
     usd: Decimal | None
@@ -28,6 +28,7 @@ class Money:
     unpriced: float
     before: Decimal | None
     steps: tuple[tuple[datetime, Decimal | None], ...]
+    each: str
 
     @property
     def per_1k(self) -> Decimal | None:
@@ -152,8 +153,10 @@ def rows(report: ExecutiveReport) -> Iterable[Sequence[object]]:
     for one in report.overview.services:
         yield one.service, one.promises, one.known, one.kept, one.spent, one.worst.title, one.worst.left
     yield ()
-    yield f"{report.choice.step_name} from", "incidents", "USD"
-    counts = {step.at: step.incidents for step in report.incidents}
-    usd = dict(report.money.steps)
-    for at in sorted({*counts, *usd}):
-        yield at.isoformat(), counts.get(at, 0), usd.get(at)
+    yield f"{report.choice.step_name} from", "incidents"
+    for step in report.incidents:
+        yield step.at.isoformat(), step.incidents
+    yield ()
+    yield f"{report.money.each} from", "USD"
+    for at, usd in report.money.steps:
+        yield at.isoformat(), usd

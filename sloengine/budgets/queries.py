@@ -122,13 +122,15 @@ def budgets_now(*, objectives: Sequence[Objective], now: datetime) -> list[Budge
     return [reckoned.budget(row) for row in range(len(objectives))]
 
 
-def kept_since(*, objectives: Sequence[Objective], since: datetime, now: datetime) -> list[tuple[float | None, Budget]]:
-    """The attained ratio of each since an instant (None without data) and its budget now: of very many objectives."""
+def kept_since(
+    *, objectives: Sequence[Objective], since: datetime, now: datetime
+) -> list[tuple[float | None, float | None]]:
+    """The attained ratio of each since an instant, and what is left of its budget now; None without data."""
     if not objectives:
         return []
     reckoned = _reckoned(objectives, [[(since, now)]] * len(objectives), now=now)
     return [
-        (None if (bad := reckoned.ratio(row, 0)) is None else 1 - bad, reckoned.budget(row))
+        (None if (bad := reckoned.ratio(row, 0)) is None else 1 - bad, reckoned.budget(row).remaining_ratio)
         for row in range(len(objectives))
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import plotly
@@ -12,10 +13,16 @@ import pytest
 from dashboards.choice import Choice
 from dashboards.shelf import BOARDS
 from incidents.response.models import Incident
+from observability.core import permissions
 from observability.core.models import Organisation
+from sloengine.budgets.queries import kept_since
 from sloengine.collect import services as collect
+from sloengine.cost.contracts import services as contracts
+from sloengine.objectives.queries import enabled_objectives
+from sloengine.overview.queries import figures
 from tests import factories
 from tests.dashboards.histories import fill
+from tests.sloengine.cost.contracts.given import YEAR
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -48,6 +55,8 @@ NOTHING = {
     "executive": "Nothing is promised yet, so nothing can be kept or broken.",
     "slo": "Reliability cost nothing this month.",
     "response": "No incident was opened this month.",
+    "cost": "Nothing was read of what serving cost.",
+    "contract": "No contract is known.",
     "fleet": "No GPU was read.",
     "latency": "Nobody measured where the time of a token goes.",
     "tradeoff": "No trade-off was observed yet.",
@@ -65,6 +74,7 @@ def test_without_data_it_says_so_and_what_to_do(slug: str, acme: Organisation, f
 DAY = {
     "executive": "We kept 2 of 4 promises in the last day.",
     "response": "The one mitigated incident took 9 min, and nobody's sleep was interrupted.",
+    "cost": "1,000 tokens cost $0.110.",
     "fleet": "GPU chat-0/2 works at 20 % where its siblings are at 71 %.",
     "latency": "A token of chat takes 90 ms of its 100 ms, and kernel + compute, together is over its share.",
     "tradeoff": "Latency and throughput held together nowhere in the last day.",
@@ -82,7 +92,7 @@ def test_a_day(history: Any, frozen_now: datetime) -> None:
 
 def test_four_hundred_days(history: Any, frozen_now: datetime) -> None:
     owner = history(400)
-    for slug in BOARDS:
+    for slug in BOARDS.keys() - {"contract"}:
         for span in ("400d", "30d") if slug != "tradeoff" else ("30d",):
             headline, page, rows = shown(slug, owner, frozen_now, range=span, service="chat")
             assert headline, (slug, span)
@@ -91,7 +101,8 @@ def test_four_hundred_days(history: Any, frozen_now: datetime) -> None:
     _, page, rows = shown("executive", owner, frozen_now, range="400d")
     assert "Serving cost $" in page
     assert "per 1,000 tokens" in page
-    assert sum(float(row[2]) for row in rows[rows.index([]) + 2 :] if row[2]) == pytest.approx(0.11 * 1000 * 423)
+    spent = [row[1] for row in rows[rows.index(["month from", "USD"]) + 1 :]]
+    assert sum(spent) == Decimal("0.11") * 1000 * 423
 
 
 def test_targets_of_the_matrix_come_from_the_address(history: Any, frozen_now: datetime) -> None:
@@ -117,3 +128,22 @@ def test_another_organisation_sees_nothing_of_it(history: Any, frozen_now: datet
         headline, page, _ = shown(slug, other, frozen_now)
         assert headline == NOTHING[slug]
         assert "chat" not in page
+
+
+def test_a_contract_burns_down_with_its_forecast(history: Any, frozen_now: datetime) -> None:
+    owner = history(400)
+    given = {**YEAR, "commitment_tokens": "1000000000"}
+    contracts.put(organisation=owner, given=given, actor=permissions.system(owner), now=frozen_now)
+    headline, page, rows = shown("contract", owner, frozen_now)
+    assert "tokens" in headline
+    assert "/cost/contracts/" in page
+    assert len(rows) > 20
+
+
+def test_ten_thousand_at_once_are_what_each_is_alone(history: Any, frozen_now: datetime) -> None:
+    owner = history(400)
+    rows = enabled_objectives(organisation_id=owner.pk)
+    for span in (timedelta(days=1), timedelta(days=30), timedelta(days=400)):
+        alone = kept_since(objectives=rows, since=frozen_now - span, now=frozen_now)
+        for together, one in zip(figures(objectives=rows, since=frozen_now - span, now=frozen_now), alone, strict=True):
+            assert together == pytest.approx(one) if None not in one else together == one

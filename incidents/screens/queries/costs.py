@@ -85,5 +85,7 @@ def burnt(incident: Incident) -> list[Objective]:
     alerts = list(incident.alerts.all())
     slugs = [str(alert.annotations.get("objective")) for alert in alerts if alert.kind == "burn"]
     down = [Indicator.AVAILABILITY.value] if any(alert.kind == "outage" for alert in alerts) else []
+    if not slugs and not down:
+        return []
     rows = Objective.objects.filter(Q(slug__in=slugs) | Q(indicator__in=down), service=incident.service)
     return list(rows.select_related("service").order_by("slug"))

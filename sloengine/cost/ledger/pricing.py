@@ -71,6 +71,8 @@ class Prices:
             replace(row, effective_from=_hour(row.effective_from), effective_until=row.effective_until and _hour(row.effective_until))
             for row in newest_first
         ]  # fmt: skip
+        self._numbers: dict[tuple[Where, datetime], int] = {}
+        self._lists: dict[tuple[Decimal | None, ...], int] = {}
         self._known: dict[tuple[Where, datetime], tuple[dict[TokenClass, Decimal | None], Decimal | None]] = {}
 
     def cuts(self, *, since: datetime, until: datetime) -> list[datetime]:
@@ -79,11 +81,20 @@ class Prices:
 
     def priced(self, quantities: Quantities, *, where: Where, at: datetime) -> Priced:
         """What was used in a stretch that begins at `at` and in which no price changes."""
-        by_class, hardware = self._of(where, at)
-        return Priced(
-            {one: _tokens(amount, by_class[one]) for one, amount in quantities.tokens.items()},
-            *(_hours(ms, hardware) for ms in (quantities.busy_ms, quantities.idle_ms, quantities.shared_ms)),
-        )
+        return _priced(quantities, *self._of(where, at))
+
+    def number(self, *, where: Where, at: datetime) -> int:
+        """The same for every place and stretch in which the same prices hold: what is used there may be added up before `at`."""
+        found = self._numbers.get((where, at))
+        if found is None:
+            by_class, hardware = self._of(where, at)
+            found = self._lists.setdefault((*by_class.values(), hardware), len(self._lists))
+            self._numbers[where, at] = found
+        return found
+
+    def at(self, number: int, quantities: Quantities) -> Priced:
+        *by_class, hardware = next(prices for prices, mine in self._lists.items() if mine == number)
+        return _priced(quantities, dict(zip(TokenClass, by_class, strict=True)), hardware)
 
     def of_class(self, one: TokenClass, *, where: Where, at: datetime) -> Decimal | None:
         """Per 1,000 tokens of a class."""
@@ -106,6 +117,13 @@ def total(parts: Sequence[Priced]) -> Priced:
     for part in parts:
         whole += part
     return whole
+
+
+def _priced(quantities: Quantities, by_class: Mapping[TokenClass, Decimal | None], hardware: Decimal | None) -> Priced:
+    return Priced(
+        {one: _tokens(amount, by_class[one]) for one, amount in quantities.tokens.items()},
+        *(_hours(ms, hardware) for ms in (quantities.busy_ms, quantities.idle_ms, quantities.shared_ms)),
+    )
 
 
 def _tokens(amount: int, per_1k: Decimal | None) -> Amount:

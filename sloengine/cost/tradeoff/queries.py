@@ -17,6 +17,14 @@ DONE = {"requests": "requests_total", "tokens": "generated_tokens_total"}
 GAP, WAITING = "inter_token_seconds", "requests_waiting"
 
 
+def known(*, service: Service, start: datetime, end: datetime) -> str:
+    """Which latency there is a trade-off of: "ttft" of streams, else "e2e"; "" where anything that it needs is missing."""
+    window: dict[str, Any] = {"service": service, "start": start, "end": end}
+    if not rollups.histogram(**window, family=GAP) or not rollups.gauge(**window, family=WAITING):
+        return ""
+    return next((name for name, family in LATENCIES.items() if rollups.histogram(**window, family=family)), "")
+
+
 def windows(*, service: Service, start: datetime, end: datetime, latency: str, done: str) -> list[Window]:
     """Stretches in which step time and queue depth are known. `latency`: ttft or e2e; `done`: requests or tokens."""
     step = next((seconds for age, seconds in STEPS if end - start <= age), LONGEST_STEP_SECONDS)

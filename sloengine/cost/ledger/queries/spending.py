@@ -95,14 +95,21 @@ def spend(
     _known_keys([*by, *(where or {})])
     prices = prices or Prices(price_rows(organisation_id=organisation.pk))
     since, until = hour_of(since), min(until, now)
-    groups: dict[tuple[str, ...], tuple[Quantities, Priced]] = defaultdict(lambda: (Quantities(), Priced()))
+    sums: dict[tuple[tuple[str, ...], int], list[int]] = {}
     if since < until:
         rows = _closed(organisation, since, until, by, where or {}, prices)
         if running:
             rows += _running(organisation, since, until, by, where or {}, now)
-        for key, place, at, quantities in rows:
-            had, cost = groups[key]
-            groups[key] = had + quantities, cost + prices.priced(quantities, where=place, at=at)
+        for key, place, at, amounts in rows:
+            # Where the same prices hold, whole numbers are added up and priced once: a year by day has tens of thousands of rows.
+            had = sums.setdefault((key, prices.number(where=place, at=at)), [0] * len(COLUMNS))
+            for i, amount in enumerate(amounts):
+                had[i] += amount
+    groups: dict[tuple[str, ...], tuple[Quantities, Priced]] = defaultdict(lambda: (Quantities(), Priced()))
+    for (key, number), amounts in sums.items():
+        quantities = Quantities(*amounts)
+        before, cost = groups[key]
+        groups[key] = before + quantities, cost + prices.at(number, quantities)
     found = [Spend(key, *amounts) for key, amounts in groups.items()]
     times = [i for i, name in enumerate(by) if name in _FORMS]
     return sorted(
@@ -110,7 +117,7 @@ def spend(
     )  # fmt: skip
 
 
-_Row = tuple[tuple[str, ...], Where, datetime, Quantities]
+_Row = tuple[tuple[str, ...], Where, datetime, Sequence[int]]  # the amounts are those of COLUMNS
 
 
 def _known_keys(names: Sequence[str]) -> None:
@@ -144,10 +151,10 @@ def _closed(
         GROUP BY cut, {names}
     """  # noqa: S608 - our own words; values are given beside it
     starts = [since, *cuts]
-    found = []
+    found: list[_Row] = []
     for cut, *rest in prepared.rows(statement, given):
         key, place, amounts = rest[: len(by)], rest[len(by) : len(keys)], rest[len(keys) :]
-        found.append((tuple(key), Where(*place), starts[cut - 1], Quantities(*amounts)))
+        found.append((tuple(key), Where(*place), starts[cut - 1], amounts))
     return found
 
 
@@ -177,7 +184,7 @@ def _running(
                     values = _values(service, one, at)
                     if all(_allowed(values[name], limit) for name, limit in where.items()):
                         place = Where(**{name: values[name] for name in _PRICED_BY})
-                        found.append((tuple(values[name] for name in by), place, at, quantities))
+                        found.append((tuple(values[name] for name in by), place, at, quantities.values))
                 at += HOUR
     return found
 
