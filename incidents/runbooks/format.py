@@ -135,7 +135,10 @@ def _front(reader: _Reader, text: str) -> dict[str, Any]:
     kinds = [kind.value for kind in Indicator]
     good: dict[str, tuple[Callable[[Any], object], str]] = {
         "title": (lambda value: isinstance(value, str) and value.strip(), "a text"),
-        "slug": (lambda value: isinstance(value, str) and _SLUG.match(value), "lower case letters, digits and -"),
+        "slug": (
+            lambda value: isinstance(value, str) and _SLUG.match(value) and value != "new",
+            "lower case letters, digits and -, and not the word new",
+        ),
         "matches": (
             lambda value: isinstance(value, list) and value and all(isinstance(one, str) for one in value),
             "a list of leaves",

@@ -19,6 +19,8 @@ from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
 
 LONGEST_NOTE = 4000
+#: What stands at /oncall/<word>/ beside schedules.
+PAGES = {"new", "feed"}
 
 
 class NoteInvalid(Refused):
@@ -39,12 +41,17 @@ def save_schedule(
 ) -> Schedule:
     """A schedule with this document from `valid_from` on (now, where not given or past). What was planned later gives way."""
     permissions.require(actor, Verb.MANAGE_ONCALL, organisation)
+    slug = slug or slugify(name)[:80]
+    if slug in PAGES:
+        raise ScheduleInvalidError(
+            (f"a schedule cannot be called {slug}: that is another page; expected another name",)
+        )
     _check(organisation, document)
     begins = max(now, valid_from or now)
     with transaction.atomic():
         found, made = Schedule.objects.get_or_create(
             organisation=organisation,
-            slug=slug or slugify(name)[:80],
+            slug=slug,
             defaults={"name": name, "created_at": now, "covers_always": covers_always, "team": team},
         )
         found = Schedule.objects.select_for_update(no_key=True).get(pk=found.pk)

@@ -51,6 +51,14 @@ def test_an_edit_counts_from_now_on_and_the_past_stays_told(acme, people) -> Non
     assert who(schedule, NOW - 11 * DAY) == ()
 
 
+@pytest.mark.parametrize("name", ["New", "feed"])
+def test_a_schedule_is_not_called_as_another_page_is(acme, people, name: str) -> None:
+    shift = {"starts": NOW.isoformat(), "ends": (NOW + DAY).isoformat(), "people": ["ana"]}
+    document = parse({"zone": "UTC", "layers": [{"name": "once", "shifts": [shift]}]})
+    with pytest.raises(ScheduleInvalidError, match="another page"):
+        services.save_schedule(organisation=acme, name=name, document=document, actor=permissions.system(acme), now=NOW)
+
+
 def test_an_edit_replaces_what_was_planned_after_it(acme, people) -> None:
     ana, ben, cleo = people
     schedule = factories.make_schedule(acme, ana, now=NOW - DAY)

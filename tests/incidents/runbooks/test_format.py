@@ -67,7 +67,22 @@ def test_a_good_runbook() -> None:
     ("old", "new", "line", "path", "found", "expected"),
     [
         ("title: A spike", "title: 3", 2, "front matter.title", "3", "a text"),
-        ("slug: a-spike", "slug: A Spike", 3, "front matter.slug", "'A Spike'", "lower case letters, digits and -"),
+        (
+            "slug: a-spike",
+            "slug: A Spike",
+            3,
+            "front matter.slug",
+            "'A Spike'",
+            "lower case letters, digits and -, and not the word new",
+        ),
+        (
+            "slug: a-spike",
+            "slug: new",
+            3,
+            "front matter.slug",
+            "'new'",
+            "lower case letters, digits and -, and not the word new",
+        ),
         ("matches: [traffic-spike]", "matches: all", 4, "front matter.matches", "'all'", "a list of leaves"),
         ("severity: 2", "severity: true", 5, "front matter.severity", "True", "a number from 1 to 5"),
         ("owner: serving", "owners: serving", 2, "front matter.owner", "None", "a text"),
