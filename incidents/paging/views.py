@@ -37,15 +37,16 @@ _STATUS = {
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def acknowledge(request: HttpRequest, token: str) -> HttpResponseBase:
-    """GET and HEAD show what would be acknowledged; POST does it."""
-    refused = ""
+    """GET and HEAD show what would be acknowledged; POST does it, with verb=resolve it resolves."""
+    refused, verb = "", request.POST.get("verb", "acknowledge")
     verdict, link = paging.find_link(token=token, now=clock.now())
     # Asked only of unknown ones: whoever guesses behind the same proxy keeps nobody from answering a page.
     if verdict is LinkVerdict.UNKNOWN and _guesses_too_much(request):
         return HttpResponse("Too many unknown links from here; try again in a minute.\n", status=429)
     if request.method == "POST":
         try:
-            verdict, _ = response.acknowledge_by_link(token=token, now=clock.now())
+            by_link = response.resolve_by_link if verb == "resolve" else response.acknowledge_by_link
+            verdict, _ = by_link(token=token, now=clock.now())
         except (NotAllowed, MoveRefused) as error:
             refused = str(error)
     if verdict is LinkVerdict.UNKNOWN:
@@ -59,6 +60,10 @@ def acknowledge(request: HttpRequest, token: str) -> HttpResponseBase:
         "incident": incident,
         "refused": refused,
         "done": request.method == "POST" and verdict is LinkVerdict.GOOD and not refused,
+        "resolves": verb == "resolve",
+        "may_resolve": link is not None
+        and link.expires_at > clock.now()
+        and link.page.incident.state not in {"open", "resolved"},
     }
     status = HTTPStatus.FORBIDDEN if refused else _STATUS[verdict]
     page = render(request, "paging/acknowledge.html", context, status=status)

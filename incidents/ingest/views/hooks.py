@@ -5,6 +5,7 @@ Under overload the answer is 503 with Retry-After, never 429: Alertmanager gives
 
 from __future__ import annotations
 
+import base64
 import logging
 import threading
 from http import HTTPStatus
@@ -48,11 +49,23 @@ def posted_alerts(request: HttpRequest, key: str) -> HttpResponse:
 def posted_with_token(request: HttpRequest) -> HttpResponse:
     """Alertmanager's API v2 as it is: the key is the bearer token, or the password of basic authentication."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and given:
-        return _answer(request, key=given.strip(), kind=Integration.Kind.ALERTMANAGER, posted=True)
-    refused = _said(HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer with the key of an Alertmanager integration")
+    key = given.strip() if scheme.lower() == "bearer" else _password(given) if scheme.lower() == "basic" else ""
+    if key:
+        return _answer(request, key=key, kind=Integration.Kind.ALERTMANAGER, posted=True)
+    refused = _said(
+        HTTPStatus.UNAUTHORIZED,
+        "send the key of an Alertmanager integration: as Authorization: Bearer, or as the password of basic_auth",
+    )
     refused.headers["WWW-Authenticate"] = "Bearer"
     return refused
+
+
+def _password(given: str) -> str:
+    """Of `user:password` in base64; "" where it is none."""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2].strip()
+    except (ValueError, UnicodeDecodeError):
+        return ""
 
 
 @csrf_exempt

@@ -24,10 +24,14 @@ GAP = "gap:"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A person to tell, and why it is them: "on call in Primary", "shadows Ana in Primary"; empty where they are named."""
+    """A person to tell, and why it is them: "on call in Primary", "shadows Ana in Primary"; empty where they are named.
+
+    `beside`: the users whom a shadow goes with; who learns is never told alone.
+    """
 
     user: User
     because: str = ""
+    beside: frozenset[int] = frozenset()
 
 
 def policy_for(*, organisation: Organisation, service: Service | None, slug: str = "") -> Policy:
@@ -151,8 +155,11 @@ def people_by_target(
             named, shifts = [target.id], []
         told = [Told(known[one]) for one in named if one in known]
         for schedule, shift in shifts:
-            told += [Told(known[one], f"on call in {schedule.name}") for one in shift.people if one in known]
-            told += [Told(known[one], f"shadows {' and '.join(shift.people)}") for one in shift.shadows if one in known]
+            on_call_now = [Told(known[one], f"on call in {schedule.name}") for one in shift.people if one in known]
+            beside = frozenset(one.user.pk for one in on_call_now)
+            because = f"shadows {' and '.join(shift.people)}"
+            told += on_call_now
+            told += [Told(known[one], because, beside) for one in shift.shadows if one in known and beside]
         found[target] = told
     return found
 

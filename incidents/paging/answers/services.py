@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
+import orjson
 from django.conf import settings
 from django.db import transaction
 
@@ -19,11 +21,14 @@ from incidents.response import services as response
 from incidents.response.lifecycle import State
 from incidents.response.models import Incident, TimelineEntry
 from incidents.response.timeline import TimelineKind
-from observability.core import audit, permissions
+from observability.core import audit, outbound, permissions
 from observability.core.models import Organisation, User
 from observability.core.permissions import Actor, Verb
 from observability.core.refusals import Refused
 
+log = logging.getLogger(__name__)
+#: Slack waits three seconds for its answer, this within them.
+SAY_WITHIN_SECONDS = 1.0
 #: What a carrier says of a text or a call that reached nobody (Twilio's MessageStatus and CallStatus).
 NOT_REACHED = {
     "undelivered": "the carrier could not deliver it",
@@ -74,6 +79,25 @@ def typed(*, organisation: Organisation, member: str, text: str, now: datetime) 
         f"{incident.name} ({incident.severity_name}) was declared by {person.username}: {incident.title}\n{address}",
         True,
     )
+
+
+def say(*, response_url: str, text: str) -> None:
+    """Tell who pressed a button in Slack, and nobody else. What was done is done, whether or not it can be said.
+
+    https://docs.slack.dev/interactivity/handling-user-interaction: the answer to the request itself is not shown.
+    """
+    if not response_url:
+        return
+    document = {"response_type": "ephemeral", "replace_original": False, "text": text}
+    try:
+        outbound.post(
+            url=response_url,
+            body=orjson.dumps(document),
+            headers={"Content-Type": "application/json; charset=utf-8"},
+            timeout_seconds=SAY_WITHIN_SECONDS,
+        )
+    except outbound.OutboundError as error:
+        log.warning("Slack was not told what came of a button: %s", error)
 
 
 def key_pressed(*, token: str, key: str, now: datetime) -> str:

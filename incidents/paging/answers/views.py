@@ -29,7 +29,7 @@ LARGEST_BYTES = 64 * 1024
 @csrf_exempt
 @require_POST
 def slack(request: HttpRequest, organisation: str) -> HttpResponse:
-    """A button was pressed in Slack: act, and answer with the sentence that Slack shows to who pressed it."""
+    """A button was pressed in Slack: act, and say what came of it at the address that Slack gives for that; it shows no answer."""
     now = clock.now()
     app, refused = _from_slack(request, organisation, now)
     if app is None:
@@ -37,11 +37,12 @@ def slack(request: HttpRequest, organisation: str) -> HttpResponse:
     pressed = _pressed(request.body)
     if pressed is None:
         return HttpResponse("expected a payload of block_actions\n", status=HTTPStatus.BAD_REQUEST)
-    member, action, number = pressed
+    member, action, number, response_url = pressed
     if not action:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)  # a button that only opens a page is told to us as well
     said = services.press(organisation=app.organisation, member=member, action=action, number=number, now=now)
-    return JsonResponse({"response_type": "ephemeral", "replace_original": False, "text": said})
+    services.say(response_url=response_url, text=said)
+    return HttpResponse(status=HTTPStatus.OK)
 
 
 @csrf_exempt
@@ -124,14 +125,15 @@ def _genuine(request: HttpRequest, organisation_id: int) -> bool:
     return any(signature.of_twilio(secret=one.secret, url=url, form=form, header=header) for one in carriers)
 
 
-def _pressed(body: bytes) -> tuple[str, str, int] | None:
-    """(member, action, incident number) of Slack's block_actions; the action is "" for a button of no concern to us."""
+def _pressed(body: bytes) -> tuple[str, str, int, str] | None:
+    """(member, action, incident number, response address) of Slack's block_actions; the action is "" for a button of no
+    concern to us."""
     try:
         payload = orjson.loads(parse_qs(body.decode())["payload"][0])
-        member = str(payload["user"]["id"])
+        member, response_url = str(payload["user"]["id"]), str(payload.get("response_url", ""))
         for action in payload["actions"]:
             if action.get("action_id") in {"acknowledge", "resolve"}:
-                return member, str(action["action_id"]), int(action["value"])
+                return member, str(action["action_id"]), int(action["value"]), response_url
     except (UnicodeDecodeError, orjson.JSONDecodeError, KeyError, TypeError, ValueError, IndexError, AttributeError):
         return None
-    return member, "", 0
+    return member, "", 0, response_url

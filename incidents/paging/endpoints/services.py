@@ -133,8 +133,11 @@ def send_code(
     PagerEndpoint.objects.filter(pk=endpoint.pk).update(
         code_hash=tokens.hash_token(f"{endpoint.pk}:{code}"), code_expires_at=now + CODE_LIFETIME
     )
-    text = f"Your Tailwatch code is {code}. It is good for 10 minutes."
-    return _send(endpoint, _plain(endpoint, text, now), "code", now, transport, kind="sms")
+    if endpoint.kind == PagerEndpoint.Kind.VOICE:  # a landline takes no text; digit by digit, and twice
+        said = f"Your code is {', '.join(code)}. Again: {', '.join(code)}."
+    else:
+        said = f"Your Tailwatch code is {code}. It is good for 10 minutes."
+    return _send(endpoint, _plain(endpoint, said, now), "code", now, transport)
 
 
 def verify(*, endpoint: PagerEndpoint, code: str, actor: Actor, now: datetime) -> bool:
@@ -225,8 +228,6 @@ def _checked(organisation: Organisation, entered: Entered) -> dict[str, Any]:
         address = _address(channel.kind, address)
     except ValueError as error:
         problems["address"] = str(error)
-    if channel.kind == "slack":
-        options["interactive"] = SlackApp.objects.filter(organisation=organisation).exists()
     if entered.template.strip():
         try:
             options["template"] = template.parse(entered.template)
@@ -254,12 +255,11 @@ def _send(
     what: str,
     now: datetime,
     transport: base.Transport | None,
-    kind: str = "",
 ) -> Outcome:
     rows = Carrier.objects.filter(organisation=endpoint.organisation_id, enabled=True)
     at = int(now.timestamp())
     letter = base.Letter(
-        kind=kind or endpoint.kind,
+        kind=endpoint.kind,
         message=told,
         url=endpoint.url,
         address=endpoint.address,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -33,7 +34,7 @@ class Letter:
     """One copy of a page, ready to leave.
 
     `key` is one a page: who folds by it drops a second copy, and the next page must get through. `at` is unix seconds.
-    `answer_url` takes what the vendor sends back about it; "" where nothing does.
+    `answer_url` takes what the vendor sends back about it; "" where nothing does. `interactive`: buttons in the chat are answered.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Letter:
     attempt: int = 1
     accounts: tuple[Account, ...] = ()
     answer_url: str = ""
+    interactive: bool = False
 
 
 class Transport(Protocol):
@@ -116,8 +118,13 @@ def _shown(body: bytes) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds; the form with a date is not read, the own schedule holds then."""
-    for name, value in headers.items():
-        if name.lower() == "retry-after" and value.strip().isdecimal():
-            return min(float(value.strip()), LONGEST_WAIT.total_seconds())
-    return None
+    """Retry-After in seconds; a date counts from the answer's own Date, so that neither clock matters. None: the own schedule holds."""
+    named = {name.lower(): value.strip() for name, value in headers.items()}
+    value = named.get("retry-after", "")
+    if value.isdecimal():
+        return min(float(value), LONGEST_WAIT.total_seconds())
+    try:
+        wait = (parsedate_to_datetime(value) - parsedate_to_datetime(named["date"])).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return None
+    return min(max(wait, 0.0), LONGEST_WAIT.total_seconds())

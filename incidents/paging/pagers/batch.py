@@ -14,14 +14,21 @@ BUNDLE_FROM = 3
 
 
 def newest_of_each(pages: list[Page]) -> list[Page]:
-    """After an outage several pages of one incident wait for one endpoint: the newest says it all."""
-    newest = {(page.incident_id, page.endpoint_id): page.pk for page in sorted(pages, key=lambda page: page.pk)}
-    older = [page for page in pages if newest[page.incident_id, page.endpoint_id] != page.pk]
+    """After an outage several pages of one incident wait for one endpoint: the newest says it all.
+
+    But not that somebody is asked by name to join: nothing that is told to all says that.
+    """
+    newest = {_of_incident(page): page.pk for page in sorted(pages, key=lambda page: page.pk)}
+    older = [page for page in pages if newest[_of_incident(page)] != page.pk]
     if older:
         Page.objects.filter(pk__in=[page.pk for page in older], state=Page.State.PENDING).update(
             state=Page.State.CANCELLED, closed_reason="a newer page of the incident says it", lease_until=None
         )
-    return [page for page in pages if newest[page.incident_id, page.endpoint_id] == page.pk]
+    return [page for page in pages if newest[_of_incident(page)] == page.pk]
+
+
+def _of_incident(page: Page) -> tuple[int, int, bool]:
+    return page.incident_id, page.endpoint_id, page.kind == Page.Kind.ASKED
 
 
 def within_limits(pages: list[Page], *, now: datetime) -> list[Page]:

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from incidents.paging import message
-from incidents.paging.models import AckLink, Carrier, Delivery, EscalationStep, Page, PagerEndpoint
+from incidents.paging.models import AckLink, Carrier, Delivery, EscalationStep, Page, PagerEndpoint, SlackApp
 from incidents.paging.pagers import base, batch
 from incidents.paging.retry import Outcome, Verdict, next_try
 from incidents.response.lifecycle import State
@@ -65,8 +65,8 @@ def claim(*, now: datetime) -> list[Copy]:
             page.attempts += 1
         Page.objects.bulk_update(pages, ["attempts", "uncertain"])
         secrets = _secrets(pages)
-        accounts = _accounts(pages)
-        return [_copy(together, secrets, accounts, now) for together in batch.bundled(pages)]
+        accounts, answering = _accounts(pages), _answering(pages)
+        return [_copy(together, secrets, accounts, answering, now) for together in batch.bundled(pages)]
 
 
 def send_all(copies: list[Copy], *, transport: base.Transport) -> Iterator[tuple[Copy, Outcome, float]]:
@@ -107,7 +107,10 @@ def _record(tried: Page, outcome: Outcome, seconds: float, now: datetime, told_w
         page.uncertain = page.uncertain or outcome.arrived is None
         if mine:
             page.recorded, page.lease_until = page.attempts, None
-        if following.verdict is Verdict.SENT:
+        reported = _reported(page, tried) if following.verdict is Verdict.SENT else ""
+        if reported:
+            _failed(page, incident, tried, reported, ended_at)
+        elif following.verdict is Verdict.SENT:
             page.vendor_key = outcome.answer[:64] if tried.endpoint.kind in {"sms", "voice"} else ""
             _sent(page, incident, tried, ended_at)
         elif page.state != Page.State.PENDING or not mine:
@@ -143,10 +146,12 @@ def not_reached(*, page: Page, reason: str, now: datetime) -> bool:
         page = (
             Page.objects.select_for_update(no_key=True, of=("self",)).select_related("endpoint__user").get(pk=page.pk)
         )
-        if page.state != Page.State.SENT:
+        on_its_way = page.state == Page.State.PENDING and page.recorded < page.attempts
+        if page.state != Page.State.SENT and not on_its_way:
             return False
-        _failed(page, incident, page, reason, now)
-        page.save(update_fields=["state", "closed_reason"])
+        if not on_its_way:  # else what follows is decided when the answer to the try is written down
+            _failed(page, incident, page, reason, now)
+            page.save(update_fields=["state", "closed_reason"])
         Delivery.objects.create(
             organisation_id=page.organisation_id,
             page=page,
@@ -156,6 +161,14 @@ def not_reached(*, page: Page, reason: str, now: datetime) -> bool:
             error=reason[:LONGEST_ERROR],
         )
     return True
+
+
+def _reported(page: Page, tried: Page) -> str:
+    """What the carrier said of this very try before we had written down that it took it; "" where nothing."""
+    if tried.endpoint.kind not in {"sms", "voice"}:
+        return ""
+    said = page.deliveries.filter(attempt=tried.attempts, outcome=Delivery.Outcome.NOT_REACHED)
+    return said.values_list("error", flat=True).first() or ""
 
 
 def is_stale(*, page: Page, state: str) -> bool:
@@ -223,6 +236,14 @@ def _accounts(pages: list[Page]) -> dict[int, tuple[base.Account, ...]]:
     return found
 
 
+def _answering(pages: list[Page]) -> frozenset[int]:
+    """The organisations whose Slack app answers buttons, of those whose pages go to Slack."""
+    asked = {page.organisation_id for page in pages if page.endpoint.kind == PagerEndpoint.Kind.SLACK}
+    if not asked:
+        return frozenset()
+    return frozenset(SlackApp.objects.filter(organisation__in=asked).values_list("organisation_id", flat=True))
+
+
 def _readable(rows: QuerySet[Carrier]) -> Iterator[Carrier]:
     for pk in rows.values_list("pk", flat=True):
         try:
@@ -235,6 +256,7 @@ def _copy(
     together: list[Page],
     secrets: Mapping[int, str | None],
     accounts: Mapping[int, tuple[base.Account, ...]],
+    answering: frozenset[int],
     now: datetime,
 ) -> Copy:
     page, *riders = together
@@ -242,8 +264,7 @@ def _copy(
     if secret is None or not endpoint.ready or (page.user is not None and not page.user.is_active):
         return Copy(page=page, letter=None, riders=tuple(riders), why_not=_why_not(page, secret))
     calls = page.kind in {Page.Kind.OPENED, Page.Kind.ESCALATED, Page.Kind.RAISED, Page.Kind.ASKED}
-    alone = not riders or endpoint.kind == PagerEndpoint.Kind.VOICE
-    acknowledge_url = _link(page, page.user, now) if calls and alone and page.user is not None else None
+    acknowledge_url = _link(page, page.user, now) if calls and not riders and page.user is not None else None
     letter = base.Letter(
         kind=endpoint.kind,
         message=_message(page, acknowledge_url, riders),
@@ -257,6 +278,7 @@ def _copy(
         attempt=page.attempts,
         accounts=accounts.get(page.organisation_id, ()),
         answer_url=f"{settings.TAILWATCH_BASE_URL}/answers/twilio/{page.pk}/",
+        interactive=page.organisation_id in answering,
     )
     return Copy(page=page, letter=letter, riders=tuple(riders))
 

@@ -14,7 +14,7 @@ from incidents.paging.retry import Outcome
 
 
 def send(letter: base.Letter, *, transport: base.Transport) -> Outcome:
-    document = card(letter.message, interactive=bool(letter.options.get("interactive")))
+    document = card(letter.message, interactive=letter.interactive)
     return base.post_json(transport=transport, url=letter.secret, document=document)
 
 

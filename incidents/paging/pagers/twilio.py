@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from incidents.paging.message import text
 from incidents.paging.pagers import base
+from incidents.paging.phone import answer
 from incidents.paging.retry import Outcome
 
 LONGEST_TEXT = 480  # three segments: longer ones come in pieces, in any order
@@ -63,7 +64,9 @@ def _form(account: base.Account, letter: base.Letter) -> Mapping[str, str]:
     if letter.answer_url:
         form |= {"StatusCallback": letter.answer_url}
     if letter.kind == "voice":
-        return form | {"Url": message.acknowledge_url or message.incident_url, "Method": "POST", "Timeout": "30"}
+        # Without a question there is nothing to answer: what is said goes along.
+        said = {"Url": message.acknowledge_url} if message.acknowledge_url else {"Twiml": answer(text(message))}
+        return form | said | {"Method": "POST", "Timeout": "30"}
     copy = " (a copy)" if message.repeated else ""
     link = message.acknowledge_url or message.incident_url
     return form | {"Body": f"{text(message)[: LONGEST_TEXT - len(link) - len(copy) - 1]}{copy} {link}"}

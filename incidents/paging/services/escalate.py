@@ -208,7 +208,10 @@ def _people(incident: Incident, row: EscalationStep, step: Step, now: datetime) 
     told = people_of(organisation=incident.organisation, targets=step.targets, at=now)
     answered = set(Acknowledgement.objects.filter(incident=incident, run=row.run).values_list("user", flat=True))
     told = [one for one in told if one.user.pk not in answered]
-    return escalation.in_turn(told, _turn(incident, step)) if step.round_robin else told
+    lead = [one for one in told if not one.beside]
+    lead = list(escalation.in_turn(lead, _turn(incident, step))) if step.round_robin else lead
+    chosen = {one.user.pk for one in lead}
+    return [*lead, *(one for one in told if one.beside & chosen)]
 
 
 def _turn(incident: Incident, step: Step) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from incidents.response.models import Incident
 from incidents.response.services.changes import add_note, change_severity, set_impact_start, take_command
 from incidents.response.services.holding import end_answer, expire_answers
-from incidents.response.services.links import acknowledge_by_link
+from incidents.response.services.links import acknowledge_by_link, resolve_by_link
 from incidents.response.services.moves import acknowledge, mitigate, reopen, resolve
 from incidents.response.services.opening import RESOLVE_AFTER, declare, open_incident, page
 from incidents.response.services.rows import ImpactRefused, MoveRefused, NotCommander, locked, write_timeline
@@ -47,6 +47,7 @@ __all__ = [
     "page",
     "reopen",
     "resolve",
+    "resolve_by_link",
     "set_impact_start",
     "take_command",
     "write_timeline",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import threading
@@ -233,6 +234,9 @@ def test_prometheus_posts_straight_at_us_and_what_it_says_no_more_is_over(acme: 
     bearer = {"Authorization": f"Bearer {key}"}
     assert post("/api/v2/alerts", [posted(since=NOW)], headers=bearer).status_code == 200
     assert post("/api/v2/alerts", [posted(since=NOW)]).status_code == 401
+    basic = {"Authorization": "Basic " + base64.b64encode(f"prometheus:{key}".encode()).decode()}
+    assert post("/api/v2/alerts", [posted(since=NOW)], headers=basic).status_code == 200
+    assert post("/api/v2/alerts", [posted(since=NOW)], headers={"Authorization": "Basic !"}).status_code == 401
     alerts.pull_findings(now=NOW)
     again = {**posted(since=NOW), "endsAt": at(8).isoformat()}
     assert post(f"/hooks/alertmanager/{key}/api/v2/alerts", [again], now=at(3)).status_code == 200

@@ -15,9 +15,10 @@ import pytest
 from incidents.paging import services
 from incidents.paging.endpoints import services as endpoints
 from incidents.paging.models import Delivery, EscalationStep, Page
+from incidents.paging.pagers import outbox
 from incidents.response import services as response
 from incidents.response.models import Incident, TimelineEntry
-from observability.core import permissions
+from observability.core import outbound, permissions
 from tests.factories import NOW
 from tests.incidents.paging.conftest import World
 from tests.incidents.paging.test_vendors import carrier, only
@@ -45,10 +46,12 @@ def slack(world: World, there: Vendor, client: Any, frozen_now: Any) -> Any:
             "type": "block_actions",
             "user": {"id": member},
             "actions": [{"action_id": action, "value": str(number)}],
+            "response_url": f"{there.url}/actions/1",
         }
         body = urlencode({"payload": json.dumps(payload)})
         moment = str(int(at if at is not None else frozen_now.timestamp()))
         digest = hmac.new(secret.encode(), f"v0:{moment}:{body}".encode(), hashlib.sha256).hexdigest()
+        there.requests.clear()
         return client.post(
             "/answers/slack/acme/",
             body,
@@ -57,6 +60,13 @@ def slack(world: World, there: Vendor, client: Any, frozen_now: Any) -> Any:
         )
 
     return press
+
+
+def said(there: Vendor) -> str:
+    """What Slack shows to who pressed, and to nobody else."""
+    (request,) = there.requests
+    assert request.json["response_type"] == "ephemeral"
+    return str(request.json["text"])
 
 
 def signed(client: Any, path: str, form: dict[str, str], *, secret: str = "token") -> Any:
@@ -79,17 +89,18 @@ def test_a_button_in_slack_acknowledges_as_the_member_whose_pager_it_is(world: W
     incident = world.incident()
     services.deliver_due(now=NOW)
     assert there.requests[0].json["blocks"][3]["elements"][0]["action_id"] == "acknowledge"
-    said = slack("U1", "acknowledge").json()["text"]
+    assert slack("U1", "acknowledge").status_code == 200
     incident.refresh_from_db()
-    assert said == "INC-1: acknowledged by ana."
+    assert said(there) == "INC-1: acknowledged by ana."
     assert (incident.state, incident.acknowledged_by) == ("acknowledged", world.ana)
     entry = TimelineEntry.objects.get(kind="acknowledged")
     assert (entry.actor, entry.payload["through"]) == ("ana", "Slack")
 
 
-def test_a_member_nobody_knows_is_told_how_to_be_known(world: World, slack: Any):
+def test_a_member_nobody_knows_is_told_how_to_be_known(world: World, there: Vendor, slack: Any):
     incident = world.incident()
-    assert "does not know the Slack member U9" in slack("U9", "acknowledge").json()["text"]
+    slack("U9", "acknowledge")
+    assert "does not know the Slack member U9" in said(there)
     incident.refresh_from_db()
     assert incident.state == "open"
 
@@ -101,8 +112,26 @@ def test_slack_is_known_by_its_signature_and_old_ones_do_not_count(world: World,
     assert Incident.objects.get().state == "open"
 
 
-def test_resolving_from_slack_what_is_not_there_is_said(world: World, slack: Any):
-    assert slack("U1", "resolve", 44).json()["text"] == "There is no INC-44 here."
+def test_resolving_from_slack_what_is_not_there_is_said(world: World, there: Vendor, slack: Any):
+    slack("U1", "resolve", 44)
+    assert said(there) == "There is no INC-44 here."
+
+
+def test_what_was_done_is_done_though_slack_cannot_be_told(world: World, there: Vendor, slack: Any):
+    incident = world.incident()
+    there.answer(500)
+    assert slack("U1", "acknowledge").status_code == 200
+    incident.refresh_from_db()
+    assert incident.state == "acknowledged"
+
+
+def test_a_pager_that_is_older_than_the_slack_app_has_its_buttons_too(world: World, there: Vendor):
+    only(world, kind="slack", address="U1", secret=there.url)
+    system = permissions.system(world.organisation)
+    endpoints.set_slack_app(organisation=world.organisation, signing_secret="s3", actor=system, now=NOW)
+    world.incident()
+    services.deliver_due(now=NOW)
+    assert there.requests[0].json["blocks"][3]["elements"][0]["action_id"] == "acknowledge"
 
 
 def test_a_call_reads_the_page_and_key_1_acknowledges(world: World, there: Vendor, client: Any):
@@ -145,6 +174,19 @@ def test_a_call_that_nobody_answered_goes_on_to_the_next_person(world: World, th
     assert Delivery.objects.filter(page=page, outcome="not_reached").count() == 1
     signed(client, path, {"CallSid": "CA1", "CallStatus": "no-answer"})  # told twice
     assert Delivery.objects.filter(page=page, outcome="not_reached").count() == 1
+
+
+def test_a_report_that_overtakes_the_carriers_own_answer_counts(world: World, there: Vendor, client: Any):
+    only(world, kind="voice", address="+436641234567")
+    carrier(world, there)
+    there.answer(201, b'{"sid": "CA1"}')
+    world.incident()
+    ((copy, outcome, _),) = outbox.send_all(outbox.claim(now=NOW), transport=outbound.post)
+    path = f"/answers/twilio/{copy.page.pk}/"
+    assert signed(client, path, {"CallSid": "CA1", "CallStatus": "busy"}).status_code == 204
+    page = outbox.record(copy=copy, outcome=outcome, seconds=0.0, now=NOW)
+    assert (page.state, page.closed_reason) == ("failed", "the line was busy")
+    assert services.escalate_due(now=NOW) == 1
 
 
 def test_a_report_about_an_older_try_changes_nothing(world: World, there: Vendor, client: Any):

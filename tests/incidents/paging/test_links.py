@@ -208,3 +208,21 @@ def test_only_administrators_add_pagers_of_others(world: World) -> None:
             organisation=world.organisation, user=world.ben, url="https://x.example", actor=actor, now=NOW
         )
     assert factories.make_organisation("acme").pager_endpoints.count() == 2
+
+
+def test_the_same_link_resolves_once_it_has_acknowledged(world: World, address: str) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    assert b'value="resolve"' not in browser.get(address).content
+    assert b'value="resolve"' in browser.post(address).content
+    answer = browser.post(address, {"verb": "resolve"})
+    incident = Incident.objects.get()
+    assert (answer.status_code, incident.state) == (200, "resolved")
+    assert "Resolved as Ana" in text(answer)
+    assert incident.timeline.get(kind="resolved").actor_user == world.ana
+
+
+def test_an_expired_link_resolves_nothing(world: World, address: str) -> None:
+    Client().post(address)
+    AckLink.objects.update(expires_at=NOW)
+    assert Client().post(address, {"verb": "resolve"}).status_code == 410
+    assert Incident.objects.get().state == "acknowledged"

@@ -113,6 +113,17 @@ def test_a_shadow_is_told_too_and_cannot_be_overlooked(acme, people) -> None:
     ]  # fmt: skip
 
 
+def test_a_shadow_goes_with_whose_turn_it_is_and_is_never_told_alone(acme, people) -> None:
+    schedule = factories.make_schedule(acme, people[0])
+    add_override(schedule=schedule, username="cleo", starts_at=NOW, ends_at=at(60), kind=OverrideKind.SHADOW,
+                 actor=permissions.system(acme), now=NOW)  # fmt: skip
+    policy(acme, tell("schedule:primary", "user:ben", round_robin=True), tell("user:ben"))
+    assert [paged(page(acme)) for _ in range(3)] == [["ana", "cleo"], ["ben"], ["ana", "cleo"]]
+    User.objects.filter(username="ana").update(is_active=False)
+    policy(acme, tell("schedule:primary"), tell("user:ben"))
+    assert paged(page(acme)) == ["ben"], "the step tells nobody, so the next is taken at once"
+
+
 def test_a_team_is_its_schedules_else_its_members(acme, people) -> None:
     team = factories.make_team(acme, slug="serving")
     for person in people[1:]:

@@ -12,7 +12,7 @@ from incidents.paging import services
 from incidents.paging.channels import CHANNELS
 from incidents.paging.endpoints import services as endpoints
 from incidents.paging.endpoints.services import Entered
-from incidents.paging.models import EscalationStep, Page
+from incidents.paging.models import EscalationStep, Page, PagerEndpoint
 from incidents.response import services as response
 from incidents.response.models import Incident
 from incidents.response.severity import Severity
@@ -55,6 +55,28 @@ def test_a_storm_is_one_text_that_counts_the_rest(world: World, there: Vendor):
     mine = Page.objects.filter(user=world.ana)
     assert {page.state for page in mine} == {"sent"}
     assert sum("told together with page" in one.deliveries.get().error for one in mine) == 4
+
+
+def test_a_storm_by_phone_is_a_call_for_each_that_says_which(world: World, there: Vendor, client: Any):
+    only(world, kind="voice", address="+436641234567")
+    carrier(world, there)
+    for number in range(3):
+        there.answer(201, b'{"sid": "CA%d"}' % number)
+    storm(world, 3)
+    services.deliver_due(now=NOW)
+    assert len({request.form["Url"] for request in there.requests}) == 3
+    assert Page.objects.filter(user=world.ana, state="sent").count() == 3
+
+
+def test_that_somebody_is_asked_to_join_is_not_swallowed_by_what_comes_after_it(world: World):
+    incident = world.incident()
+    services.deliver_due(now=NOW)
+    phone = PagerEndpoint.objects.filter(user=world.ben)
+    for kind in (Page.Kind.OPENED, Page.Kind.ASKED, Page.Kind.REMINDED):
+        services.write_pages(incident=incident, endpoints=phone, kind=kind, reason="x", decision=kind, now=NOW)
+    services.deliver_due(now=NOW)
+    states = dict(Page.objects.filter(user=world.ben).values_list("kind", "state"))
+    assert states == {"opened": "cancelled", "asked": "sent", "reminded": "sent"}
 
 
 def test_a_text_that_failed_is_put_together_anew_without_what_was_answered_and_with_what_came_since(

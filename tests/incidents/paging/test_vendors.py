@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_a_test_says_what_came_back_and_keeps_it(world: World, there: Vendor):
 
 
 def test_a_number_is_proved_with_the_code_that_was_sent_there(world: World, there: Vendor):
-    made = only(world, kind="voice", address="+436641234567")
+    made = only(world, kind="sms", address="+436641234567")
     PagerEndpoint.objects.filter(pk=made.pk).update(verified_at=None)
     made.refresh_from_db()
     carrier(world, there)
@@ -245,6 +246,20 @@ def test_a_number_is_proved_with_the_code_that_was_sent_there(world: World, ther
     assert endpoints.verify(endpoint=made, code=code, actor=actor, now=later)
     made.refresh_from_db()
     assert made.ready
+
+
+def test_a_landline_is_told_its_code_and_a_test_call_says_what_it_is(world: World, there: Vendor):
+    endpoint = only(world, kind="voice", address="+4315012345")
+    endpoint.refresh_from_db()
+    carrier(world, there)
+    actor = permissions.of(world.ana, world.organisation)
+    endpoints.send_code(endpoint=endpoint, actor=actor, now=NOW)
+    endpoints.send_test(endpoint=endpoint, actor=actor, now=NOW)
+    call, test = there.requests
+    assert [request.path.endswith("/Calls.json") for request in (call, test)] == [True, True]
+    code = "".join(re.findall(r"\d", call.form["Twiml"].partition("Again")[0].partition("code is")[2]))
+    assert endpoints.verify(endpoint=endpoint, code=code, actor=actor, now=NOW)
+    assert "This is a test from Tailwatch" in test.form["Twiml"]
 
 
 def test_codes_are_not_sent_faster_than_somebody_reads_them(world: World, there: Vendor):

@@ -60,8 +60,18 @@ def test_what_a_receiver_answers_is_kept_short_and_on_one_line() -> None:
     assert not outcome.permanent
 
 
-@pytest.mark.parametrize(("header", "seconds"), [(b"7", 7.0), (b"Wed, 21 Oct 2026 07:28:00 GMT", None), (b"-1", None)])
-def test_retry_after_is_read_in_seconds(header: bytes, seconds: float | None) -> None:
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (b"7", 7.0),
+        (b"Wed, 21 Oct 2026 07:28:00 GMT\r\nDate: Wed, 21 Oct 2026 07:27:15 GMT", 45.0),
+        (b"Wed, 21 Oct 2026 07:28:00 GMT\r\nDate: Wed, 21 Oct 2026 07:29:00 GMT", 0.0),
+        (b"Wed, 21 Oct 2026 07:28:00 GMT", None),
+        (b"soon", None),
+        (b"-1", None),
+    ],
+)
+def test_retry_after_is_read_in_seconds_and_as_a_date(header: bytes, seconds: float | None) -> None:
     text = b"HTTP/1.1 429 Slow\r\nRetry-After: " + header + b"\r\nContent-Length: 0\r\n\r\n"
     assert sent_to(says(text)).retry_after_seconds == seconds
 
