@@ -52,6 +52,7 @@ class Beat:
 # In the order in which an increment becomes a page.
 BEAT = (
     Beat("sloengine.collect", "collect_due", 1, FAST),
+    Beat("sloengine.collect", "catch_up_due", 5, SLOW),
     Beat("sloengine.budgets", "evaluate_due", 1, FAST),
     Beat("sloengine.budgets.policies", "enforce_due", 300, SLOW, asks=False),
     Beat("sloengine.cost", "evaluate_costs", 30, FAST),

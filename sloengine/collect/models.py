@@ -49,7 +49,10 @@ class MetricSource(models.Model):
     last_tick = models.DateTimeField(null=True, blank=True)
     #: Slots given out so far, those given out again included; readers see by it whether their map of slots is up to date.
     slot_count = models.PositiveIntegerField(default=0)
-    attempted_at = models.DateTimeField(null=True, blank=True)
+    attempted_at = models.DateTimeField(null=True, blank=True, help_text="When the last attempt ended")
+    #: Who asks it, asks alone, until then at the longest; and how long it took to answer when it was last asked.
+    asked_until = models.DateTimeField(null=True, blank=True)
+    asked_seconds = models.FloatField(default=0.0, db_default=0.0)
     failing_since = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
 

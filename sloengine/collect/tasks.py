@@ -11,3 +11,8 @@ from sloengine.collect import services
 @shared_task
 def collect_due(**_ignored: object) -> None:
     services.collect_due(now=clock.now())
+
+
+@shared_task
+def catch_up_due(**_ignored: object) -> None:
+    services.catch_up_due(now=clock.now())

@@ -5,7 +5,10 @@ SourceUnavailable    nothing can be read now: the reason, in a sentence for the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +33,30 @@ class SourceUnavailable(Exception):
     def __init__(self, reason: str, fault: Fault = Fault.BROKEN) -> None:
         super().__init__(reason)
         self.reason, self.fault = reason, fault
+
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All that is asked of a source in here, in this thread, has so long together."""
+    token = _deadline.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def seconds_left(most: float) -> float:
+    """How long one question may take: `most`, or what is left; raises SourceUnavailable where nothing is."""
+    deadline = _deadline.get()
+    if deadline is None:
+        return most
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise SourceUnavailable("its answers take too long together", Fault.UNREACHABLE)
+    return min(most, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +84,15 @@ class Answers(Protocol):
 
     def ask(self, query: str, *, at: datetime) -> list[tuple[Labels, float]]:
         """(labels, value) of each series; raises SourceUnavailable with the reason."""
+        ...
+
+
+@runtime_checkable
+class AnswersRanges(Protocol):
+    """One that answers them for many instants in one question."""
+
+    def ask_range(self, query: str, *, instants: Sequence[datetime]) -> list[list[tuple[Labels, float]]]:
+        """What `ask` would say at each of these evenly spaced instants; raises SourceUnavailable."""
         ...
 
 

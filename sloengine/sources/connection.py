@@ -19,7 +19,7 @@ from prometheus_api_client import PrometheusConnect
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.util.retry import Retry
 
-from sloengine.sources.base import Fault, SourceUnavailable, without_credentials
+from sloengine.sources.base import Fault, SourceUnavailable, seconds_left, without_credentials
 from sloengine.sources.flavours import PARAMETERS, TELLTALES, Flavour
 
 CONNECT_SECONDS: Final = 3.0
@@ -155,13 +155,14 @@ class Connection(PrometheusConnect):  # type: ignore[misc]  # the client has no 
         return found if isinstance(found, dict) else None
 
     def _asked(self, what: str, form: Mapping[str, str], *, seconds: float) -> tuple[int, bytes]:
+        seconds = seconds_left(seconds)
         try:
             answer = self._session.post(
                 f"{self.url}/api/v1/{what}",
                 data=form,
                 headers=self.headers,
                 auth=self.auth,
-                timeout=(CONNECT_SECONDS, seconds),
+                timeout=(min(CONNECT_SECONDS, seconds), seconds),
                 allow_redirects=False,
                 **self._tls,
             )

@@ -6,15 +6,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import repeat
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from probes.exposition import MalformedExposition, Parser, Samples, Series
-from sloengine.sources.base import Reading, SourceUnavailable, without_credentials
+from sloengine.sources.base import Reading, SourceUnavailable, seconds_left, without_credentials
 
-TIMEOUT: Final = httpx.Timeout(5.0, connect=2.0)
+READ_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 2.0
 #: For the whole of a page: httpx limits each read, and one byte a second is slow too.
 WHOLE_SECONDS: Final = 10.0
 LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -35,7 +37,7 @@ class ScrapeSource:
         self._parsers = {url: Parser() for url in self._urls}
         self._named: dict[str, dict[Series, Series]] = {url: {} for url in self._urls}
         # No proxy from the environment: probes are next door.
-        self._client = httpx.Client(timeout=TIMEOUT, transport=transport, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
 
     def close(self) -> None:
         """Hang up; nothing can be read afterwards."""
@@ -54,32 +56,34 @@ class ScrapeSource:
         return Reading(at, samples, partial=bool(problems), warnings=tuple(problems))
 
     def _all(self) -> list[Samples | SourceUnavailable]:
+        seconds = seconds_left(WHOLE_SECONDS)
         if len(self._urls) == 1:
-            return [self._scrape(self._urls[0])]
+            return [self._scrape(self._urls[0], seconds)]
         with ThreadPoolExecutor(max_workers=min(THREADS, len(self._urls))) as pool:
-            return list(pool.map(self._scrape, self._urls))
+            return list(pool.map(self._scrape, self._urls, repeat(seconds)))
 
-    def _scrape(self, url: str) -> Samples | SourceUnavailable:
+    def _scrape(self, url: str, seconds: float) -> Samples | SourceUnavailable:
         try:
-            return self._parsers[url].parse(self._page(url))
+            return self._parsers[url].parse(self._page(url, seconds))
         except SourceUnavailable as problem:
             return problem
         except (MalformedExposition, httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
             return SourceUnavailable(f"{without_credentials(url)}: {problem or type(problem).__name__}")
 
-    def _page(self, url: str) -> bytes:
+    def _page(self, url: str, seconds: float) -> bytes:
         shown = without_credentials(url)
         begun = time.monotonic()
         page = bytearray()
-        with self._client.stream("GET", url) as answer:
+        timeout = httpx.Timeout(min(READ_SECONDS, seconds), connect=min(CONNECT_SECONDS, seconds))
+        with self._client.stream("GET", url, timeout=timeout) as answer:
             if answer.status_code != 200:
                 raise SourceUnavailable(f"{shown} answered {answer.status_code}, expected 200")
             for chunk in answer.iter_bytes():
                 page += chunk
                 if len(page) > LIMIT_BYTES:
                     raise SourceUnavailable(f"{shown} answered more than {LIMIT_BYTES} bytes")
-                if time.monotonic() - begun > WHOLE_SECONDS:
-                    raise SourceUnavailable(f"{shown} gave no complete answer within {WHOLE_SECONDS:g} s")
+                if time.monotonic() - begun > seconds:
+                    raise SourceUnavailable(f"{shown} gave no complete answer within {seconds:.3g} s")
         return bytes(page)
 
     def _with_instance(self, url: str, samples: Samples) -> Samples:

@@ -12,13 +12,14 @@ from __future__ import annotations
 from sloengine.collect.services.connect import connect, connect_configured
 from sloengine.collect.services.reading import history_source, source_for
 from sloengine.collect.services.state import forget_states
-from sloengine.collect.services.ticks import collect_due, collect_reading
+from sloengine.collect.services.ticks import catch_up_due, collect_due, collect_reading
 from sloengine.rollups.queries.rows import forget_rows
 from sloengine.rollups.queries.slots import forget_slots
 from sloengine.rollups.queries.windows import forget_points
 from sloengine.rollups.services.rows import forget_partitions
 
 __all__ = [
+    "catch_up_due",
     "collect_due",
     "collect_reading",
     "connect",

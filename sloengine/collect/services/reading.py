@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -12,8 +13,10 @@ from typing import Final
 
 from observability.core.fields import SecretUnreadableError, decrypt
 from sloengine.collect.models import MetricSource
+from sloengine.collect.services.asking import with_queries
 from sloengine.kpis.queries import PushedSource
-from sloengine.sources.base import Historical, Reading, Source, SourceUnavailable
+from sloengine.objectives.asked import Asked
+from sloengine.sources.base import Historical, Reading, Source, SourceUnavailable, within
 from sloengine.sources.connection import Access
 from sloengine.sources.engines import Naming
 from sloengine.sources.flavours import Flavour
@@ -29,43 +32,65 @@ HERE: Final = (MetricSource.Kind.MEMORY, MetricSource.Kind.PUSHED)
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What to ask a source: its readings at these ticks, and the queries of objectives."""
+
+    source: MetricSource
+    ticks: Sequence[datetime]
+    queries: Sequence[Asked] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
-    """What a source gave of the ticks it was asked for, oldest first, and why it broke off where it did."""
+    """What a source gave of the ticks it was asked for, oldest first, why it broke off where it did, and how long it took."""
 
     readings: tuple[Reading, ...]
     problem: str | None = None
+    seconds: float = 0.0
 
 
-def side_by_side(due: Sequence[tuple[MetricSource, Sequence[datetime]]]) -> Iterator[tuple[MetricSource, Read]]:
-    """Each source's readings, as they come. Sources in this process and its database are read in this thread."""
-    remote = [(source, ticks) for source, ticks in due if source.kind not in HERE]
-    local = [(source, ticks) for source, ticks in due if source.kind in HERE]
+def side_by_side(due: Sequence[Due], *, seconds: float) -> Iterator[tuple[MetricSource, Read]]:
+    """Each source's readings, as they come; a source that takes longer than `seconds` breaks off. Sources in this process and its
+    database are read in this thread."""
+    remote = [one for one in due if one.source.kind not in HERE]
+    local = [one for one in due if one.source.kind in HERE]
     if len(remote) == 1 and not local:
         remote, local = [], remote
     with ThreadPoolExecutor(max_workers=min(max(len(remote), 1), READERS)) as pool:
-        asked = {pool.submit(read_all, source, ticks): source for source, ticks in remote}
-        for source, ticks in local:
-            yield source, read_all(source, ticks)
+        asked = {pool.submit(read_all, one, seconds=seconds): one.source for one in remote}
+        for one in local:
+            yield one.source, read_all(one, seconds=seconds)
         for future in as_completed(asked):
             yield asked[future], future.result()
 
 
-def read_all(source: MetricSource, ticks: Sequence[datetime]) -> Read:
+def read_all(due: Due, *, seconds: float) -> Read:
     """The readings at these ticks; what breaks is told, never raised, and touches no database."""
+    began = time.monotonic()
     readings: list[Reading] = []
-    try:
-        reader = source_for(source)
-        if len(ticks) > 1 and isinstance(reader, Historical):
-            readings.extend(reader.read_range(ticks))
-        else:
-            for at in ticks:
-                readings.append(reader.read(at))
-    except SourceUnavailable as problem:
-        return Read(tuple(readings), problem.reason)
-    except Exception as problem:
-        log.exception("source %s", source.name)
-        return Read(tuple(readings), f"it broke off: {problem!r:.500}")
-    return Read(tuple(readings))
+    problem = None
+    with within(seconds):
+        try:
+            reader = source_for(due.source)
+            try:
+                for reading in _plain(reader, due.ticks):
+                    readings.append(reading)
+            finally:
+                readings = with_queries(source=due.source, reader=reader, readings=readings, wanted=due.queries)
+        except SourceUnavailable as found:
+            problem = found.reason
+        except Exception as found:
+            log.exception("source %s", due.source.name)
+            problem = f"it broke off: {found!r:.500}"
+    return Read(tuple(readings), problem, time.monotonic() - began)
+
+
+def _plain(reader: Source, ticks: Sequence[datetime]) -> Iterator[Reading]:
+    """The readings without the queries of objectives."""
+    if len(ticks) > 1 and isinstance(reader, Historical):
+        yield from reader.read_range(ticks)
+    else:
+        yield from (reader.read(at) for at in ticks)
 
 
 def source_for(metric_source: MetricSource) -> Source:

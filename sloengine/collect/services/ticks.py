@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -21,8 +21,8 @@ from sloengine.catalog.services import record
 from sloengine.collect.increments import Order, Step, advance
 from sloengine.collect.increments import forget as forget_series
 from sloengine.collect.models import MetricSource, Tick
-from sloengine.collect.services.asking import with_queries
-from sloengine.collect.services.reading import Read, side_by_side, source_for
+from sloengine.collect.services.asking import asked_of
+from sloengine.collect.services.reading import HERE, Due, Read, side_by_side, source_for
 from sloengine.collect.services.state import (
     SourceState,
     committed,
@@ -46,6 +46,14 @@ log = logging.getLogger(__name__)
 
 #: A source that could not be read is tried again this soon, if its tick is not shorter.
 RETRY_SECONDS: Final = 15
+#: How long a source may take where pages wait behind it, how long it took at the most to be asked there again, and how many ticks
+#: it may be behind.
+LIVE_SECONDS: Final = 5.0
+QUICK_SECONDS: Final = 3.0
+QUICK_TICKS: Final = 4
+#: How long it may take where nobody waits, and for how long nobody else asks it then, the counting included.
+CATCH_UP_SECONDS: Final = 115.0
+SLOW_LEASE_SECONDS: Final = 240
 #: How far back a source that can tell the past is asked about it, and how many ticks one call catches up.
 CATCH_UP: Final = timedelta(hours=7)
 CATCH_UP_TICKS: Final = 40
@@ -62,40 +70,80 @@ REUSE_AFTER_SECONDS: Final = FINEST.keep.total_seconds() + 2 * 3600
 MAX_SLOTS: Final = {Scope.SERVICE: 60_000, Scope.REPLICA: 40_000}
 
 
-#: A source without a tick, one whose next tick has come (a failing one too), or one whose last is later than now.
-_ANY_DUE: Final = questions.Question("""
-EXISTS (
-    SELECT FROM sloengine_metricsource WHERE enabled AND (
-        last_tick IS NULL OR last_tick > %(now)s
-        OR last_tick + make_interval(secs => tick_seconds + lag_seconds) <= %(now)s
+#: A source without a tick, one whose next tick has come, or one whose last is later than now; asked by nobody, and not in the pause
+#: after a failure. One that is claimed for longer than anybody claims it was claimed by a clock that ran ahead.
+_DUE: Final = f"""
+enabled AND (
+    last_tick IS NULL OR last_tick > %(now)s
+    OR last_tick + make_interval(secs => tick_seconds + lag_seconds) <= %(now)s
+) AND (
+    failing_since IS NULL OR attempted_at IS NULL OR attempted_at > %(now)s
+    OR attempted_at + make_interval(secs => least(tick_seconds, {RETRY_SECONDS})) <= %(now)s
+) AND (
+    asked_until IS NULL OR asked_until <= %(now)s OR asked_until > %(now)s + make_interval(secs => {SLOW_LEASE_SECONDS})
+)
+"""
+#: A remote source that took long when it was last asked, or that has much to catch up.
+_SLOW: Final = f"""
+kind NOT IN ({", ".join(f"'{kind.value}'" for kind in HERE)}) AND (
+    asked_seconds > {QUICK_SECONDS} OR coalesce(
+        kind = 'prometheus' AND last_tick + make_interval(secs => lag_seconds + {QUICK_TICKS + 1} * tick_seconds) <= %(now)s, false
     )
 )
-""")
+"""
+_CLAIM: Final = """
+UPDATE sloengine_metricsource SET asked_until = %(until)s WHERE {which} RETURNING id
+"""
 
 
-@questions.first(_ANY_DUE)
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Which sources are asked together, how long each may take, and for how long they are ours meanwhile."""
+
+    which: str
+    seconds: float
+    lease: timedelta
+
+    @property
+    def question(self) -> questions.Question:
+        return questions.Question(f"EXISTS (SELECT FROM sloengine_metricsource WHERE {self.which})")
+
+
+QUICK: Final = Lane(f"{_DUE} AND NOT ({_SLOW})", LIVE_SECONDS, timedelta(seconds=30))
+LEISURELY: Final = Lane(f"{_DUE} AND {_SLOW}", CATCH_UP_SECONDS, timedelta(seconds=SLOW_LEASE_SECONDS))
+
+
+@questions.first(QUICK.question)
 def collect_due(*, now: datetime) -> int:
-    """Collect every due tick of every source, in order; how many were counted. Doing it twice counts nothing twice.
+    """Collect every due tick of the sources that answer quickly, in order; how many were counted. Doing it twice counts nothing
+    twice, and nobody asks a source that another worker is asking.
 
-    Sources are read side by side and each is counted as its answer comes: a slow one delays no other.
+    Sources are read side by side and each is counted as its answer comes: a slow one delays no other. One that does not answer
+    within 5 s is left to `catch_up_due`, and so is one with more than 4 ticks to catch up.
     """
-    due = [
-        (source, ticks)
-        for source in prepared.objects(MetricSource, "WHERE enabled ORDER BY id")
-        if (ticks := _due(source, now=now))
-    ]
-    if due:
+    return _collect(QUICK, now=now)
+
+
+@questions.first(LEISURELY.question)
+def catch_up_due(*, now: datetime) -> int:
+    """The same for sources that take their time, or have much to catch up; of workers that nobody waits for."""
+    return _collect(LEISURELY, now=now)
+
+
+def _collect(lane: Lane, *, now: datetime) -> int:
+    claimed = prepared.rows(_CLAIM.format(which=lane.which), {"now": now, "until": now + lane.lease})
+    if not claimed:
+        return 0
+    sources = prepared.objects(MetricSource, "WHERE id = ANY(%s::bigint[]) ORDER BY id", [[pk for (pk,) in claimed]])
+    asked = [due for source in sources if (due := _due(source, now=now)) is not None]
+    if asked:
         ensure_partitions(now=now)
-    return sum(_count_all(source, read, now=now) for source, read in side_by_side(due))
+    return sum(_count_all(source, read, now=now) for source, read in side_by_side(asked, seconds=lane.seconds))
 
 
 def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
     """The ticks of a source to read now. One that cannot tell the past has at most one, which covers the gap before it. Raises
-    SourceUnavailable where all up to a later time than now has been counted."""
-    if source.failing_since is not None and source.attempted_at is not None:
-        pause = timedelta(seconds=min(RETRY_SECONDS, source.tick_seconds))
-        if source.attempted_at <= now < source.attempted_at + pause:
-            return []
+    SourceUnavailable where all up to a later time than now has been counted. One that failed is tried with a single tick."""
     step = timedelta(seconds=source.tick_seconds)
     newest = floor(now - timedelta(seconds=source.lag_seconds), source.tick_seconds)
     if source.last_tick is None:
@@ -109,7 +157,7 @@ def due_ticks(source: MetricSource, *, now: datetime) -> list[datetime]:
     if source.kind == MetricSource.Kind.SCRAPE or not _reads_past(source):
         return [newest]
     first = max(source.last_tick + step, floor(newest - CATCH_UP, source.tick_seconds))
-    count = min(int((newest - first) / step) + 1, CATCH_UP_TICKS)
+    count = min(int((newest - first) / step) + 1, CATCH_UP_TICKS if source.failing_since is None else 1)
     return [first + step * i for i in range(count)]
 
 
@@ -141,29 +189,42 @@ def zones_in_use() -> set[str]:
     return {"UTC", *(zone for zone in (*of_people, *of_calendars) if _is_zone(zone))}
 
 
-def _due(source: MetricSource, *, now: datetime) -> list[datetime]:
+def _due(source: MetricSource, *, now: datetime) -> Due | None:
+    """What to ask it; None, and released, where there is nothing."""
     try:
-        return due_ticks(source, now=now)
+        ticks = due_ticks(source, now=now)
+        if ticks:
+            return Due(source, ticks, asked_of(source) if source.kind == MetricSource.Kind.PROMETHEUS else ())
     except SourceUnavailable as problem:
         _record_failure(source, problem.reason, now=now)
-        return []
+    _release(source, seconds=source.asked_seconds)
+    return None
 
 
 def _count_all(source: MetricSource, read: Read, *, now: datetime) -> int:
     """All readings of one source; what breaks here is its own failure, and the others are counted all the same."""
     counted = 0
+    ended = now + timedelta(seconds=int(read.seconds))
     try:
-        for plain in read.readings:
-            reading = with_queries(source=source, reader=source_for(source), reading=plain)
+        for reading in read.readings:
             counted += collect_reading(source=source, reading=reading)
         if read.problem is not None:
-            _record_failure(source, read.problem, now=now)
+            _record_failure(source, read.problem, now=ended)
     except SourceUnavailable as problem:
-        _record_failure(source, problem.reason, now=now)
+        _record_failure(source, problem.reason, now=ended)
     except Exception as problem:
         log.exception("source %s", source.name)
-        _record_failure(source, f"it broke off: {problem!r:.500}", now=now)
+        _record_failure(source, f"it broke off: {problem!r:.500}", now=ended)
+    _release(source, seconds=read.seconds)
     return counted
+
+
+def _release(source: MetricSource, *, seconds: float) -> None:
+    """Others may ask it again."""
+    prepared.rows(
+        "UPDATE sloengine_metricsource SET asked_until = NULL, asked_seconds = %s::float8 WHERE id = %s",
+        [seconds, source.pk],
+    )
 
 
 def _record_failure(source: MetricSource, reason: str, *, now: datetime) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,6 @@ from sloengine.budgets.services import evaluate_due
 from sloengine.catalog.models import Service
 from sloengine.collect import services
 from sloengine.collect.models import MetricSource
-from sloengine.collect.services.reading import side_by_side
 from sloengine.rollups import queries
 from sloengine.sources import recorded
 from tests import factories, servers
@@ -28,47 +23,6 @@ from tests.sloengine.histories import blocks
 from tests.sloengine.sources.test_limits import history
 
 TICK = timedelta(seconds=30)
-
-
-class Slow(BaseHTTPRequestHandler):
-    """Answers once somebody lets it."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.may_answer.wait(10)  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps({"status": "success", "data": {"resultType": "vector", "result": []}}).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def slow() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        server.may_answer = threading.Event()  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.mark.django_db
-def test_a_slow_source_delays_no_other(slow: ThreadingHTTPServer) -> None:
-    organisation = factories.make_organisation()
-    recorded.register("quick", recorded.Recorded(history()))
-    first = factories.make_source(organisation, kind="prometheus", url=f"http://127.0.0.1:{slow.server_port}")
-    quick = factories.make_source(organisation, name="quick")
-    nobody = factories.make_source(organisation, kind="prometheus", url=f"http://127.0.0.1:{servers.free_port()}")
-    came = side_by_side([(first, [NOW]), (quick, [NOW]), (nobody, [NOW])])
-    before = [next(came), next(came)]
-    assert [source.pk for source, _ in before] == [quick.pk, nobody.pk]
-    assert before[1][1].problem is not None
-    slow.may_answer.set()  # type: ignore[attr-defined]
-    assert next(came)[0].pk == first.pk
-    recorded.unregister("quick")
 
 
 @pytest.mark.django_db
@@ -103,6 +57,7 @@ def test_a_prometheus_that_is_down_is_one_incident_and_is_caught_up_exactly(tmp_
     def play(first: int, last: int) -> None:
         for number in range(first, last):
             services.collect_due(now=NOW + number * TICK)
+            services.catch_up_due(now=NOW + number * TICK)
             evaluate_due(now=NOW + number * TICK)
 
     with ExitStack() as up:

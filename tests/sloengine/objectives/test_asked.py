@@ -11,7 +11,7 @@ from probes.exposition import series
 from sloengine.budgets.queries import statuses
 from sloengine.budgets.services import evaluate_due
 from sloengine.collect.services import collect_reading
-from sloengine.collect.services.asking import with_queries
+from sloengine.collect.services.asking import asked_of, with_queries
 from sloengine.objectives import services
 from sloengine.objectives.asked import Asked, samples
 from sloengine.objectives.models import Objective
@@ -103,12 +103,12 @@ def test_a_query_objective_is_counted_exactly_through_births_and_deaths():
     ]
     for pods in steps:
         reader.pods, now = pods, now + timedelta(seconds=30)
-        reading = with_queries(source=source, reader=reader, reading=reader.read(now))
+        (reading,) = with_queries(source=source, reader=reader, readings=[reader.read(now)], wanted=asked_of(source))
         assert collect_reading(source=source, reading=reading)
         evaluate_due(now=now)
     (status,) = statuses(objectives=[Objective.objects.get()], now=now)
     assert (status.total, status.bad) == (30, 4)
     reader.broken = True
-    reading = with_queries(source=source, reader=reader, reading=reader.read(now))
+    (reading,) = with_queries(source=source, reader=reader, readings=[reader.read(now)], wanted=asked_of(source))
     assert reading.warnings == ("chat/q: 422: parse error",)
     assert len(reading.samples) == 1, "the reading itself is kept"

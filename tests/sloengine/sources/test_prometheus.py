@@ -164,6 +164,7 @@ def test_one_history_through_both_sources_gives_equal_increments(
     factories.make_source(factories.make_organisation("asked"), name="p", kind="prometheus", url=server.url)
     for number in (0, 9, 23):
         services.collect_due(now=NOW + number * TICK)
+        services.catch_up_due(now=NOW + number * TICK)
     recorded.unregister("history")
     told, asked = (Service.objects.get(organisation__slug=slug) for slug in ("told", "asked"))
     total = 0.0
