@@ -81,7 +81,12 @@ def _asked_long_ago(incident: Incident, now: datetime) -> bool:
     return not asked_at or datetime.fromisoformat(asked_at) <= now - queries.LOOK_AGAIN_AFTER
 
 
-def _look_again(incident: Incident, now: datetime) -> bool:
+def look_anew(*, incident: Incident, now: datetime) -> bool:
+    """Look again at once, as at a young incident, for something graver was found of it: what an early sign settled on is open again."""
+    return _look_again(incident, now, young=True)
+
+
+def _look_again(incident: Incident, now: datetime, *, young: bool = False) -> bool:
     look = _look(incident, now, first=False)  # outside the lock
     with transaction.atomic():
         locked = (
@@ -97,7 +102,7 @@ def _look_again(incident: Incident, now: datetime) -> bool:
             look.stored["replay"] = running  # claimed, or back with its verdict, while we looked
         stored = settling.Held(locked.leaf, locked.confidence or 0.0) if locked.leaf else None
         found = settling.Held(look.diagnosis.leaf.id, look.diagnosis.confidence)
-        young = locked.opened_at > now - queries.SETTLES_IN
+        young = young or locked.opened_at > now - queries.SETTLES_IN
         rivals = {rival.leaf: rival.confidence for rival in look.diagnosis.rivals}
         change = settling.settle(
             stored=stored,

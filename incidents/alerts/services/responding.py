@@ -63,7 +63,8 @@ def after_placing(alert: Alert, incident: Incident, decided: Place, now: datetim
             incident=incident, actor=permissions.system(incident.organisation), now=now, reason=decided.reason.value
         )
         look_and_page(alert, incident, now)
-    raise_severity(incident, alert, now)
+    if raise_severity(incident, alert, now) and alert.kind != "blind":
+        _look_anew(incident, now)
 
 
 def look_and_page(alert: Alert, incident: Incident, now: datetime) -> None:
@@ -135,11 +136,11 @@ def tell_together(incident: Incident, alerts: Sequence[Alert], now: datetime, re
     response.write_timeline(incident=incident, kind=TimelineKind.ALERT_JOINED, now=now, payload=payload)
 
 
-def raise_severity(incident: Incident, alert: Alert, now: datetime) -> None:
-    """A joining alert may make the incident worse, never better."""
+def raise_severity(incident: Incident, alert: Alert, now: datetime) -> bool:
+    """A joining alert may make the incident worse, never better; whether it did."""
     severity = severities.opening(kind=alert.kind, urgency=alert.urgency)
     if alert.urgency == Alert.Urgency.INFO or not severities.worse(severity, Severity(incident.severity)):
-        return
+        return False
     response.change_severity(
         incident=incident,
         severity=severity,
@@ -147,6 +148,7 @@ def raise_severity(incident: Incident, alert: Alert, now: datetime) -> None:
         now=now,
         reason=f"joined by an alert that asks for a {alert.urgency}",
     )
+    return True
 
 
 def note_quiet(incident: Incident, now: datetime) -> None:
@@ -175,6 +177,16 @@ def _diagnose(incident: Incident, now: datetime) -> None:
         log.exception("%s: no diagnosis", incident.name)
         payload = {"text": f"No diagnosis: {type(error).__name__}: {error}"}
         response.write_timeline(incident=incident, kind=TimelineKind.NOTE, now=now, payload=payload)
+    incident.refresh_from_db()
+
+
+def _look_anew(incident: Incident, now: datetime) -> None:
+    """Whoever is woken reads what is so now, not what an early sign looked like. The page goes out whatever goes wrong here."""
+    try:
+        with transaction.atomic():
+            diagnosis.look_anew(incident=incident, now=now)
+    except Exception:
+        log.exception("%s: not looked at again; the stored diagnosis stands", incident.name)
     incident.refresh_from_db()
 
 

@@ -45,6 +45,7 @@ def test_the_breach_that_follows_joins_it_and_pages_and_there_is_one_incident(ch
     services.pull_findings(now=NOW + timedelta(minutes=2))
     incident = Incident.objects.get()
     assert (incident.severity, incident.detected_at) == (2, NOW)
+    assert incident.diagnosis["asked_at"] == (NOW + timedelta(minutes=2)).isoformat()  # looked at anew
     assert Page.objects.get().incident == incident
 
 
