@@ -29,7 +29,7 @@ label that the signal has, from the first of its labels whose value the map know
 ending ("*.RateLimitError"). `labels` takes label values over, several joined by "/". `where` keeps series by the value of a label,
 `where: {label: {not: [...]}}` those without these values. `prefer` keeps the series of the first value that the page
 shows, or all where it shows none.
-The unit of a histogram is one of time and scales its bounds and its sum.
+`blank: zero` is for a page that shows 0 where it has no reading. The unit of a histogram is one of time and scales its bounds and its sum.
 
 `unless` names families, or a family with a label as `family{label}`, whose presence switches the rule off. A file that differs
 from this raises `probes.shape.ShapeError`.
@@ -52,6 +52,7 @@ COMBINE = ("sum", "max", "min")
 UNITS: Mapping[str, float] = {
     "percent": 0.01,
     "mebibytes": 1048576.0,
+    "millijoules": 1e-3,
     "megahertz": 1e6,
     "milliseconds": 1e-3,
     "microseconds": 1e-6,
@@ -109,6 +110,7 @@ class Rule:
     where: tuple[Where, ...] = ()
     prefer: tuple[str, tuple[str, ...]] | None = None  # a label, and its values: the first one shown counts
     parts: tuple[tuple[str, str], ...] = ()  # raw names of the sum and the count of a histogram without buckets
+    blank: bool = False  # a 0 stands for "no reading"
 
     def names(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
         """Per family: the raw series names and the canonical names they become."""
@@ -204,7 +206,7 @@ def _rule(signal: str, node: shape.Node) -> Rule:
         raise shape.ShapeError(node.file, node.path, signal, "a name in probes.signals")
     if isinstance(node.value, str):
         node = shape.Node(node.file, node.path, {"from": node.value})
-    node.only("from", "sum", "count", "unless", "unit", "combine", "labels", "reason", "where", "prefer")
+    node.only("from", "sum", "count", "unless", "unit", "combine", "labels", "reason", "where", "prefer", "blank")
     unit, combine, labels, prefer = node["unit"], node["combine"], node["labels"], node["prefer"]
     histogram = SIGNALS[signal].kind == "histogram"
     if unit.given and histogram and unit.value not in TIMES:
@@ -223,6 +225,7 @@ def _rule(signal: str, node: shape.Node) -> Rule:
         where=tuple(_where(name, one) for name, one in node["where"].items()) if node["where"].given else (),
         prefer=next(((name, one.texts()) for name, one in prefer.items()), None) if prefer.given else None,
         parts=parts,
+        blank=node["blank"].given and node["blank"].one_of(("zero",)) == "zero",
     )
 
 

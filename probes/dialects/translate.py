@@ -23,12 +23,16 @@ _FINITE = 1e300
 
 
 class Step(NamedTuple):
-    """The value at `at` times `factor` goes to `series`; `combine` says how it joins what is there (None: it is the first)."""
+    """The value at `at` times `factor` goes to `series`; `combine` says how it joins what is there (None: it is the first).
+
+    `blank`: a 0 is no value, the page says so where it has none.
+    """
 
     at: int
     series: Series
     factor: float
     combine: str | None
+    blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,9 @@ class Plan:
             steps = self._rest
         else:
             steps = self.steps
-        for at, one, factor, combine in steps:
+        for at, one, factor, combine, blank in steps:
+            if blank and not values[at]:
+                continue
             value = values[at] * factor if factor != 1.0 else values[at]
             if not -_FINITE < value < _FINITE:
                 broken.append(one)
@@ -139,8 +145,9 @@ def plan(
     steps, ranks = planner.planned(without, starts=kind == "engine")
     zeros = outcomes(step.series for step in steps)
     several = Counter(step.series for step in steps)
-    plain = [step for step in steps if step.factor == 1.0 and several[step.series] == 1]
-    rest = [step for step in steps if step.factor != 1.0 or several[step.series] > 1]
+    copied = [step.factor == 1.0 and several[step.series] == 1 and not step.blank for step in steps]
+    plain = [step for step, is_plain in zip(steps, copied, strict=True) if is_plain]
+    rest = [step for step, is_plain in zip(steps, copied, strict=True) if not is_plain]
     return Plan((*plain, *rest), ranks, zeros, planner.model, len(plain))
 
 
@@ -159,7 +166,8 @@ class _Planner:
         ranks: dict[tuple[Series, Series, int], list[int]] = {}
 
         def put(at: int, one: Series, source: _Source) -> None:
-            found.append(Step(at, one, _factor(source), source.rule.combine if one in begun else None))
+            combine = source.rule.combine if one in begun else None
+            found.append(Step(at, one, _factor(source), combine, source.rule.blank))
             begun.add(one)
 
         for at, number, source in self._used(sources):

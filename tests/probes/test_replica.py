@@ -112,6 +112,14 @@ def test_dcgm_values_come_in_canonical_units_and_join_their_replica():
         series("tailwatch_gpu_power_watts", **own): 16.365,
         series("tailwatch_gpu_clock_hertz", **own): 210e6,
         series("tailwatch_gpu_temperature_celsius", **own): 31.0,
+        series("tailwatch_gpu_tensor_activity_ratio", **own): 0.0,
+        series("tailwatch_gpu_dram_activity_ratio", **own): 0.0,
+        series("tailwatch_gpu_memory_clock_hertz", **own): 405e6,  # its memory has no thermometer: the page says 0
+        series("tailwatch_gpu_energy_joules_total", **own): 4742.776,
+        series("tailwatch_gpu_pcie_replays_total", **own): 0.0,
+        series("tailwatch_gpu_row_remaps_total", **own, reason="corrected"): 0.0,
+        series("tailwatch_gpu_row_remaps_total", **own, reason="uncorrected"): 0.0,
+        series("tailwatch_gpu_row_remap_failed", **own): 0.0,
     }
 
 
@@ -127,6 +135,25 @@ def test_mig_instances_share_their_board_s_power_and_have_activity_apart():
     )
     assert found[series("tailwatch_gpu_utilisation_ratio", **own, gpu=f"{uuid}/9")] == 0.999917
     assert series("tailwatch_gpu_utilisation_ratio", **own, gpu=uuid) not in found
+    assert found[series("tailwatch_gpu_memory_temperature_celsius", **own, gpu=uuid)] == 39.0
+    assert found[series("tailwatch_gpu_energy_joules_total", **own, gpu=uuid)] == 57585.599
+    activity = {
+        one.label("gpu"): value for one, value in found.items() if one.name == "tailwatch_gpu_tensor_activity_ratio"
+    }
+    assert set(activity) == {f"{uuid}/{instance}" for instance in (5, 7, 9)}, "instances apart"
+
+
+def test_dcgm_profiling_and_memory_faults_are_read():
+    names = {
+        "DCGM_FI_PROF_SM_ACTIVE": 0.25, "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": 2, "DCGM_FI_DEV_ROW_REMAP_FAILURE": 1,
+        "DCGM_FI_DEV_ROW_REMAP_PENDING": 1, "DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL": 7, "DCGM_FI_DEV_SM_CLOCK": 900,
+    }  # fmt: skip
+    page = "".join(f'{name}{{UUID="GPU-1"}} {value}\n' for name, value in names.items())
+    found = {one.name: value for one, value in translated(page, GPUS).items()}
+    assert found == {
+        "tailwatch_gpu_sm_activity_ratio": 0.25, "tailwatch_gpu_row_remap_failed": 1.0, "tailwatch_gpu_row_remap_pending": 1.0,
+        "tailwatch_gpu_nvlink_errors_total": 7.0, "tailwatch_gpu_ecc_errors_total": 2.0, "tailwatch_gpu_clock_hertz": 900e6,
+    }  # fmt: skip
 
 
 def test_dcgm_counts_violations_in_nanoseconds():
