@@ -62,6 +62,10 @@ class Completion:
         return (offsets[-1] - offsets[0]) / (tokens - 1) if tokens > 1 and len(offsets) > 1 else None
 
 
+#: A replica that nobody has asked for so long is gone.
+FORGOTTEN_AFTER_SECONDS = DAY_SECONDS
+
+
 class CanaryTally:
     """What all canaries of one probe have shown so far."""
 
@@ -72,6 +76,7 @@ class CanaryTally:
         self._prepared: set[Labels] = set()
         self._drift: dict[Labels, SliceDrift] = {}
         self._stated: dict[tuple[str, Labels], str] = {}
+        self._asked: dict[Labels, float] = {}  # of single replicas: when each was last asked
 
     def prepare(self, labels: Labels) -> None:
         """Every outcome begins at 0, so that the first error is an increment and not a birth."""
@@ -131,6 +136,20 @@ class CanaryTally:
         for (name, labels), (_, renewed_at) in list(self._latest.items()):
             if renewed_at < before and ("service", service) in labels:
                 self._drop(name, labels)
+
+    def asked(self, *, labels: Labels, now: float) -> None:
+        """Replicas have new names with each release: one that was asked for the last time a day ago is gone, and all it showed."""
+        if not dict(labels).get("replica"):
+            return
+        self._asked[labels] = now
+        for gone in [one for one, at in self._asked.items() if at < now - FORGOTTEN_AFTER_SECONDS]:
+            del self._asked[gone]
+            self.tally.forget(gone)
+            self._prepared.discard(gone)
+            own = set(_unversioned(gone))
+            self._drift = {key: kept for key, kept in self._drift.items() if not own <= set(key)}
+            self._latest = {key: kept for key, kept in self._latest.items() if not own <= set(key[1])}
+            self._stated = {key: kept for key, kept in self._stated.items() if not own <= set(key[1])}
 
     def _renew(self, name: str, labels: Labels, value: float, now: float) -> None:
         for gauge, other in [one for one in self._latest if one[0] == name and one[1] != labels]:

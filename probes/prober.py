@@ -181,6 +181,7 @@ class Prober:
         with self._lock:
             self._shares[asked.service].spent(now, tokens)
             labels = canary.labels(asked, prompt, targets)
+            self._tally.asked(labels=labels, now=now)
             self._tally.add(labels=labels, completion=completion, stall_seconds=asked.stall_seconds)
             if judgement is not None:
                 self._tally.judged(now=now, canary=asked, labels=labels, prompt=prompt, judgement=judgement)

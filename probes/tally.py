@@ -94,8 +94,11 @@ class Tally:
     def forget(self, labels: Labels) -> None:
         """Everything that carries all of these labels."""
         wanted = set(labels)
-        for key in [key for key in self._values if wanted <= set(key.labels)]:
-            del self._values[key]
+        for shown in (self._values, self._shown):
+            for one in [one for one in shown if wanted <= set(one.labels)]:
+                del shown[one]
+        for key in [key for key in self._histograms if wanted <= set(key[1])]:
+            self._moved.pop(self._histograms.pop(key), None)
 
     def observe(self, name: str, labels: Labels, values: Sequence[float]) -> None:
         """Values into a histogram; all its buckets exist from the first value on."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sized
+from dataclasses import replace
 
 import pytest
 
 from probes.agent import Agent
+from probes.canary import CanaryTally, Completion, labels
 from probes.config import ProbeConfig, Target
 from probes.exposition import Parser, Samples, series
 from probes.gpu import GpuReading, Machine
@@ -82,3 +84,18 @@ def test_a_machine_that_slept_says_what_its_gpus_are_now():
     one.tick(START)
     one.tick(START + 40_000)
     assert [found.label("gpu") for found in one.samples() if found.name == "tailwatch_gpu_power_watts"] == ["GPU-1"]
+
+
+def test_canaries_of_replicas_that_ever_were_do_not_grow_and_those_that_stay_keep_counting():
+    tally, kept = CanaryTally(), []
+    here = replace(CANARY, replica="stays")
+    for day in range(10):
+        for asked in (here, replace(CANARY, replica=f"chat-{day}")):
+            own = labels(asked, asked.prompts[0], ())
+            tally.asked(labels=own, now=86_400.0 * day)
+            tally.add(labels=own, completion=Completion("ok", "hi", (0.1, 0.2), prompt_tokens=1))
+        kept.append(len(tally.tally.samples()))
+    assert kept[9] == kept[2]
+    mine = [value for one, value in tally.tally.samples().items()
+            if one.name == "tailwatch_canary_requests_total" and one.label("replica") == "stays" and value]  # fmt: skip
+    assert mine == [10.0]
