@@ -7,6 +7,7 @@ choice.py   what a page is narrowed to, in its address (pure)
 data/       the only callers of queries, one module a page
 reports/    values, sentences and rows of each page (pure)
 pages/      reports to Dash components; frame.py is what all of them share
+digest/     the week as a message
 figures.py  values to Plotly figures (pure)
 theme.py    one colour, one meaning (pure)
 """

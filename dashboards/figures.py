@@ -349,7 +349,7 @@ def forecast(
     traces = [
         {
             **line, "x": [at.isoformat() for at, _ in known], "y": [value for _, value in known], "line": {"color": PLAIN, "width": 2},
-            "hovertemplate": "%{x|%-d %b}: %{y:,.3s}<extra></extra>",
+            "hovertemplate": "%{x|%-d %b}: %{y:,.3~g}<extra></extra>",
         },
         {**line, "x": when, "y": [one.high for one in bands], "line": {"width": 0}, "hoverinfo": "skip"},
         {
@@ -358,7 +358,7 @@ def forecast(
         },
         {
             **line, "x": when, "y": [one.middle for one in bands], "line": {"color": PLAIN, "width": 2, "dash": "dot"},
-            "hovertemplate": "%{x|%-d %b}: %{y:,.3s} expected<extra></extra>",
+            "hovertemplate": "%{x|%-d %b}: %{y:,.3~g} expected<extra></extra>",
         },
     ]  # fmt: skip
     layout = {
@@ -367,7 +367,7 @@ def forecast(
         "annotations": [
             _note(name, x=0, y=value, yref="y", xanchor="left", yanchor="bottom") for value, name in limits
         ],
-        "yaxis": {**axis(unit), "rangemode": "tozero", "tickformat": "~s", "nticks": 5},
+        "yaxis": {**axis(unit), "rangemode": "tozero", "nticks": 5},
         "xaxis": {**axis(""), "nticks": 6},
     }
     return {"data": traces if ahead else traces[:1], "layout": layout}

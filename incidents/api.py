@@ -7,6 +7,7 @@ from ninja import Router
 from incidents.actions.api import router as actions
 from incidents.alerts.api import router as alerts
 from incidents.command.api import router as command
+from incidents.digests.api import router as digests
 from incidents.drills.api import router as drills
 from incidents.ingest.api import router as ingest
 from incidents.maintenance.api import router as maintenance
@@ -28,5 +29,5 @@ from incidents.updates.api import router as updates
 #: command, updates, runbooks and replays first: `response` takes every other POST below an incident for a move.
 ROUTERS: tuple[Router, ...] = (
     actions, command, updates, runbooks, replays, statuspages, response, schedules, policies, paging, rules, alerts, silences,
-    maintenance, routing, ingest, trees, signals, drills, savedfilters,
+    maintenance, routing, ingest, trees, signals, drills, savedfilters, digests,
 )  # fmt: skip

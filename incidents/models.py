@@ -5,6 +5,7 @@ from __future__ import annotations
 from incidents.actions.models import ActionApproval, ActionDocument, ActionRun, ActionSecret, ActionSwitch
 from incidents.alerts.models import Alert, AlertCursor
 from incidents.command.models import Duty
+from incidents.digests.models import WeeklyDigest
 from incidents.drills.models import Drill, DrillPerson
 from incidents.ingest.models import Event, Integration
 from incidents.learning.models import Postmortem
@@ -104,4 +105,5 @@ __all__ = [
     "ThresholdOverride",
     "TimelineEntry",
     "UpdateReminder",
+    "WeeklyDigest",
 ]

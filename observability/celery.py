@@ -74,6 +74,7 @@ BEAT = (
     Beat("incidents.paging", "audit_pages", 60, FAST, asks=False),
     Beat("incidents.response", "expire_answers", 15, FAST),
     Beat("incidents.oncall.watch", "watch_due", 30, FAST),
+    Beat("dashboards.digest", "send_due", 60, SLOW),
     Beat("incidents.oncall.watch", "send_notices", 15, SLOW),
     Beat("incidents.oncall.watch", "read_calendars", 60, SLOW),
     Beat("incidents.paging", "report_health", 60, SLOW, asks=False),

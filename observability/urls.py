@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.signals.urls",
         "incidents.actions.urls",
         "incidents.savedfilters.urls",
+        "incidents.digests.urls",
         "incidents.command.urls",
         "incidents.statuspages.urls",
         "incidents.replays.urls",

@@ -18,6 +18,9 @@ from sloengine.cost.contracts.standing import Standing, tokens_said, usd_said
 
 BILL = (("What", ""), ("Tokens", "n"), ("USD per 1,000", "n"), ("USD", "n"))
 
+#: What an axis of tokens is counted in.
+SIZES = ((1_000_000_000, "billion tokens"), (1_000_000, "million tokens"))
+
 
 def page(report: ContractReport) -> list[Any]:
     standing = report.standing
@@ -54,16 +57,22 @@ def page(report: ContractReport) -> list[Any]:
 
 def _burn_down(report: ContractReport, standing: Standing) -> Any:
     burn, terms = standing.burn, standing.terms
+    size, called = next(((size, name) for size, name in SIZES if terms.commitment_tokens >= size), (1, "tokens"))
+
+    def sized(amount: float) -> float:
+        return amount / size
+
     ahead = [
-        Band(_at(one.day), burn.used + one.low, burn.used + one.middle, burn.used + one.high) for one in burn.ahead
+        Band(_at(one.day), sized(burn.used + one.low), sized(burn.used + one.middle), sized(burn.used + one.high))
+        for one in burn.ahead
     ]
     figure = figures.forecast(
-        [(_at(day), used) for day, used in burn.points],
+        [(_at(day), sized(used)) for day, used in burn.points],
         ahead,
-        unit="tokens",
+        unit=called,
         limits=[
-            (float(terms.commitment_tokens), f"commitment {tokens_said(terms.commitment_tokens)}"),
-            (float(terms.cap_tokens), f"cap {tokens_said(terms.cap_tokens)}"),
+            (sized(terms.commitment_tokens), f"commitment {tokens_said(terms.commitment_tokens)}"),
+            (sized(terms.cap_tokens), f"cap {tokens_said(terms.cap_tokens)}"),
         ],
         address=f"/cost/contracts/{report.slug}/",
     )

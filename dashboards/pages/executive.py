@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dash import html
+
 from dashboards import figures
 from dashboards.figures import Bar
 from dashboards.pages import frame
@@ -43,6 +45,7 @@ def page(report: ExecutiveReport) -> list[Any]:
             *([frame.section("By service", _services(report))] if report.overview.services else []),
         ],
         notes=[
+            [html.A("Send me the week as a message", href="/me/digest/"), " · this page prints well"],
             "A promise is kept where what it attained over the range is its target or more; its budget is that of its own window, now. "
             "Cost is what is priced; what has no price is unknown, not free. Drills are left out.",
         ],

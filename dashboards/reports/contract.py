@@ -50,7 +50,7 @@ def facts(standing: Standing) -> list[tuple[str, str, str]]:
     projected = standing.projected
     between = (
         ""
-        if standing.at_least is None or standing.at_most is None
+        if standing.at_least is None or standing.at_most is None or standing.at_least.usd == standing.at_most.usd
         else f"between {usd_said(standing.at_least.usd)} and {usd_said(standing.at_most.usd)}"
     )
     return [

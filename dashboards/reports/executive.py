@@ -117,16 +117,20 @@ def money_sentence(money: Money) -> str:
         return "Nothing was read of what serving cost."
     if money.usd is None:
         return "What serving cost is unknown: no price is set (manage.py cost)."
-    growth = money.growth
-    change = (
-        ""
-        if growth is None
-        else f", {words.percent(abs(growth), 0)} {'more' if growth > 0 else 'less'} than the time before"
-    )
-    if growth is not None and abs(growth) < 0.005:
-        change = ", as much as the time before"
+    change = _change(money.growth)
     unknown = f" {words.percent(money.unpriced)} of the tokens have no known price." if money.unpriced > 0 else ""
     return f"Serving cost {words.usd(money.usd)}, {words.usd(money.per_1k)} per 1,000 tokens{change}.{unknown}"
+
+
+def _change(growth: float | None) -> str:
+    """', 12 % more than the time before', and in multiples from twice as much on."""
+    if growth is None:
+        return ""
+    if abs(growth) < 0.005:
+        return ", as much as the time before"
+    if growth >= 1:
+        return f", {words.factor(1 + growth)} times what it cost the time before"
+    return f", {words.percent(abs(growth), 0)} {'more' if growth > 0 else 'less'} than the time before"
 
 
 def facts(report: ExecutiveReport) -> list[tuple[str, str, str]]:
@@ -145,6 +149,13 @@ def facts(report: ExecutiveReport) -> list[tuple[str, str, str]]:
         ("Mitigated within", words.duration(row.mitigate.median if row else None), "median, from the impact's start"),
         ("Serving cost", words.usd(money.usd), f"{words.usd(money.per_1k)} per 1,000 tokens"),
     ]
+
+
+def message(report: ExecutiveReport, *, address: str) -> str:
+    """The page as plain text, for a message: the answer first, then each figure on a line, then where to see it."""
+    lines = [headline(report), "", lead(report), ""]
+    lines += [f"{name}: {value} ({small})" for name, value, small in facts(report)]
+    return "\n".join([*lines, "", address])
 
 
 def rows(report: ExecutiveReport) -> Iterable[Sequence[object]]:

@@ -219,6 +219,7 @@ class ShiftNotice(Leased):
         SILENCE = "silence", "Silence"
         MAINTENANCE = "maintenance", "Maintenance"
         COST = "cost", "Cost"
+        DIGEST = "digest", "The week"
 
     organisation = models.ForeignKey("core.Organisation", on_delete=models.CASCADE, related_name="shift_notices")
     #: None: it goes to a room, `endpoint`.

@@ -15,7 +15,7 @@ from observability.core.models import Organisation, User
 #: What wakes people, or would open an alert elsewhere, is not for a sentence about no incident.
 LOUD = (PagerEndpoint.Kind.SMS, PagerEndpoint.Kind.VOICE, PagerEndpoint.Kind.PAGERDUTY)
 #: Notices that are not of a shift.
-AHEAD = (ShiftNotice.Kind.SILENCE, ShiftNotice.Kind.MAINTENANCE, ShiftNotice.Kind.COST)
+AHEAD = (ShiftNotice.Kind.SILENCE, ShiftNotice.Kind.MAINTENANCE, ShiftNotice.Kind.COST, ShiftNotice.Kind.DIGEST)
 
 
 def write(

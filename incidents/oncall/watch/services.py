@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Case, When
 
 from incidents.oncall.models import HandoverNote, Schedule, ScheduleGap, ScheduleWatch, ShiftNotice
 from incidents.oncall.queries import GAP, fallback, people_of, plan
@@ -177,7 +178,10 @@ def _send(notice: ShiftNotice, now: datetime, transport: base.Transport) -> str:
     mine = PagerEndpoint.objects.filter(organisation=notice.organisation_id, enabled=True, drill=False)
     mine = mine.filter(pk=notice.endpoint_id or 0) if notice.user_id is None else mine.filter(user=notice.user_id)
     errors = []
-    for endpoint in mine.exclude(kind__in=LOUD).select_related("organisation", "user").defer("secret"):
+    found = mine.exclude(kind__in=LOUD).select_related("organisation", "user").defer("secret")
+    if notice.kind == ShiftNotice.Kind.DIGEST:  # long enough to be a letter: by mail where there is an address
+        found = found.order_by(Case(When(kind=PagerEndpoint.Kind.EMAIL, then=0), default=1), "pk")
+    for endpoint in found:
         outcome = endpoints.tell(
             endpoint=endpoint,
             sentence=notice.text,
