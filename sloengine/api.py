@@ -5,6 +5,7 @@ from __future__ import annotations
 from ninja import Router
 
 from sloengine.backtests.api import router as backtests
+from sloengine.collect.api import router as sources
 from sloengine.cost.contracts.api import router as contracts
 from sloengine.cost.ledger.api import ROUTERS as COSTS
 from sloengine.cost.tenantbudgets.api import router as spend_budgets
@@ -22,4 +23,5 @@ ROUTERS: tuple[Router, ...] = (
     kpis,
     objectives,
     reports,
+    sources,
 )  # the address of a back-test would read as an objective's

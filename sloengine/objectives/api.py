@@ -25,6 +25,7 @@ from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.budgets.policy import InvalidPolicy
 from sloengine.budgets.queries import BudgetStatus, BurnPoint, BurnWindow
 from sloengine.catalog.api import service_if_named
+from sloengine.collect.queries import warnings_of
 from sloengine.objectives import services
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.objectives.openslo import InvalidObjectives
@@ -50,11 +51,16 @@ class ObjectiveOut(Schema):
 class ObjectiveWhole(ObjectiveOut):
     document: dict[str, Any] = Field(description="as an OpenSLO v1 SLO")
     last_reading: str | None = Field(None, description="ok, zero traffic, no data or partial, as its source says")
+    warnings: list[str] = Field([], description="why its queries had no answer at the last tick")
 
     @staticmethod
     def resolve_last_reading(row: Objective) -> str | None:
         state = last_state(row)
         return state.name.lower().replace("_", " ") if state is not None else None
+
+    @staticmethod
+    def resolve_warnings(row: Objective) -> tuple[str, ...]:
+        return warnings_of(row)
 
 
 class BudgetOut(Schema):

@@ -147,7 +147,11 @@ class _Reader:
     def built(self) -> Parsed:
         declared = [_declared(found) for found, _ in self.of_kind(ServiceDocument).values()]
         services = tuple(dict.fromkeys([*self.known.services, *(one.name for one in declared)]))
-        sources = [self._source(found, piece) for found, piece in self.of_kind(SourceDocument).values()]
+        sources = [
+            source
+            for found, piece in self.of_kind(SourceDocument).values()
+            if (source := self._source(found, piece)) is not None
+        ]
         self._unused_policies()
         objectives: dict[str, tuple[Objective, Piece]] = {}
         for slo, piece in self.of_kind(SloDocument).values():
@@ -166,12 +170,22 @@ class _Reader:
         found = dict.fromkeys(self.known.sources, "Prometheus")
         return found | {name: one.spec.type for name, (one, _) in self.of_kind(SourceDocument).items()}
 
-    def _source(self, found: SourceDocument, piece: Piece) -> Declared:
-        details = found.spec.connectionDetails
-        url = str(details.get("url", "")) if isinstance(details, Mapping) else ""
-        if found.spec.type.lower() == "prometheus" and not re.match(r"https?://", url):
+    def _source(self, found: SourceDocument, piece: Piece) -> Declared | None:
+        """None of another type than Prometheus, which is said."""
+        name, details = found.metadata.name, found.spec.connectionDetails
+        if found.spec.type.lower() != "prometheus":
+            self.notes.append(f"{name}: a DataSource of type {found.spec.type} is left out; Prometheus alone is asked.")
+            return None
+        given = details if isinstance(details, Mapping) else {}
+        url = str(given.get("url", ""))
+        if not re.match(r"https?://", url):
             self.problems.append(
                 piece.problem("spec.connectionDetails.url", url or "nothing", "the URL of a Prometheus")
+            )
+        if unused := ", ".join(sorted(str(key) for key in given if key != "url")):
+            self.notes.append(
+                f"{name}: of its connectionDetails only the url is used, not {unused}; `manage.py connect URL --name {name}`"
+                " says how to be let in."
             )
         return replace(_declared(found), url=url, description=found.spec.type)
 

@@ -16,6 +16,7 @@ from observability.core.permissions import Actor, NotAllowed, Verb
 from sloengine.budgets.models import TallyPlace
 from sloengine.catalog.models import Service
 from sloengine.collect.models import MetricSource
+from sloengine.collect.services.connect import connect
 from sloengine.objectives.models import Objective, ObjectiveChange
 from sloengine.objectives.objective import Objective as Promise
 from sloengine.objectives.objective import goal_sentence
@@ -23,6 +24,7 @@ from sloengine.objectives.openslo import Known, Parsed, parse
 from sloengine.objectives.rendering import difference, dump, render
 from sloengine.objectives.terms import dumped
 from sloengine.objectives.texts import Document
+from sloengine.sources.base import without_credentials
 
 #: A change of one of these makes old tallies mean something else, so they are counted anew from rollups.
 JUDGED_BY = ("indicator", "method", "threshold", "slice_seconds", "slice_target", "where")
@@ -114,7 +116,8 @@ def apply(
 
 
 def _declare(parsed: Parsed, *, organisation: Organisation, actor: Actor, now: datetime) -> list[str]:
-    """The Service and DataSource objects: what is not there yet is added, a service's name and words are kept up to date."""
+    """The Service and DataSource objects: what is not there yet is added, a service's name and words and a source's URL are kept up
+    to date."""
     lines = []
     for one in parsed.services:
         title = one.title or one.name
@@ -126,13 +129,15 @@ def _declare(parsed: Parsed, *, organisation: Organisation, actor: Actor, now: d
             row.save(update_fields=["name"])
             lines.append(f"~ service {one.name}: now called {one.title}")
     for one in parsed.sources:
-        if MetricSource.objects.filter(organisation=organisation, name=one.name).exists():
+        there = MetricSource.objects.filter(organisation=organisation, name=one.name).first()
+        if there is not None and there.kind == MetricSource.Kind.PROMETHEUS and there.url == one.url:
             continue
-        permissions.require(actor, Verb.MANAGE_SOURCES, organisation)
-        MetricSource.objects.create(
-            organisation=organisation, name=one.name, kind=MetricSource.Kind.PROMETHEUS, url=one.url
-        )
-        lines.append(f"+ source {one.name}: {one.url}")
+        connect(
+            organisation=organisation, name=one.name, kind=MetricSource.Kind.PROMETHEUS.value, url=one.url, actor=actor, now=now
+        )  # fmt: skip
+        shown = without_credentials(one.url)
+        before = f"{there.get_kind_display()} {without_credentials(there.url)} -> " if there is not None else ""
+        lines.append(f"{'~' if there is not None else '+'} source {one.name}: {before}{shown}")
     if lines:
         audit.record(actor=actor, verb=Verb.APPLY_OBJECTIVES, obj=organisation, now=now, payload={"declared": lines})
     return lines

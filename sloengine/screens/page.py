@@ -97,6 +97,7 @@ class SloPage:
     description: str
     judged_at: datetime | None
     last_reading: str
+    warnings: tuple[str, ...]  # why its queries had no answer at the last tick
     chart: str
     windows: tuple[WindowRow, ...]
     changes: tuple[tuple[Any, tuple[str, ...]], ...]

@@ -25,6 +25,7 @@ from sloengine.budgets.policy import FREE
 from sloengine.budgets.tallies import queries as tallies
 from sloengine.budgets.windows import tiers_of
 from sloengine.catalog.models import Service
+from sloengine.collect.queries import warnings_of
 from sloengine.detection.queries import leading
 from sloengine.objectives.models import IndicatorChoice, Objective, ObjectiveChange
 from sloengine.objectives.objective import Indicator, duration
@@ -194,6 +195,7 @@ def slo_page(*, objective: Objective, now: datetime) -> pure.SloPage:
         where=tuple(sorted(objective.where.items())),
         description=objective.description,
         judged_at=_judged_at(objective),
+        warnings=warnings_of(objective),
         last_reading="" if state is None else pure.LAST_READING.get(state, ""),
         chart=_burn_chart(curve, _marks(excluded, adjusted, start=start, end=now)),
         windows=windows,

@@ -18,7 +18,6 @@ from rich.table import Table
 from observability.core import clock, permissions
 from observability.core.fields import encrypt
 from observability.core.models import Organisation
-from observability.core.services import default_organisation
 from sloengine.backtests import queries
 from sloengine.backtests.counted import Past
 from sloengine.backtests.whatif import Backtest, as_json, backtest
@@ -29,6 +28,7 @@ from sloengine.collect.services.connect import PROMETHEUS, SETTINGS
 from sloengine.collect.services.survey import Survey, detect, lag_of, survey
 from sloengine.collect.services.ticks import floor
 from sloengine.management.slo.backtest import bar, show
+from sloengine.management.slo.base import organisation_named
 from sloengine.objectives import openslo, rendering
 from sloengine.objectives import services as objectives
 from sloengine.objectives.objective import goal_sentence
@@ -58,6 +58,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("url", nargs="?", help="http(s)://prometheus:9090; Thanos, Mimir and VictoriaMetrics too")
+        parser.add_argument("--organisation", help="slug; the default organisation where left out")
         parser.add_argument("--name", default=PROMETHEUS, help="of the source, where there are several (prometheus)")
         parser.add_argument("--yes", action="store_true", help="connect and apply without asking")
         parser.add_argument("--json", action="store_true")
@@ -83,7 +84,7 @@ class Command(BaseCommand):
             )
 
     def handle(self, *, url: str | None, **options: Any) -> None:
-        organisation, now = default_organisation(), clock.now()
+        organisation, now = organisation_named(options["organisation"]), clock.now()
         if url is None:
             self._configured(organisation, now)
             return

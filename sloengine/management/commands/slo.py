@@ -1,4 +1,4 @@
-"""`manage.py slo validate|apply|export|report`: each is a module of sloengine.management.slo."""
+"""`manage.py slo validate|apply|backtest|export|report|sources`: each is a module of sloengine.management.slo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sloengine.management.slo.base import organisation_named
 
 
 class Command(BaseCommand):
-    help = "Objectives: check them, apply them, write them out, report on their budgets."
+    help = "Objectives: check them, apply them, write them out, report on their budgets; what their sources said."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organisation", help="slug; the default organisation where left out")

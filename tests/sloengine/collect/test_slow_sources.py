@@ -163,9 +163,10 @@ def test_a_query_is_asked_once_for_all_objectives_and_for_all_ticks_that_are_cau
     assert set(server.paths) == {"query_range"}
 
 
-def test_all_that_is_asked_together_has_one_deadline(server: stub.Stub) -> None:
+@pytest.mark.parametrize("number", [1, 12], ids=["a tick", "ticks that are caught up"])
+def test_all_that_is_asked_together_has_one_deadline(server: stub.Stub, number: int) -> None:
     source = MetricSource(kind="prometheus", url=server.url)
-    told = read_all(Due(source, [NOW]), seconds=0.05)
+    told = read_all(Due(source, [NOW + place * TICK for place in range(number)]), seconds=0.05)
     assert told.problem is not None
     assert 0.05 <= told.seconds < 2
     with within(0), pytest.raises(SourceUnavailable, match="too long together"):

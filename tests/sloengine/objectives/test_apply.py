@@ -163,6 +163,28 @@ def test_services_and_sources_of_the_documents_are_there_afterwards(service):
     assert (again.diff, len(again.unchanged)) == ((), 2)
 
 
+def test_a_source_of_another_type_is_left_out_and_a_new_url_is_taken_and_said(service):
+    organisation = service.organisation
+    other = SOURCE.replace("type: Prometheus", "type: Datadog").replace("name: prom", "name: dd")
+    both = apply(service, SOURCE.replace("url:", "orgId: a\n    url:") + "---\n" + other)
+    assert both.diff == ("+ source prom: http://prometheus:9090",)
+    assert both.notes == (
+        "prom: of its connectionDetails only the url is used, not orgId; `manage.py connect URL --name prom` says how to be"
+        " let in.",
+        "dd: a DataSource of type Datadog is left out; Prometheus alone is asked.",
+    )
+    assert list(MetricSource.objects.values_list("name", flat=True)) == ["prom"]
+    MetricSource.objects.update(org_id="a", tick_seconds=60)
+    moved = apply(service, SOURCE.replace("//prometheus", "//me:secret@elsewhere"))
+    assert moved.diff == ("~ source prom: Prometheus http://prometheus:9090 -> http://elsewhere:9090",)
+    row = MetricSource.objects.get()
+    assert (row.url, row.org_id, row.tick_seconds) == ("http://me:secret@elsewhere:9090", "a", 60)
+    assert AuditEntry.objects.filter(verb="connect_source", organisation=organisation).count() == 2
+    editor = permissions.of(factories.make_user(organisation, role=Role.VIEWER), organisation)
+    with pytest.raises(NotAllowed):
+        apply(service, SOURCE, actor=editor)
+
+
 def test_prune_asks_and_a_dry_run_changes_nothing(service, tmp_path, frozen_now, monkeypatch):
     apply(service)
     other = tmp_path / "other.yaml"

@@ -16,6 +16,9 @@ import pytest
 from probes.exposition import series
 from sloengine.catalog.models import Service
 from sloengine.collect import services
+from sloengine.collect.models import MetricSource
+from sloengine.collect.services.reading import Due, read_all
+from sloengine.objectives.asked import Asked
 from sloengine.rollups import queries
 from sloengine.sources import recorded
 from sloengine.sources.base import Reading, SourceUnavailable
@@ -177,3 +180,30 @@ def test_one_history_through_both_sources_gives_equal_increments(
         first, second = (queries.histogram(service=each, family="ttft_seconds", **window) for each in (told, asked))
         assert first == second
     assert total > 500
+    answers_to_queries_are_those_of_a_range(server.url)
+
+
+def answers_to_queries_are_those_of_a_range(url: str) -> None:
+    """What is asked for ticks that are caught up is what would have been asked at each of them."""
+    reader, instants = PrometheusSource(url), [NOW + number * TICK for number in range(24)]
+    count = "tailwatch_requests_total"
+    for query in (count, f"sum(rate({count}[2m]))", f"{count} > 1e9", "scalar(vector(2))"):
+        each = [sorted(reader.ask(query, at=at)) for at in instants]
+        assert [sorted(one) for one in reader.ask_range(query, instants=instants)] == each
+    reader.close()
+    wanted = [
+        Asked("chat", "counted", (("good", f'{count}{{outcome="ok"}}'), ("total", count)), True, False, "", 0.0),
+        Asked("chat", "ratio", (("raw", f'sum({count}{{outcome="ok"}}) / sum({count})'),), False, False, "", 0.0),
+        Asked("chat", "below", (("threshold", f"sum({count})"),), False, False, "lt", 1e9),
+    ]
+    source = MetricSource(kind="prometheus", url=url)
+    whole = read_all(Due(source, instants, wanted), seconds=60).readings
+    single = [read_all(Due(source, [at], wanted), seconds=60).readings[0] for at in instants]
+    asked = [{key: value for key, value in one.samples.items() if "query_" in key.name} for one in whole]
+    assert asked == [{key: value for key, value in one.samples.items() if "query_" in key.name} for one in single]
+    assert {key.name.removeprefix("tailwatch_query_") for key in asked[-1]} == {
+        "good_total",
+        "all_total",
+        "good",
+        "all",
+    }
