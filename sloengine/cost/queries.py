@@ -144,3 +144,8 @@ def spend_by_service(*, organisation: Organisation, start: datetime, end: dateti
 
 def _per(usd: Decimal | None, amount: float | None, unit: int) -> Decimal | None:
     return None if usd is None or not amount else usd * unit / Decimal(round(amount))
+
+
+def currency_of(organisation: Organisation) -> str:
+    """The one that all its prices are in; USD before the first."""
+    return Price.objects.filter(organisation=organisation).values_list("currency", flat=True).first() or "USD"

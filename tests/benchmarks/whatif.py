@@ -58,7 +58,8 @@ def _world():
     from observability.demo import _chunks
     from probes.simfleet.fleet import default_config
     from sloengine.cost.ledger.meters import Quantities, Slice
-    from sloengine.cost.ledger.services import close_hours, write_hour
+    from sloengine.cost.ledger.services import close_hours
+    from sloengine.cost.ledger.services.writing import insert_rows, series_ids
     from sloengine.cost.whatif import queries
     from sloengine.rollups.services import backfill
     from tests import factories, worlds
@@ -68,13 +69,10 @@ def _world():
     factories.make_price(chat, usd="0.11", at=NOW - 400 * 24 * HOUR)
     source = factories.make_source(world.organisation)
     backfill(source=source, chunks=_chunks(default_config(), NOW - 7 * 24 * HOUR, NOW, 3600), now=NOW)
-    for hour in range(DAYS * 24):
-        usage = {
-            Slice(tenant=f"tenant-{number}", variant=("v7.2", "v7.1")[number % 2]): Quantities(
-                requests_ok=1000 + number, input=500_000, cache_read=200_000, output=300_000 + hour
-            )
-            for number in range(TENANTS)
-        }
-        write_hour(service=chat, at=NOW - (hour + 1) * HOUR, usage=usage)
+    slices = [Slice(tenant=f"tenant-{number}", variant=("v7.2", "v7.1")[number % 2]) for number in range(TENANTS)]
+    ids = series_ids(service=chat, slices=slices)
+    used = Quantities(requests_ok=1000, input=500_000, cache_read=200_000, output=300_000).values
+    hours = [NOW - (hour + 1) * HOUR for hour in range(DAYS * 24)]
+    insert_rows(at=[at for at in hours for _ in slices], rows=[(ids[one], *used) for _ in hours for one in slices])
     close_hours(now=NOW)
     return queries.look(organisation=world.organisation, service="chat", now=NOW)

@@ -20,6 +20,7 @@ from sloengine.cost.contracts import queries, terms, workdays
 from sloengine.cost.contracts.models import Contract, CostReview
 from sloengine.cost.contracts.standing import Standing, day_said, headline, outlook, tokens_said, usd_said
 from sloengine.cost.contracts.terms import REVIEW_DAYS, THRESHOLDS, BadContract, Terms
+from sloengine.cost.queries import currency_of
 
 #: The ledger closes hours; more often there is little new to see.
 EVERY = timedelta(minutes=15)
@@ -30,7 +31,12 @@ NOTE_LENGTH = 4000
 def put(*, organisation: Organisation, given: Mapping[str, Any], actor: Actor, now: datetime) -> Contract:
     """Keep a contract under the slug of its name; raises BadContract with everything that is wrong. It is looked at right away."""
     permissions.require(actor, Verb.MANAGE_CONTRACTS, organisation)
-    found = terms.read(given, services=queries.known_services(organisation), classes=queries.CLASSES)
+    found = terms.read(
+        given,
+        services=queries.known_services(organisation),
+        classes=queries.CLASSES,
+        currency=currency_of(organisation),
+    )
     Organisation.objects.select_for_update().get(pk=organisation.pk)  # two that overlap may not come together
     others = queries.current_terms(organisation_id=organisation.pk, but=found.slug)
     if clashes := terms.overlapping(found, others):
@@ -189,7 +195,7 @@ def _review_claims(contract: Contract, review: CostReview, now: datetime) -> lis
     """An open review is a ticket; past its due day its owner is told again."""
     key = f"contract/{contract.slug}/{review.period_first.isoformat()}"
     opened = (
-        f"{contract.name} passed its cap with {tokens_said(review.tokens)} tokens, {usd_said(review.usd)} by then."
+        f"{contract.name} passed its cap with {tokens_said(review.tokens)} tokens, {usd_said(review.usd, contract.currency)} by then."
         f" {review.owner} reviews it until {day_said(review.due_on)}."
     )
     late = f"The cost review of {contract.name} was due on {day_said(review.due_on)}; {review.owner} has not closed it."

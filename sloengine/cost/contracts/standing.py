@@ -122,9 +122,9 @@ def tokens_said(amount: float) -> str:
     return f"{amount:,.0f}"
 
 
-def usd_said(amount: Decimal | None) -> str:
+def usd_said(amount: Decimal | None, currency: str = "USD") -> str:
     """To the cent: 6240000 is '6,240,000.00 USD'."""
-    return "unknown" if amount is None else f"{cents(amount):,} USD"
+    return "unknown" if amount is None else f"{cents(amount):,} {currency}"
 
 
 def day_said(day: date) -> str:
@@ -145,11 +145,11 @@ def outlook(standing: Standing) -> str:
     """When the commitment is used up, or that it is not, and what is owed then."""
     burn, terms = standing.burn, standing.terms
     if standing.past_cap:
-        return f"The cap of {tokens_said(terms.cap_tokens)} is passed: each 1,000 tokens more cost {terms.rate_beyond} USD."
+        return f"The cap of {tokens_said(terms.cap_tokens)} is passed: each 1,000 tokens more cost {terms.rate_beyond} {terms.currency}."
     if standing.tokens >= terms.commitment_tokens:
         return (
             f"The commitment was used up on {day_said(burn.reached_on) if burn.reached_on else 'a day before this was counted'}:"
-            f" each 1,000 tokens cost {terms.overage_rate} USD up to the cap of {tokens_said(terms.cap_tokens)}."
+            f" each 1,000 tokens cost {terms.overage_rate} {terms.currency} up to the cap of {tokens_said(terms.cap_tokens)}."
         )
     if burn.state is not State.KNOWN:
         return f"{burn.state.value[0].upper()}{burn.state.value[1:]}."

@@ -173,7 +173,7 @@ EXPECTED: Mapping[str, str] = {
     "overage_cap_ratio": "a share of the commitment, such as 0.10",
     "rate_beyond": "USD per 1,000 tokens beyond the cap, such as 0.19",
     "shortfall_paid": "true or false: whether what is not used of the commitment is paid",
-    "currency": "USD, the currency of all prices here",
+    "currency": "the currency of all prices here, such as USD",
     "owner": "who answers for it: a username",
     "country": "a country code for the holiday calendar, such as DE; empty: weekends alone are free",
     "zone": "a time zone such as Europe/Paris",

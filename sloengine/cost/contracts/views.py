@@ -17,6 +17,7 @@ from sloengine.cost.contracts import standing as texts
 from sloengine.cost.contracts.forms import ContractForm, filled
 from sloengine.cost.contracts.models import Contract, CostReview
 from sloengine.cost.contracts.terms import THRESHOLDS, BadContract
+from sloengine.cost.queries import currency_of
 
 HERE = {"here": "cost", "tab": "contracts"}
 
@@ -24,7 +25,7 @@ HERE = {"here": "cost", "tab": "contracts"}
 @require_safe
 @viewed
 def contracts(request: Request) -> HttpResponse:
-    return _list(request, ContractForm())
+    return _list(request, ContractForm(initial={"currency": currency_of(request.organisation)}))
 
 
 @require_POST
@@ -63,13 +64,16 @@ def contract(request: Request, slug: str) -> HttpResponse:
         context |= {
             "headline": texts.headline(standing),
             "outlook": texts.outlook(standing),
-            "lines": [(line, texts.usd_said(line.usd)) for line in standing.bill.lines],
-            "usd": texts.usd_said(standing.bill.usd),
-            "saved": texts.usd_said(standing.bill.saved_usd),
-            "projected": None if standing.projected is None else texts.usd_said(standing.projected.usd),
+            "lines": [(line, texts.usd_said(line.usd, row.currency)) for line in standing.bill.lines],
+            "usd": texts.usd_said(standing.bill.usd, row.currency),
+            "saved": texts.usd_said(standing.bill.saved_usd, row.currency),
+            "projected": None if standing.projected is None else texts.usd_said(standing.projected.usd, row.currency),
             "between": None
             if standing.at_least is None or standing.at_most is None
-            else (texts.usd_said(standing.at_least.usd), texts.usd_said(standing.at_most.usd)),
+            else (
+                texts.usd_said(standing.at_least.usd, row.currency),
+                texts.usd_said(standing.at_most.usd, row.currency),
+            ),
             "thresholds": [(one, one in standing.reached) for one in THRESHOLDS],
             "wide": picture.burn_down(standing),
             "narrow": picture.burn_down(standing, width=charts.NARROW),
@@ -93,7 +97,7 @@ def review(request: Request, pk: int) -> HttpResponse:
         **HERE,
         "page": page,
         "review": found,
-        "usd": texts.usd_said(found.usd),
+        "usd": texts.usd_said(found.usd, found.contract.currency),
         "tokens": texts.tokens_said(found.tokens),
     }
     return render(request, "cost/review.html", context)

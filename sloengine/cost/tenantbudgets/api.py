@@ -28,7 +28,7 @@ class BudgetIn(Schema):
     soft_usd: str = ""
     hard_usd: str = Field("", description='a text, so that it stays exact: "1000.00"')
     owner: str
-    currency: str = "USD"
+    currency: str = Field("", description="of all prices here; another one is refused")
 
 
 class BudgetOut(Schema):
@@ -39,6 +39,7 @@ class BudgetOut(Schema):
     days: int | None = Field(description="of a rolling window; null: the calendar month")
     soft_usd: str | None
     hard_usd: str | None
+    currency: str
     owner: str
     checked_at: datetime | None
     standing: dict[str, Any] = Field(description="how it stood when it was last looked at")

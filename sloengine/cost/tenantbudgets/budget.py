@@ -55,6 +55,7 @@ class Limits:
     hard_usd: Decimal | None
     owner: str
     alerts: tuple[Decimal, ...] = ALERTS
+    currency: str = "USD"
 
     @property
     def slug(self) -> str:
@@ -193,7 +194,7 @@ EXPECTED: Mapping[str, str] = {
     "soft_usd": "USD from 0.01 on, or nothing; at most the hard limit",
     "hard_usd": "USD from 0.01 on, or nothing where there is a soft limit",
     "owner": "who answers for it: a username",
-    "currency": "USD, the currency of all prices here",
+    "currency": "the currency of all prices here, such as USD",
 }
 
 
@@ -219,7 +220,7 @@ def read(given: Mapping[str, Any], *, currency: str = "USD") -> Limits:
     if text["scope"] and text["scope"] not in set(Scope):
         bad("scope")
     if text["currency"] and text["currency"].upper() != currency:
-        bad("currency")
+        problems.append(f"currency: found {text['currency']!r}, expected {currency}, the currency of all prices here")
     days = re.fullmatch(r"(\d{1,3})d", text["window"])
     if text["window"] and text["window"] != "month" and not (days and 1 <= int(days[1]) <= LONGEST_DAYS):
         bad("window")
@@ -243,6 +244,7 @@ def read(given: Mapping[str, Any], *, currency: str = "USD") -> Limits:
         soft,
         hard,
         text["owner"][:150],
+        currency=currency,
     )
 
 

@@ -18,8 +18,8 @@ class BudgetForm(forms.Form):
     window = forms.CharField(
         max_length=10, required=False, initial="month", label="In a window of: month, or days such as 7d"
     )
-    soft_usd = forms.CharField(max_length=20, required=False, label="Soft limit, USD")
-    hard_usd = forms.CharField(max_length=20, required=False, label="Hard limit, USD")
+    soft_usd = forms.CharField(max_length=20, required=False, label="Soft limit")
+    hard_usd = forms.CharField(max_length=20, required=False, label="Hard limit")
     owner = forms.CharField(max_length=150, required=False, label="Owner, who is told (username)")
 
     @property

@@ -19,6 +19,7 @@ class SpendBudget(models.Model):
     days = models.PositiveSmallIntegerField(null=True, help_text="of a rolling window; none: the calendar month")
     soft_usd = models.DecimalField(max_digits=14, decimal_places=2, null=True)
     hard_usd = models.DecimalField(max_digits=14, decimal_places=2, null=True)
+    currency = models.CharField(max_length=3, default="USD", db_default="USD")
     owner = models.CharField(max_length=150)
     made_at = models.DateTimeField()
     made_by = models.CharField(max_length=200)
@@ -43,4 +44,13 @@ class SpendBudget(models.Model):
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.name, Scope(self.scope), self.who, self.days, self.soft_usd, self.hard_usd, self.owner)
+        return Limits(
+            self.name,
+            Scope(self.scope),
+            self.who,
+            self.days,
+            self.soft_usd,
+            self.hard_usd,
+            self.owner,
+            currency=self.currency,
+        )

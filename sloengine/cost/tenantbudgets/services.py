@@ -15,6 +15,7 @@ from sloengine.budgets.findings.services import Claim, settle
 from sloengine.budgets.findings.steps import Condition
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
 from sloengine.cost.contracts.standing import day_said, usd_said
+from sloengine.cost.queries import currency_of
 from sloengine.cost.tenantbudgets import budget as rules
 from sloengine.cost.tenantbudgets import queries
 from sloengine.cost.tenantbudgets.budget import BadBudget, Level, Limits, Scope, State
@@ -29,13 +30,13 @@ CLEAR_AFTER = timedelta(hours=1)
 def put(*, organisation: Organisation, given: Mapping[str, Any], actor: Actor, now: datetime) -> SpendBudget:
     """Keep a budget under the slug of its name; raises BadBudget with everything that is wrong. It is looked at right away."""
     permissions.require(actor, Verb.MANAGE_CONTRACTS, organisation)
-    found = rules.read(given)
+    found = rules.read(given, currency=currency_of(organisation))
     if found.scope is Scope.TEAM and not Team.objects.filter(organisation=organisation, slug=found.who).exists():
         there = ", ".join(Team.objects.filter(organisation=organisation).values_list("slug", flat=True)) or "none"
         raise BadBudget([f"who: found {found.who!r}, expected one of the teams: {there}"])
     columns = {
         "name": found.name, "scope": found.scope.value, "who": found.who, "days": found.days, "soft_usd": found.soft_usd,
-        "hard_usd": found.hard_usd, "owner": found.owner,
+        "hard_usd": found.hard_usd, "currency": found.currency, "owner": found.owner,
     }  # fmt: skip
     row, _ = SpendBudget.objects.update_or_create(
         organisation=organisation,
@@ -92,8 +93,8 @@ def _kept(state: State) -> dict[str, Any]:
 def said(state: State) -> str:
     """'Acme, weekly: 812.00 USD of 1,000.00 USD in 7 days (81.2 %); at this pace it is passed on 20 Nov 2026.'"""
     limits = state.limits
-    limit, ratio = usd_said(limits.last_limit), words.percent(state.ratio)
-    text = f"{limits.name}: {usd_said(state.spent)} of {limit} in the {_window(limits)} ({ratio})"
+    limit, ratio = usd_said(limits.last_limit, limits.currency), words.percent(state.ratio)
+    text = f"{limits.name}: {usd_said(state.spent, limits.currency)} of {limit} in the {_window(limits)} ({ratio})"
     if state.unknown:
         text += f", and {state.unknown:,} tokens that have no price"
     if state.spent >= limits.last_limit:

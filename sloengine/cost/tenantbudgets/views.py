@@ -49,12 +49,12 @@ def budget(request: Request, slug: str) -> HttpResponse:
     state, spent = queries.state(budget=row, now=request.moment)
     days = queries.daily(spent, today=state.today)
     values = [charts.Value(datetime.combine(day, time(12), UTC), float(usd)) for day, usd in days]
-    panel = charts.Panel("Spent a day", "USD", [charts.Series("spent", values)], height=120)
+    panel = charts.Panel("Spent a day", row.currency, [charts.Series("spent", values)], height=120)
     start = datetime.combine(days[0][0], time(), UTC) if days else request.moment - timedelta(days=1)
     context = {
-        **HERE, "row": row, "state": state, "said": services.said(state), "spent": usd_said(state.spent), "form": filled(row),
-        "limit": usd_said(state.limits.last_limit), "soft": usd_said(row.soft_usd) if row.soft_usd else "none",
-        "hard": usd_said(row.hard_usd) if row.hard_usd else "none",
+        **HERE, "row": row, "state": state, "said": services.said(state), "spent": usd_said(state.spent, row.currency), "form": filled(row),
+        "limit": usd_said(state.limits.last_limit, row.currency), "soft": usd_said(row.soft_usd, row.currency) if row.soft_usd else "none",
+        "hard": usd_said(row.hard_usd, row.currency) if row.hard_usd else "none",
         "wide": charts.line(panel, start=start, end=request.moment),
         "narrow": charts.line(panel, start=start, end=request.moment, width=charts.NARROW),
     }  # fmt: skip

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from django.db.models import Min
-
 from observability.core.models import Organisation
 from sloengine.catalog.models import Service
 from sloengine.collect.models import MetricSource
@@ -43,14 +41,11 @@ class Measured:
 def look(*, organisation: Organisation, service: str, now: datetime) -> Measured:
     """Of one service; of the one that used most tokens in the last four weeks where none is named."""
     slugs = list(Service.objects.filter(organisation=organisation).order_by("slug").values_list("slug", flat=True))
-    window: dict[str, Any] = {
-        "organisation": organisation,
-        "since": now - LOOK_BACK,
-        "until": now,
-        "now": now,
-        "running": False,
-    }
-    by_service = {one.key[0]: one for one in spend(by=("service",), **window)}
+    where = {"service": service} if service in slugs else None
+    parts = spend(
+        organisation=organisation, since=now - LOOK_BACK, until=now, by=("service", "variant", "tag"), now=now, running=False, where=where
+    )  # fmt: skip
+    by_service = _summed(parts, 0)
     chosen = (
         service
         if service in slugs
@@ -62,27 +57,41 @@ def look(*, organisation: Organisation, service: str, now: datetime) -> Measured
         return Measured(
             chosen, slugs, None, SIMULATED, Waste(), (), ("No tokens of it were seen in the last four weeks.",)
         )
-    mine = {**window, "where": {"service": chosen}}
-    since = _first_hour(row, now)
-    hours = max((now - since).total_seconds() / 3600, 1.0)
-    replicas = _replicas(row, now)
-    curve = _curve(row, now, replicas)
-    latency, prefill = _latency(row, now)
+    mine = [one for one in parts if one.key[0] == chosen]
+    hours = max((now - _first_hour(row, now)).total_seconds() / 3600, 1.0)
+    with rollups.snapshot():
+        replicas = _replicas(row, now)
+        curve = _curve(row, now, replicas)
+        latency, prefill = _latency(row, now)
+        tiers = _tiers(row, list(_summed(mine, 1).values()), now)
     found = Now(
         tokens=Fraction(whole.all_tokens) * HOURS_PER_MONTH / Fraction(round(hours)),
-        tiers=_tiers(row, spend(by=("variant",), **mine), now),
+        tiers=tiers,
         prompts=_prompts(whole, prefill),
         fleet=Fleet(replicas, _replica_month(whole, hours, replicas)),
         latency_ms=latency,
     )
-    tags = [(one.key[0], one.all_tokens / whole.all_tokens) for one in spend(by=("tag",), **mine) if one.key[0]]
+    tags = [(tag, one.all_tokens / whole.all_tokens) for tag, one in _summed(mine, 2).items() if tag]
     return Measured(chosen, slugs, found, curve or SIMULATED, _waste(whole), tags, _said(hours, curve, found))
+
+
+def _summed(parts: Sequence[Spend], place: int) -> dict[str, Spend]:
+    """By one word of their keys, the largest first."""
+    found: dict[str, Spend] = {}
+    for one in parts:
+        had = found.get(one.key[place])
+        found[one.key[place]] = Spend(
+            (one.key[place],),
+            one.quantities if had is None else had.quantities + one.quantities,
+            one.priced if had is None else had.priced + one.priced,
+        )
+    return dict(sorted(found.items(), key=lambda item: (-item[1].all_tokens, item[0])))
 
 
 def _first_hour(service: Service, now: datetime) -> datetime:
     """Since when its use is in the ledger, at most four weeks ago."""
-    rows = UsageHour.objects.filter(series__service=service, at__gte=now - LOOK_BACK)
-    return rows.aggregate(first=Min("at"))["first"] or now - LOOK_BACK
+    rows = UsageHour.objects.filter(series__service=service, at__gte=now - LOOK_BACK).order_by("at")
+    return rows.values_list("at", flat=True).first() or now - LOOK_BACK
 
 
 def _tiers(service: Service, spent: Sequence[Spend], now: datetime) -> tuple[Tier, ...]:

@@ -60,8 +60,9 @@ def run(organisation: Organisation, options: dict[str, Any], write: Write) -> No
     for row, state, spent in found:
         days = [usd for _, usd in queries.daily(spent, today=state.today, days=40)]
         table.add_row(
-            escape(row.name), escape(f"{row.scope} {row.who}"), state.limits.window_said, state.level.value, usd_said(state.spent),
-            usd_said(state.limits.last_limit), f"{state.left_ratio * 100:.1f} %",
+            escape(row.name), escape(f"{row.scope} {row.who}"), state.limits.window_said, state.level.value,
+            usd_said(state.spent, row.currency),
+            usd_said(state.limits.last_limit, row.currency), f"{state.left_ratio * 100:.1f} %",
             state.overrun_on.isoformat() if state.overrun_on else "-", sparkline(days),
         )  # fmt: skip
     show(table, write)

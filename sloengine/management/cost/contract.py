@@ -82,7 +82,7 @@ def _table(found: list[tuple[Contract, Standing | None]], write: Write) -> None:
         rate, burn = standing.bill.effective_rate, standing.burn
         table.add_row(
             escape(row.name), standing.word, f"{standing.ratio * 100:.1f} %", texts.tokens_said(standing.tokens),
-            texts.usd_said(standing.bill.usd), "-" if rate is None else f"{rate:.4f}",
+            texts.usd_said(standing.bill.usd, row.currency), "-" if rate is None else f"{rate:.4f}",
             burn.reached_on.isoformat() if burn.reached_on else "-", sparkline(steps), due,
         )  # fmt: skip
     show(table, write)

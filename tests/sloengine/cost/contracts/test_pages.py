@@ -173,6 +173,18 @@ def test_a_budget_is_entered_seen_told_and_removed(chat, as_role):
     assert not chat.organisation.findings.firing().filter(kind="cost").exists()
 
 
+def test_money_is_in_the_currency_of_the_prices(small, as_role):
+    chat = small.services["chat"]
+    factories.make_price(chat, usd="0.5", at=NOW - 400 * 24 * HOUR, currency="EUR")
+    use(chat, 400)
+    lea = as_role("leadership")
+    assert "expected EUR" in lea.post("/cost/contracts/put/", SMALL).content.decode()
+    assert "0.13 EUR" in lea.post("/cost/contracts/put/", {**SMALL, "currency": "EUR"}, follow=True).content.decode()
+    assert "0.20 EUR of 2.00 EUR" in lea.post("/cost/budgets/put/", BUDGET, follow=True).content.decode()
+    dollars = {**BUDGET, "currency": "USD"}
+    assert lea.put("/api/v1/spend-budgets", dollars, content_type="application/json").status_code == 422
+
+
 def test_tokens_without_a_price_are_unknown_and_not_free(small, as_role):
     use(small.services["code"], 3000)
     lea = as_role("leadership")
