@@ -59,6 +59,7 @@ BEAT = (
     Beat("sloengine.cost.ledger", "close_hours", 300, SLOW),
     Beat("sloengine.cost.contracts", "check_contracts", 60, SLOW),
     Beat("sloengine.cost.tenantbudgets", "check_budgets", 60, SLOW),
+    Beat("sloengine.cost.focus", "write_days", 3600, SLOW, asks=False),
     Beat("incidents.ingest", "check_silence", 15, FAST),
     Beat("incidents.silences", "run_silences", 5, FAST),
     Beat("incidents.maintenance", "run_maintenance", 5, FAST),

@@ -28,6 +28,7 @@ TAILWATCH_DEMO_FLEET_URL = env_url("TAILWATCH_DEMO_FLEET_URL", schemes=("http", 
 TAILWATCH_PROBE_URLS = env_list("TAILWATCH_PROBE_URLS", default=())
 TAILWATCH_ALERT_WINDOWS = env_text("TAILWATCH_ALERT_WINDOWS").strip()
 TAILWATCH_REPLAY_SUITE = env_text("TAILWATCH_REPLAY_SUITE").strip()
+TAILWATCH_FOCUS_DIR = env_text("TAILWATCH_FOCUS_DIR").strip()
 TAILWATCH_RUNBOOKS_DIR = env_text("TAILWATCH_RUNBOOKS_DIR").strip()
 PROMETHEUS_URL = env_url("PROMETHEUS_URL", schemes=("http", "https"))
 # Outbound requests to private addresses are refused unless the operator says that the pager lives there.

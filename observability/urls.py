@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "incidents.learning.urls",
         "incidents.demo.urls",
         "sloengine.backtests.urls",
+        "sloengine.cost.focus.urls",
         "sloengine.cost.ledger.urls",
         "sloengine.objectives.urls",
         "sloengine.cost.contracts.urls",

@@ -7,6 +7,7 @@ from ninja import Router
 from sloengine.backtests.api import router as backtests
 from sloengine.collect.api import router as sources
 from sloengine.cost.contracts.api import router as contracts
+from sloengine.cost.focus.api import router as focus
 from sloengine.cost.ledger.api import ROUTERS as COSTS
 from sloengine.cost.tenantbudgets.api import router as spend_budgets
 from sloengine.cost.whatif.api import router as what_if
@@ -17,6 +18,7 @@ from sloengine.reports.api import router as reports
 ROUTERS: tuple[Router, ...] = (
     backtests,
     *COSTS,
+    focus,
     contracts,
     spend_budgets,
     what_if,

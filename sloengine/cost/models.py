@@ -67,7 +67,7 @@ class Price(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.usd} USD per {self.get_unit_display()}"
+        return f"{self.usd} {self.currency} per {self.get_unit_display()}"
 
 
 class UsageBucket(models.Model):

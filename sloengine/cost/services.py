@@ -24,7 +24,7 @@ from sloengine.cost import anomalies
 from sloengine.cost.anomalies import Bucket, CostReason, Departure
 from sloengine.cost.models import Price, PriceUnit, UsageCursor
 from sloengine.cost.prices import ANY, price_at
-from sloengine.cost.queries import UNKNOWN_TENANT, price_rows
+from sloengine.cost.queries import UNKNOWN_TENANT, currency_of, price_rows
 from sloengine.rollups import queries as rollups
 
 log = logging.getLogger(__name__)
@@ -295,18 +295,30 @@ def set_price(
     *, organisation: Organisation, usd: Decimal, effective_from: datetime, actor: Actor, now: datetime,
     unit: PriceUnit = PriceUnit.TOKENS_1K, token_class: str = ANY, service: Service | None = None,
 ) -> Price:  # fmt: skip
-    """A price from an instant on; the same key and instant again replaces the amount."""
+    """A price from an instant on; the same key and instant again replaces the amount. ValueError within one that has an end."""
     permissions.require(actor, Verb.MANAGE_PRICES, service or organisation)
     if usd < 0:
         raise ValueError(f"a price of {usd} USD, expected 0 or more")
+    key: dict[str, Any] = {"service": service, "unit": unit, "token_class": token_class, **dict.fromkeys(_ANYWHERE, "")}
+    rows = Price.objects.filter(organisation=organisation, **key)
+    bounded = rows.filter(effective_from__lt=effective_from, effective_until__gt=effective_from).first()
+    later = rows.filter(effective_from__gt=effective_from).order_by("effective_from").first()
+    if bounded is not None:
+        raise ValueError(
+            f"{bounded} holds from {bounded.effective_from:%Y-%m-%d} until {bounded.effective_until:%Y-%m-%d}, expected no"
+            " price of the same key within it; withdraw it first"
+        )
+    until = later.effective_from if later is not None else None
     price, _ = Price.objects.update_or_create(
         organisation=organisation,
-        service=service,
-        unit=unit,
-        token_class=token_class,
         effective_from=effective_from,
-        defaults={"usd": usd},
+        **key,
+        defaults={"usd": usd, "currency": currency_of(organisation), "effective_until": until},
     )
     payload = {"usd": str(usd), "unit": str(unit), "service": service.slug if service is not None else None}
     audit.record(actor=actor, verb="set_price", obj=price, now=now, payload=payload)
     return price
+
+
+#: Parts of a key that a single price leaves open.
+_ANYWHERE = ("model", "region", "hardware", "purchase")

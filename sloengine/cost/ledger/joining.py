@@ -7,7 +7,7 @@ No single source tells tenant, tag, variant and token class together, so the hou
    tags as the clients' own counts of that tenant were. Whole tokens by largest remainder: every tenant keeps its exact sum.
 3. Without a tenant the engines' tokens stand under no tenant; without an engine the tokens stand as `unsplit`.
 4. Hardware at work and hardware that stood idle go to the tenants of the same variant by their tokens; where none was used they
-   stand under no tenant. Where no engine counts tokens, all tenants share all hardware.
+   stand under no tenant. Tokens that no engine counts stand with the hardware that was up, by its time.
 """
 
 from __future__ import annotations
@@ -69,9 +69,8 @@ def joined(*, tenants: Tenants, engines: Engines, tags: Tags | None = None) -> U
     else:
         for where, served in engines.items():
             usage[where] += _of_engine(served)
-    told_apart = any(served.tokens for served in engines.values())
     for where, served in engines.items():
-        _give_hardware(usage, where, served, told_apart=told_apart)
+        _give_hardware(usage, where, served)
     return {one: amounts for one, amounts in usage.items() if any(amounts.values)}
 
 
@@ -95,7 +94,7 @@ def _split(who: Slice, asked: Asked, engines: Engines) -> list[tuple[Slice, Quan
     near = _near(who, engines)
     counts = asked.ok, asked.failed, asked.aborted
     if not near:
-        return [(who, Quantities(*counts, unsplit=asked.tokens))]
+        return _unsplit(who, asked, engines)
     cells = [getattr(served, one.value) for _, served in near for one in ENGINE_CLASSES]
     tokens = apportion(asked.tokens, cells)
     weights = [served.tokens for _, served in near]
@@ -105,6 +104,21 @@ def _split(who: Slice, asked: Asked, engines: Engines) -> list[tuple[Slice, Quan
     for i, (where, _) in enumerate(near):
         classes = dict(zip((one.value for one in ENGINE_CLASSES), tokens[i * many : (i + 1) * many], strict=True))
         found.append((replace(where, tenant=who.tenant), Quantities(*(end[i] for end in ends), **classes)))
+    return found
+
+
+def _unsplit(who: Slice, asked: Asked, engines: Engines) -> list[tuple[Slice, Quantities]]:
+    """Tokens that no engine counts, by the hardware time of those that were up; without any, where the gateway put them."""
+    homes = [(where, time) for where, served in sorted(engines.items()) if (time := served.busy_ms + served.idle_ms)]
+    columns = [
+        apportion(count, [time for _, time in homes]) for count in (asked.ok, asked.failed, asked.aborted, asked.tokens)
+    ]
+    if not homes:
+        return [(who, Quantities(asked.ok, asked.failed, asked.aborted, unsplit=asked.tokens))]
+    found = []
+    for i, (where, _) in enumerate(homes):
+        ok, failed, aborted, tokens = (column[i] for column in columns)
+        found.append((replace(where, tenant=who.tenant), Quantities(ok, failed, aborted, unsplit=tokens)))
     return found
 
 
@@ -123,16 +137,13 @@ def _of_engine(served: Served) -> Quantities:
     )
 
 
-def _give_hardware(usage: dict[Slice, Quantities], where: Slice, served: Served, *, told_apart: bool) -> None:
-    """To those who used this variant there; where no engine counts tokens, to all who used anything."""
+def _give_hardware(usage: dict[Slice, Quantities], where: Slice, served: Served) -> None:
     if not served.busy_ms and not served.idle_ms:
         return
-    users = {one: one for one in sorted(usage) if replace(one, tenant="", tag="") == where}
-    if not told_apart:
-        users = {one: replace(where, tenant=one.tenant, tag=one.tag) for one in sorted(usage) if usage[one].unsplit}
+    users = sorted(one for one in usage if replace(one, tenant="", tag="") == where)
     weights = [sum(usage[one].tokens.values()) for one in users]
-    homes = list(users.values()) if any(weights) else [where]
-    weights = weights if any(weights) else [1]
+    if not any(weights):
+        users, weights = [where], [1]
     busy, idle = apportion(served.busy_ms, weights), apportion(served.idle_ms, weights)
-    for home, at_work, stood in zip(homes, busy, idle, strict=True):
-        usage[home] += Quantities(busy_ms=at_work, idle_ms=stood)
+    for one, at_work, stood in zip(users, busy, idle, strict=True):
+        usage[one] += Quantities(busy_ms=at_work, idle_ms=stood)

@@ -42,6 +42,7 @@ class Priced:
     busy: Amount = Amount()
     idle: Amount = Amount()
     shared: Amount = Amount()
+    unhoused: int = 0  # tokens that ran on hardware that nobody told
 
     def __add__(self, other: Priced) -> Priced:
         classes = {*self.tokens, *other.tokens}
@@ -50,6 +51,7 @@ class Priced:
             self.busy + other.busy,
             self.idle + other.idle,
             self.shared + other.shared,
+            self.unhoused + other.unhoused,
         )
 
     @property
@@ -72,7 +74,7 @@ class Prices:
             for row in newest_first
         ]  # fmt: skip
         self._numbers: dict[tuple[Where, datetime], int] = {}
-        self._lists: dict[tuple[Decimal | None, ...], int] = {}
+        self._lists: dict[tuple[tuple[Decimal | None, ...], Decimal | None, bool], int] = {}
         self._known: dict[tuple[Where, datetime], tuple[dict[TokenClass, Decimal | None], Decimal | None]] = {}
 
     def cuts(self, *, since: datetime, until: datetime) -> list[datetime]:
@@ -81,20 +83,22 @@ class Prices:
 
     def priced(self, quantities: Quantities, *, where: Where, at: datetime) -> Priced:
         """What was used in a stretch that begins at `at` and in which no price changes."""
-        return _priced(quantities, *self._of(where, at))
+        by_class, hardware = self._of(where, at)
+        return _priced(quantities, by_class, hardware, housed=bool(where.hardware))
 
     def number(self, *, where: Where, at: datetime) -> int:
         """The same for every place and stretch in which the same prices hold: what is used there may be added up before `at`."""
         found = self._numbers.get((where, at))
         if found is None:
             by_class, hardware = self._of(where, at)
-            found = self._lists.setdefault((*by_class.values(), hardware), len(self._lists))
+            prices = tuple(by_class.values()), hardware, bool(where.hardware)
+            found = self._lists.setdefault(prices, len(self._lists))
             self._numbers[where, at] = found
         return found
 
     def at(self, number: int, quantities: Quantities) -> Priced:
-        *by_class, hardware = next(prices for prices, mine in self._lists.items() if mine == number)
-        return _priced(quantities, dict(zip(TokenClass, by_class, strict=True)), hardware)
+        by_class, hardware, housed = next(prices for prices, mine in self._lists.items() if mine == number)
+        return _priced(quantities, dict(zip(TokenClass, by_class, strict=True)), hardware, housed=housed)
 
     def of_class(self, one: TokenClass, *, where: Where, at: datetime) -> Decimal | None:
         """Per 1,000 tokens of a class."""
@@ -119,10 +123,15 @@ def total(parts: Sequence[Priced]) -> Priced:
     return whole
 
 
-def _priced(quantities: Quantities, by_class: Mapping[TokenClass, Decimal | None], hardware: Decimal | None) -> Priced:
+def _priced(
+    quantities: Quantities, by_class: Mapping[TokenClass, Decimal | None], hardware: Decimal | None, *, housed: bool
+) -> Priced:
     return Priced(
         {one: _tokens(amount, by_class[one]) for one, amount in quantities.tokens.items()},
-        *(_hours(ms, hardware) for ms in (quantities.busy_ms, quantities.idle_ms, quantities.shared_ms)),
+        _hours(quantities.busy_ms, hardware),
+        _hours(quantities.idle_ms, hardware),
+        _hours(quantities.shared_ms, hardware),
+        0 if housed else sum(quantities.tokens.values()),
     )
 
 

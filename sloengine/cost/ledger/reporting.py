@@ -26,7 +26,7 @@ class Unit:
     """What one of each costs, exactly; None where there was none or a price is not known.
 
     `per_success` carries the cost of failed, aborted and recomputed work: 10 USD for 90 answers and 10 failures are 0.10 a request
-    and 0.111... an answer.
+    and 0.111... an answer. By hardware it is known only where all of the tokens ran on hardware that was told.
     """
 
     per_request: Decimal | None
@@ -103,7 +103,7 @@ def _row(
         cents=cents,
         hardware_cents=hardware_cents,
         at_list=unit(priced.at_list, quantities),
-        by_hardware=unit(priced.hardware, quantities),
+        by_hardware=unit(priced.hardware if not priced.unhoused else Amount(unknown=priced.unhoused), quantities),
         tokens_per_second=tokens / seconds if seconds > 0 else 0.0,
     )
 

@@ -18,6 +18,7 @@ from sloengine.cost.ledger.models import Invoice, Placement, UsageImport
 from sloengine.cost.ledger.queries import overview, reconciled
 from sloengine.cost.ledger.tables import BadTable, Problem, instant
 from sloengine.cost.models import Price
+from sloengine.cost.queries import currency_of
 
 #: What a reader may break the spend down by, and how it is called.
 BREAKDOWNS = {
@@ -49,6 +50,7 @@ def spent(request: Request) -> HttpResponse:
         "lines": lines,
         "more": len(rows) - len(lines),
         "total": found.report.total,
+        "currency": currency_of(request.organisation),
         "first": rows[0] if rows else None,
         "hours": asked,
         "by": by,

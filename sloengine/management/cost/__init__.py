@@ -1,7 +1,8 @@
 """`manage.py cost ...`, a module a subcommand.
 
 base.py       what they share: tables, money, ranges, sparklines
-report.py     price.py  rates.py  anomalies.py  contract.py  budgets.py  whatif.py
+report.py     price.py  rates.py  hardware.py  imports.py  invoice.py  export.py  fill.py  anomalies.py  contract.py
+budgets.py    whatif.py
 
 A module has HELP, `arguments(parser)` and `run(organisation, options, write)`.
 """
@@ -14,6 +15,8 @@ from sloengine.management.cost import (
     anomalies,
     budgets,
     contract,
+    export,
+    fill,
     hardware,
     imports,
     invoice,
@@ -26,6 +29,8 @@ from sloengine.management.cost import (
 SUBCOMMANDS: dict[str, ModuleType] = {
     "report": report,
     "import": imports,
+    "export": export,
+    "fill": fill,
     "hardware": hardware,
     "invoice": invoice,
     "price": price,

@@ -1,6 +1,8 @@
 """What was spent, for whoever asks: contracts, budgets, anomalies, pages, exports.
 
 spend(...)       by tenant, service, model, variant, tag, region, hardware, hour, day, month: requests, tokens, money
+overview(...)    a report of the last hours: rows, total, tokens over time
+reconciled(...)  an invoice beside the ledger
 measured(...)    one service's use between two instants, from rollups: how an hour gets into the ledger
 """
 

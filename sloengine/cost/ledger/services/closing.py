@@ -85,6 +85,30 @@ def _close(service: Service, *, until: datetime) -> int:
     return written
 
 
+@transaction.atomic
+def fill_hours(*, service: Service, since: datetime) -> int:
+    """Hours before the ledger began, as far as rollups still hold them; hours that have rows stay. The number of hours written."""
+    held = prepared.objects(LedgerCursor, "WHERE service_id = %s FOR UPDATE", [service.pk])
+    if not held:
+        return 0
+    at, until = hour_of(since), held[0].until
+    known = {hour_of(hour) for (hour,) in prepared.rows(_KNOWN, [service.pk, at, until])}
+    hours = 0
+    while at < until:
+        if at not in known and write_hour(
+            service=service, at=at, usage=measured(service=service, start=at, end=at + HOUR)
+        ):
+            hours += 1
+        at += HOUR
+    return hours
+
+
+_KNOWN = """
+SELECT DISTINCT used.at FROM sloengine_usagehour AS used JOIN sloengine_costseries AS series ON series.id = used.series_id
+WHERE series.service_id = %s AND used.at >= %s AND used.at < %s
+"""
+
+
 def _close_days(organisation_id: int, *, until: datetime) -> None:
     row = LedgerDays.objects.filter(organisation=organisation_id).first()
     if row is None:

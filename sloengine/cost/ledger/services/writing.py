@@ -8,7 +8,7 @@ from datetime import datetime
 from observability.core import prepared
 from sloengine.catalog.models import Service
 from sloengine.cost.ledger.meters import COLUMNS, Slice, Usage
-from sloengine.cost.ledger.models import CostSeries, LedgerDays
+from sloengine.cost.ledger.models import CostSeries, FocusDay, LedgerDays
 from sloengine.cost.ledger.stretches import DAY, day_of
 
 _DIMENSIONS = ("model", "variant", "region", "hardware", "purchase", "tenant", "tag")
@@ -82,5 +82,6 @@ def sum_days(*, organisation_id: int, days: Collection[datetime]) -> None:
     until = LedgerDays.objects.filter(organisation=organisation_id).values_list("until", flat=True).first()
     closed = sorted(day for day in days if until is not None and day < until)
     if closed:
+        FocusDay.objects.filter(organisation=organisation_id, day__in=closed).delete()  # its file is written anew
         prepared.rows(_FORGET, [organisation_id, closed])
         prepared.rows(_SUM, [organisation_id, closed[0], closed[-1] + DAY, closed])

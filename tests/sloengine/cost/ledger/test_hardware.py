@@ -25,6 +25,7 @@ from tests import factories
 NOW = factories.NOW
 HOUR = timedelta(hours=1)
 FULL = Slice(model="m", variant="full", region="eu")
+EIGHT = Slice(model="m", variant="8-bit", region="eu")
 
 
 def a_place(hardware, units="1", **given):
@@ -86,6 +87,26 @@ def test_a_split_fleet_costs_less_a_token_than_one_of_h100():
     assert alone.total.by_hardware.per_1k == Decimal("0.14")
     assert split.total.hardware_usd == sum(row.hardware_usd for row in split.rows) == Decimal("1036.80")
     assert {row.key: row.tokens_per_second for row in split.rows} == {("A100",): 1200, ("H100",): 1200}
+
+
+def test_a_thousand_by_hardware_is_unknown_where_some_ran_elsewhere():
+    prices = Prices([PriceRow(Decimal(2), NOW, unit="gpu_hour")])
+    housed, unhoused = Quantities(output=1000, busy_ms=MS_PER_HOUR), Quantities(output=1000)
+    spent = [
+        Spend((name,), used, prices.priced(used, where=Where("chat", hardware=name), at=NOW))
+        for name, used in (("H100", housed), ("", unhoused))
+    ]
+    found = report(spent, seconds=3600)
+    assert [row.by_hardware.per_1k for row in (*found.rows, found.total)] == [Decimal(2), None, None]
+    assert found.total.hardware_usd == Decimal("2.00")
+
+
+def test_tokens_that_no_engine_counts_stand_with_the_hardware():
+    asked = {Slice(model="m", region="eu", tenant=name): Asked(tokens=100, ok=4) for name in ("acme", "globex")}
+    usage = joined(tenants=asked, engines={FULL: Served(busy_ms=30), EIGHT: Served(idle_ms=10)})
+    assert {(one.tenant, one.variant): (used.unsplit, used.busy_ms, used.idle_ms) for one, used in usage.items()} == {
+        ("acme", "full"): (75, 15, 0), ("acme", "8-bit"): (25, 0, 5), ("globex", "full"): (75, 15, 0), ("globex", "8-bit"): (25, 0, 5),
+    }  # fmt: skip
 
 
 def test_an_answer_carries_the_failed_and_the_aborted():

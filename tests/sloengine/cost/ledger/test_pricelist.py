@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -20,6 +21,7 @@ from sloengine.cost.ledger.services import add_prices, withdraw_price
 from sloengine.cost.ledger.tables import BadTable
 from sloengine.cost.models import Price
 from sloengine.cost.prices import PriceRow, Where
+from sloengine.cost.services import set_price
 from tests import factories
 
 NOW = factories.NOW
@@ -150,3 +152,20 @@ def test_the_command_lists_imports_and_withdraws(tmp_path):
         command("--withdraw", "7")
     with pytest.raises(CommandError, match="expected a readable file"):
         command("--import", str(tmp_path / "no.csv"))
+
+
+@pytest.mark.django_db
+def test_a_single_price_keeps_to_the_list():
+    organisation = factories.make_organisation()
+    given: dict[str, Any] = {"organisation": organisation, "actor": permissions.system(organisation), "now": NOW}
+    text = "effective_from,effective_until,price,currency,model\n2026-11-01,2026-12-01,1,EUR,\n2026-11-17T10:00:00Z,,5,EUR,large\n"
+    add_prices(text=text, **given)
+    with pytest.raises(
+        ValueError, match="holds from 2026-11-01 until 2026-12-01, expected no price of the same key within it"
+    ):
+        set_price(usd=Decimal(2), effective_from=NOW, **given)
+    earlier = set_price(usd=Decimal(2), effective_from=NOW - timedelta(days=60), **given)
+    assert (earlier.currency, earlier.effective_until) == ("EUR", NOW.replace(day=1, hour=0)), (
+        "ended by the next of its key"
+    )
+    assert Price.objects.filter(model="large").get().usd == 5

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 
+from observability.core import clock
 from sloengine.cost.ledger.meters import TokenClass
 from sloengine.cost.ledger.models import LedgerCursor, LedgerDays, UsageDay, UsageHour
 from sloengine.cost.ledger.queries import spend
@@ -127,3 +130,19 @@ def test_hours_go_from_rollups_into_the_ledger_once(world):
     assert whole[0].all_tokens == 12 * 3 * 300 * 400
     closed = asked(world.service, since=MONDAY, until=world.now, now=world.now, running=False)
     assert closed[0].all_tokens == 11 * 3 * 300 * 400
+
+
+def test_hours_from_before_the_ledger_began(world):
+    world.use(12)
+
+    def fill(*arguments):
+        out = StringIO()
+        with clock.frozen(world.now):
+            call_command("cost", "fill", *arguments, stdout=out)
+        return out.getvalue()
+
+    assert fill("--days", "1") == "chat: 1 hours were taken into the ledger.\n"
+    assert fill() == "chat: 0 hours were taken into the ledger.\n"
+    assert asked(world.service, since=MONDAY, until=world.now, now=world.now)[0].all_tokens == 12 * 3 * 300 * 400
+    with pytest.raises(CommandError, match="found 0, expected 1 to 400"):
+        fill("--days", "0")
