@@ -31,7 +31,11 @@ from observability.virtual import VirtualWorld, aligned
 from probes.simfleet.fleet import FleetConfig, default_config
 from probes.simfleet.load import past, past_series
 from sloengine.budgets import services as budgets
+from sloengine.catalog.models import Service
 from sloengine.collect.models import MetricSource
+from sloengine.cost.ledger import services as ledger
+from sloengine.cost.ledger.models import LedgerCursor
+from sloengine.cost.ledger.stretches import hour_of
 from sloengine.rollups.services import Chunk, backfill
 
 PAST = timedelta(days=30)
@@ -102,6 +106,7 @@ def _seed(
     progress("people, services and objectives", 0.0)
     people = installation.install(organisation=organisation, config=config, now=began, give_pager=give_pager).people
     schedule = demo_setup.rota(organisation=organisation, people=people, now=began)
+    _begin_ledger(organisation, began)
     inboxes = {endpoint.pk: endpoint.url for endpoint in pagers}
     _point(pagers, {endpoint.pk: pager.url for endpoint in pagers})
     edge = began
@@ -113,12 +118,21 @@ def _seed(
         edge = _play(organisation, source, story, start=start, pager=pager)
     progress("the days since", 0.85)
     _quiet(source, config, start=edge, end=now, now=now)
-    progress("error budgets", 0.95)
+    progress("who used how much", 0.9)
+    while ledger.close_hours(now=now):  # a day of each service at a time
+        pass
+    progress("error budgets", 0.97)
     budgets.evaluate_due(now=now)
     demo_setup.furnish(organisation=organisation, people=people, schedule=schedule, now=now)
     _point(pagers, inboxes)
     _keep_messages(pager, inboxes)
     progress("done", 1.0)
+
+
+def _begin_ledger(organisation: Organisation, began: datetime) -> None:
+    """The ledger of the fleet begins with its past, so that contracts, budgets and what-if have something to say."""
+    services = Service.objects.filter(organisation=organisation)
+    LedgerCursor.objects.bulk_create([LedgerCursor(service=service, until=hour_of(began)) for service in services])
 
 
 def _point(endpoints: list[PagerEndpoint], urls: dict[int, str]) -> None:
