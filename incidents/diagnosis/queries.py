@@ -184,7 +184,8 @@ LOOK_DUE = questions.Question(f"""
 EXISTS (
     {_OPEN} AND opened_at > %(now)s - interval '{GIVES_UP_AFTER.total_seconds():.0f} s'
     AND (
-        opened_at > %(now)s - interval '{SETTLES_IN.total_seconds():.0f} s' OR leaf IN ('', '{UNEXPLAINED}')
+        opened_at > %(now)s - interval '{SETTLES_IN.total_seconds():.0f} s'
+        OR first_paged_at > %(now)s - interval '{SETTLES_IN.total_seconds():.0f} s' OR leaf IN ('', '{UNEXPLAINED}')
         OR confidence IS NULL OR confidence < {SETTLED_CONFIDENCE} OR diagnosis -> 'replay' ->> 'pending' = 'true'
     )
     AND coalesce(
@@ -209,6 +210,7 @@ def unsettled(*, now: datetime) -> QuerySet[Incident]:
         .filter(service__isnull=False, quiet_since__isnull=True, opened_at__gt=now - GIVES_UP_AFTER)
         .filter(
             Q(opened_at__gt=now - SETTLES_IN)
+            | Q(first_paged_at__gt=now - SETTLES_IN)
             | Q(leaf__in=["", UNEXPLAINED])
             | Q(confidence__isnull=True)
             | Q(confidence__lt=SETTLED_CONFIDENCE)

@@ -38,7 +38,8 @@ class Held:
 def settle(
     *, stored: Held | None, found: Held, young: bool, replayed: bool = False, supported: float | None = None
 ) -> Change:
-    """`young`: the incident opened less than five minutes ago. `replayed`: a replay's verdict, new to this look, is on its path.
+    """`young`: the incident opened, or paged for the first time, less than five minutes ago. `replayed`: a
+    replay's verdict, new to this look, is on its path.
     `supported`: the confidence that this look has in the stored leaf, as a rival (0 where it is none); None where nobody asked."""
     if stored is None or not stored.leaf:
         return Change.REPLACE

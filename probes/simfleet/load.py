@@ -257,7 +257,7 @@ class _Service:
             for _family, _reason, share in mine.checks:
                 values += (asked * share, 0.0)
         watts = 75.0 + 255.0 * model.busy_ratio
-        values += (_poisson(model.running * config.replicas * self.share, rng), 0.0, model.kv_ratio, 1.0)
+        values += (_poisson(model.running * config.replicas * self.share, rng), 0.0, model.kv_ratio, 1.0, 0.0)
         values += (model.busy_ratio, watts, 1.98e9, 0.9 * config.engine.gpu_memory_mib * 1_048_576.0)
         return values
 
@@ -304,7 +304,7 @@ def _columns(config: ServiceConfig, *, replica: str, region: str) -> Iterator[Se
         for family, reason, _share in mine.checks:
             yield _named(f"{family}_checks_total", **answers, reason=reason)
             yield _named(f"{family}_violations_total", **answers, reason=reason)
-    for name in ("requests_running", "requests_waiting", "kv_cache_ratio", "target_up"):
+    for name in ("requests_running", "requests_waiting", "kv_cache_ratio", "target_up", "engine_stalled_seconds"):
         yield _named(name, **own)
     gpu = {"service": config.name, "replica": replica, "region": region, "gpu": replica}
     for name in ("gpu_utilisation_ratio", "gpu_power_watts", "gpu_clock_hertz", "gpu_memory_bytes"):

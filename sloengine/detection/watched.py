@@ -74,6 +74,8 @@ SIGNALS: tuple[Signal, ...] = (
            Sum("requests_waiting", "n"), 0.4, "requests", offset=1.0),
     Signal("token_rate", "tokens per running request and reading", "inter_token", Scale.LOG, Sum("generated_tokens_total", "value"),
            Sum("requests_running", "sum"), 0.4, "tokens", worse=-1, offset=1.0, least=24),
+    Signal("stalled", "seconds a replica has requests and no token", "inter_token", Scale.LOG,
+           Sum("engine_stalled_seconds", "sum"), Sum("engine_stalled_seconds", "n"), 0.5, "s", offset=10.0),
     Signal("prefix_hits", "share of prompt tokens found in the prefix cache", "ttft", Scale.LINEAR,
            *_counters("prefix_cache_hits_total", "prefix_cache_queries_total"), 0.1, "ratio", worse=-1, least=2000,
            hurts=False),

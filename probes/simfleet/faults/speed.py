@@ -212,8 +212,8 @@ FAULTS = (
     ),
     fault(
         "concurrency-cap", "Too few places", "chat", _few_places,
-        "The engines restart with a limit of five sequences at a time: requests queue at the same traffic.",
-        leaf="queue-unexplained", like="a flag of a test that was left in", places=5.0,
+        "The engines restart with a limit of three sequences at a time: requests queue at the same traffic.",
+        leaf="queue-unexplained", like="a flag of a test that was left in", places=3.0,
     ),
     fault(
         "cold-start", "Cold start after scale-out", "chat", _cold_replicas,

@@ -83,6 +83,8 @@ def test_the_path_of_a_traffic_spike() -> None:
         ("a breach that nothing localises", SLOW_FIRST_TOKEN, "unexplained"),
         ("few places: the first in line are served as before",
          {**QUEUE, "queue_growth": 0.9, "ttft_p50_factor": 1.3, "ttft_p95_factor": 50}, "queue-unexplained"),
+        ("slow prefill in a busy quarter of an hour: a crowd queues, it does not lengthen prefill",
+         {**QUEUE, "traffic_factor": 1.9, "queue_growth_share": 0.55, "prefill_growth_share": 0.45, "prefill_growth": 0.4}, "prefill-slow"),
         ("a few very long documents, in a mean of prompts", {**TAIL, "prompt_length_factor": 1.8, "prefix_hit_fall": 0.3}, "slow-tail"),
         ("longer prompts, as much of them cached as before", {**PREFILL, "prefix_hit_fall": 0.3}, "prefill-slow"),
         ("an engine that hangs and whose requests time out",
