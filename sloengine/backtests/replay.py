@@ -111,10 +111,11 @@ class _Player:
         own = alerting.minimum_failures
         self._minimum_failures = float(table().minimum_failures[promise.method]) if own is None else own
         self._rule = table().sustained
-        self._timeslices = promise.method is Method.TIMESLICES
+        self._timeslices = promise.method is not Method.OCCURRENCES
         by_table = alerting.enabled and not alerting.alerts
         named = not alerting.tiers or self._rule.name in alerting.tiers
-        self._sustains = by_table and named and self._timeslices and promise.indicator in TIMED
+        judged = promise.method is Method.TIMESLICES
+        self._sustains = by_table and named and judged and promise.indicator in TIMED
         lengths = {length for tier in self._tiers for length in (tier.long_seconds, tier.short_seconds)}
         if self._timeslices:
             lengths.add(self._rule.slices * promise.slice_seconds)
@@ -307,7 +308,7 @@ def _budget_at(promise: Objective, counted: Counted | None, now: datetime) -> Bu
         bad=bad,
         total=total,
         covered_seconds=covered,
-        slice_seconds=promise.slice_seconds if promise.method is Method.TIMESLICES else None,
+        slice_seconds=None if promise.method is Method.OCCURRENCES else promise.slice_seconds,
         burn_rate=None,
         firing=False,
         elapsed=now - period.start,

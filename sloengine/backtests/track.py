@@ -58,9 +58,9 @@ class Judged:
 
 
 def judged(track: Track, promise: Objective) -> Judged:
-    """Timeslices are judged one by one, as live; occurrences count as they are."""
+    """Slices are judged one by one, as live, or count by their own ratios; occurrences count as they are."""
     covered = _covered(track)
-    if promise.method is not Method.TIMESLICES:
+    if promise.method is Method.OCCURRENCES:
         return Judged(track.at, track.numerator - track.numerator[0], track.denominator - track.denominator[0], covered)
     steps = [
         Counters(moment(at), float(numerator), float(denominator), float(seconds))
@@ -69,9 +69,13 @@ def judged(track: Track, promise: Objective) -> Judged:
         )
     ]
     counted = accumulate(
-        anchor=steps[0], steps=steps[1:], slice_seconds=promise.slice_seconds, slice_target=promise.slice_target,
-        good=0.0, total=0.0,
-    )  # fmt: skip
+        anchor=steps[0],
+        steps=steps[1:],
+        slice_seconds=promise.slice_seconds,
+        slice_target=promise.slice_target if promise.method is Method.TIMESLICES else None,
+        good=0.0,
+        total=0.0,
+    )
     both = np.array([(0.0, 0.0), *counted])
     return Judged(track.at, both[:, 0], both[:, 1], covered)
 

@@ -1,7 +1,10 @@
 """Queries of objectives: what is asked of a source at each tick, and the canonical series that its answers become. Pure.
 
-A counter stays what it is: each series of an answer is followed by itself, so restarts and births are exact and a pod that goes
-takes nothing back. Anything else is a gauge that is added up tick by tick: a ratio counts (ratio, 1), a threshold (1 or 0, 1).
+A counter stays what it is: each series of an answer is followed by itself, so restarts are exact and a pod that goes takes nothing
+back. What is seen first of a target (its job, instance, pod and the like) is where its count begins, since nobody says how old it is;
+a series that a target shows later, a first failure, began at 0. So that good and bad ones that a target does not show yet are known
+to be none, they stand at 0 where its total is shown. Anything else is a gauge that is added up tick by tick: a ratio counts
+(ratio, 1), a threshold (1 or 0, 1).
 
 The series are `query_{good,bad,all}_total` and the gauges `query_{good,all}`, with the objective's name as slice. A query that was
 changed is another instance, so that its past is not counted as its first increment.
@@ -23,6 +26,13 @@ Answer = Sequence[tuple[Labels, float]]
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge,
 }  # fmt: skip
+#: The labels that tell whose counter it is; any other tells parts of one target's count (codes, routes, tenants) apart.
+OF_TARGETS = frozenset(
+    {
+        "cluster", "namespace", "job", "instance", "exported_instance", "service", "pod", "pod_name", "exported_pod", "container",
+        "node", "host", "hostname", "replica", "prometheus_replica",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +67,7 @@ def samples(one: Asked, answers: Mapping[str, Answer]) -> Samples:
     if not all(answers.get(name) for name, _ in one.queries if name in ("total", "raw", "threshold")):
         return {}
     if one.counter:
-        return {
-            key: value for name, text in one.queries for key, value in _counters(one, name, text, answers.get(name, ()))
-        }
+        return dict(_counters(one, answers))
     values = {name: sum(value for _, value in answers.get(name, ()) if math.isfinite(value)) for name, _ in one.queries}
     if "threshold" in values:
         readings = [value for _, value in answers["threshold"] if math.isfinite(value)]
@@ -74,13 +82,25 @@ def samples(one: Asked, answers: Mapping[str, Answer]) -> Samples:
     return {_gauge(one, "query_good"): good, _gauge(one, "query_all"): total} if total > 0 else {}
 
 
-def _counters(one: Asked, name: str, text: str, answer: Answer) -> Iterable[tuple[Series, float]]:
+def _counters(one: Asked, answers: Mapping[str, Answer]) -> Iterable[tuple[Series, float]]:
+    targets = {_target(labels) for labels, _ in answers["total"]}
+    for name, text in one.queries:
+        answer = answers.get(name, ())
+        if name != "total":
+            for target in targets | {()}:
+                yield _counter(one, name, text, target, "none"), 0.0
+        for labels, value in answer:
+            yield _counter(one, name, text, _target(labels), _digest(repr(labels))), value
+
+
+def _counter(one: Asked, name: str, text: str, target: Labels, field: str) -> Series:
     family = {"good": "query_good_total", "bad": "query_bad_total", "total": "query_all_total"}[name]
-    for labels, value in answer:
-        key = series(
-            PREFIX + family, service=one.service, slice=one.slug, instance=_digest(text), field=_digest(repr(labels))
-        )
-        yield key, value
+    whose = _digest(text + repr(target)) if target else _digest(text)
+    return series(PREFIX + family, service=one.service, slice=one.slug, instance=whose, field=field)
+
+
+def _target(labels: Labels) -> Labels:
+    return tuple(label for label in labels if label[0] in OF_TARGETS)
 
 
 def _gauge(one: Asked, family: str) -> Series:

@@ -4,7 +4,8 @@ Names and labels are those that Sloth generates (https://sloth.dev): slo:sli_err
 sloth_id, sloth_service, sloth_slo. The rules read a probe's canonical series. Sloth's own period ratio is the mean of 5-minute
 ratios, whatever their traffic; ours is bad over all. `compat` writes the former.
 
-Timeslices have no word in Sloth: one more recording rule keeps whether each slice was good, and windows are means of it.
+Timeslices have no word in Sloth: one more recording rule keeps whether each slice was good (of RatioTimeslices how good), and
+windows are means of it. A slice without traffic records nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from sloengine.objectives.objective import Measure, Method, Objective, Reading, 
 
 #: Sloth records these whatever the alerts use.
 WINDOWS: Final = (300, 1800, 3600, 7200, 21600, 86400, 259200)
-GOOD_SLICE: Final = "tailwatch:slice_good:bool"
+GOOD_SLICE: Final = {
+    Method.TIMESLICES: "tailwatch:slice_good:bool",
+    Method.RATIO_TIMESLICES: "tailwatch:slice_good:ratio",
+}
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -112,7 +116,7 @@ def _groups(promise: Objective, bound: float | None, *, compat: bool) -> list[di
     )
     whole = mean if compat else _error_ratio(promise, bound, period)
     recordings.append({"record": name, "expr": whole, "labels": {**own, "sloth_window": span(period)}})
-    slices = [_slice_group(promise, bound)] if promise.method is Method.TIMESLICES else []
+    slices = [_slice_group(promise, bound)] if promise.method in GOOD_SLICE else []
     identity = own["sloth_id"]
     found = [
         *slices,
@@ -125,13 +129,15 @@ def _groups(promise: Objective, bound: float | None, *, compat: bool) -> list[di
 
 def _slice_group(promise: Objective, bound: float | None) -> dict[str, Any]:
     good, total = _good_and_total(promise, bound, promise.slice_seconds)
+    ratio = f"(\n{good}\n/\n({total} > 0)\n)"
+    judged = promise.method is Method.TIMESLICES
     return {
         "name": f"tailwatch-slices-{labels(promise)['sloth_id']}",
         "interval": span(promise.slice_seconds),
         "rules": [
             {
-                "record": GOOD_SLICE,
-                "expr": f"(\n{good}\n/\n{total}\n) >= bool {promise.slice_target or 0.0:g}",
+                "record": GOOD_SLICE[promise.method],
+                "expr": f"{ratio} >= bool {promise.slice_target or 0.0:g}" if judged else f"clamp({ratio}, 0, 1)",
                 "labels": labels(promise),
             }
         ],
@@ -207,8 +213,8 @@ def _tier(tier: Tier, promise: Objective, own: Mapping[str, str]) -> str:
 
 
 def _error_ratio(promise: Objective, bound: float | None, window: int) -> str:
-    if promise.method is Method.TIMESLICES:
-        return f"1 - avg_over_time({GOOD_SLICE}{_selector(labels(promise))}[{span(window)}])"
+    if slices := GOOD_SLICE.get(promise.method):
+        return f"1 - avg_over_time({slices}{_selector(labels(promise))}[{span(window)}])"
     good, total = _good_and_total(promise, bound, window)
     return f"1 - (\n{good}\n/\n{total}\n)"
 

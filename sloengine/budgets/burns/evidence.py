@@ -101,7 +101,7 @@ def _common(
         "target": str(objective.target),
         "goal_threshold": objective.threshold,
         "judged_at": bound,
-        "unit": "slices" if objective.method is Method.TIMESLICES else "requests",
+        "unit": "requests" if objective.method is Method.OCCURRENCES else "slices",
         "tier": tier,
         "tier_name": tier_name,
         "impact_start": impact_start.isoformat(),

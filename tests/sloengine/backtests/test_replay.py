@@ -16,7 +16,7 @@ from sloengine.backtests import queries
 from sloengine.backtests.counted import Past
 from sloengine.backtests.history import History
 from sloengine.backtests.replay import Outcome, replay
-from sloengine.backtests.track import Track, Vector
+from sloengine.backtests.track import Track, Vector, judged
 from sloengine.backtests.whatif import backtest, parse_targets, parse_windows, rows
 from sloengine.budgets.models import Finding
 from sloengine.objectives.models import Objective
@@ -78,6 +78,18 @@ def test_ten_bad_minutes_are_one_page_that_clears_five_minutes_after_its_short_w
 def test_a_slow_drip_is_a_ticket() -> None:
     outcome = played([992] * 4000, [1000] * 4000)
     assert {alert.severity for alert in outcome.alerts} == {"ticket"}
+
+
+def test_slices_that_count_by_their_own_ratio_weigh_alike_whatever_their_traffic() -> None:
+    """As live: of one minute with 2 requests, both bad, and one with 998 good ones, half is bad; of 1,000 requests it is 0.2 %."""
+    promise = replace(AVAILABILITY, method=Method.RATIO_TIMESLICES)
+    found = judged(track([0, 998, 3], [2, 998, 4]), promise)
+    assert (found.good[-1], found.total[-1]) == (1.75, 3)
+    plain = judged(track([0, 998, 3], [2, 998, 4]), AVAILABILITY)
+    assert (plain.good[-1], plain.total[-1]) == (1001, 1004)
+    budget = played([900] * 60, [1000] * 60, promise).budget
+    assert (budget.bad, budget.total) == (pytest.approx(6), 4380)
+    assert budget.allowed == pytest.approx(0.005 * 43200), "its window has as many slices as minutes"
 
 
 def test_no_data_neither_fires_nor_clears() -> None:

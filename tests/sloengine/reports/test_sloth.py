@@ -67,6 +67,22 @@ def test_a_tier_that_cannot_fire_gives_no_alert() -> None:
     assert [rule["labels"]["sloth_severity"] for rule in alerts] == ["ticket"]
 
 
+@pytest.mark.parametrize(
+    ("method", "record", "begins"),
+    [
+        (Method.TIMESLICES, "tailwatch:slice_good:bool", "(\n"),
+        (Method.RATIO_TIMESLICES, "tailwatch:slice_good:ratio", "clamp("),
+    ],
+)
+def test_windows_of_slices_are_means_of_slices(method: Method, record: str, begins: str) -> None:
+    promise = replace(AVAILABILITY, method=method, slice_target=0.95 if method is Method.TIMESLICES else None)
+    groups = yaml.safe_load(rules([(promise, None)])[0])["groups"]
+    (rule,) = groups[0]["rules"]
+    assert (rule["record"], rule["expr"].startswith(begins)) == (record, True)
+    assert "> 0)" in rule["expr"], "a slice without traffic is no bad one"
+    assert groups[1]["rules"][0]["expr"].startswith(f"1 - avg_over_time({record}{{")
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("compat", [False, True])
 def test_promtool_accepts_the_rules_of_the_whole_library(tmp_path: Path, compat: bool) -> None:
