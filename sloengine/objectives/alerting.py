@@ -112,8 +112,11 @@ class Alerts:
         self.problems.append(self.piece.problem(path, found, expected))
 
 
-def alerting(terms: Terms, policies: Sequence[str | InlinePolicy | PolicyRef], known: Alerts) -> Terms:
-    """The terms with what the policies ask for; without a policy the shipped table holds."""
+def alerting(
+    terms: Terms, policies: Sequence[str | InlinePolicy | PolicyRef], known: Alerts, *, absent_said: bool = False
+) -> Terms:
+    """The terms with what the policies ask for; without a policy the shipped table holds. `absent_said`: how long a signal may be
+    absent stands in the document, and holds for `alertWhenNoData` too."""
     if not policies:
         return terms
     found: list[BurnAlert] = []
@@ -135,7 +138,9 @@ def alerting(terms: Terms, policies: Sequence[str | InlinePolicy | PolicyRef], k
         enabled=terms.alerting.enabled and bool(found),
         alerts=tuple(sorted(found, key=lambda alert: (-alert.factor, alert.long_seconds))),
     )
-    missing = replace(terms.missing, absent_after_seconds=ABSENT_SECONDS) if absent else terms.missing
+    missing = (
+        replace(terms.missing, absent_after_seconds=ABSENT_SECONDS) if absent and not absent_said else terms.missing
+    )
     return replace(terms, alerting=chosen, missing=missing)
 
 

@@ -150,7 +150,7 @@ MEASURES: Mapping[Indicator, Measure] = {
         promise="get their first token within",
         budget="burst",
     ),
-    Indicator.COMPOSITE: Measure(Reading.PARTS, "", noun="parts", budget="composite"),
+    Indicator.COMPOSITE: Measure(Reading.PARTS, "", noun="events of its parts", budget="composite"),
 }
 
 #: The same promise judged by somebody else: the engine's web server, the gateway, clients, or our own canaries.

@@ -286,7 +286,7 @@ class _Slo:
             self.reader.notes.append(
                 f"{self.slo.metadata.name}: its queries are not asked, {PREFIX}indicator is measured."
             )
-        found = alerting(found, self.slo.spec.alertPolicies, from_table)
+        found = alerting(found, self.slo.spec.alertPolicies, from_table, absent_said="absent-after" in given)
         return replace(found, calendar=self.slo.spec.timeWindow[0].as_calendar())
 
     def _built(

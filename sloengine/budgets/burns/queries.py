@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
-from sloengine.budgets.burnrate import Windows
-from sloengine.budgets.counting.queries import counted_windows
+from sloengine.budgets.burnrate import Vector, Windows
+from sloengine.budgets.counting.queries import counted_windows, sums_over, with_parts
 from sloengine.budgets.findings.steps import Episode, Minute, answered
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity, FindingState
 from sloengine.budgets.slices import FINE_SECONDS
@@ -92,22 +93,37 @@ def episodes(*, objectives: Sequence[Objective], cleared: Iterable[Finding]) -> 
 
 
 def minutes(*, objective: Objective, end: datetime, bad_ratio: float) -> list[Minute]:
-    """The last two hours minute by minute: a minute is bad when more than `bad_ratio` of what it counted was bad."""
-    step = objective.slice_seconds if objective.is_timeslices else max(60, FINE_SECONDS)
+    """The last two hours minute by minute: a minute is bad when more than `bad_ratio` of what it counted was bad. A composite goes
+    by the longest slices of its parts."""
+    members = with_parts([objective])
+    step = max(one.slice_seconds if one.is_timeslices else max(60, FINE_SECONDS) for one in members)
     last = datetime.fromtimestamp(int(end.timestamp()) // FINE_SECONDS * FINE_SECONDS, end.tzinfo)
     edges = [last - timedelta(seconds=step * i) for i in range(int(LOOK_BACK.total_seconds()) // step, -1, -1)]
-    values = tallies.at(objectives=[objective.pk], edges=edges).values[0]
-    result = []
-    for start, before, after in zip(edges[:-1], values[:-1], values[1:], strict=True):
-        total = after[tallies.TOTAL] - before[tallies.TOTAL]
-        good = after[tallies.GOOD] - before[tallies.GOOD]
-        result.append(Minute(start=start, bad=None if total <= 0 else bool(total - good > bad_ratio * total)))
-    return result
+    if objective.is_composite:
+        bad, total = _composed(members, list(pairwise(edges)))
+    else:
+        steps = np.diff(tallies.at(objectives=[objective.pk], edges=edges).values[0], axis=0)
+        total = steps[:, tallies.TOTAL]
+        bad = total - steps[:, tallies.GOOD]
+    return [
+        Minute(start=start, bad=None if counted <= 0 else bool(failed > bad_ratio * counted))
+        for start, failed, counted in zip(edges[:-1], bad, total, strict=True)
+    ]
 
 
 def bad_between(*, objective: Objective, start: datetime, end: datetime) -> tuple[float, float, float, float]:
-    """Bad and all of what the budget counts, and bad and all underlying events, of a stretch of time."""
+    """Bad and all of what the budget counts, and bad and all underlying events, of a stretch of time; of a composite twice what its
+    parts count together."""
+    if objective.is_composite:
+        (bad,), (total,) = _composed(with_parts([objective]), [(start, end)])
+        return float(bad), float(total), float(bad), float(total)
     before, after = tallies.at(objectives=[objective.pk], edges=[start, end]).values[0]
     delta = after - before
     total, events = delta[tallies.TOTAL], delta[tallies.DENOMINATOR]
     return max(total - delta[tallies.GOOD], 0.0), total, max(events - delta[tallies.NUMERATOR], 0.0), events
+
+
+def _composed(members: Sequence[Objective], spans: Sequence[tuple[datetime, datetime]]) -> tuple[Vector, Vector]:
+    """Bad and all of the first of these, a composite, over each span."""
+    found = sums_over(objectives=members, spans=[spans] * len(members), now=spans[-1][1], excluding=False)
+    return found.bad[0], found.total[0]

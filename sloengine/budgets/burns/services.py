@@ -16,7 +16,7 @@ from sloengine.budgets.burns import evidence as words
 from sloengine.budgets.burns import queries
 from sloengine.budgets.burns.loud import all_bad, may_burn, only
 from sloengine.budgets.counting.missing import Presence, absent
-from sloengine.budgets.counting.queries import counted_windows
+from sloengine.budgets.counting.queries import counted_windows, with_parts
 from sloengine.budgets.findings.services import Claim
 from sloengine.budgets.findings.steps import Condition, impact_start
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
@@ -108,7 +108,7 @@ def claims(
         end=tick,
         paged=[paged.get(one.pk, ()) for one in objectives] if paged else (),
     )
-    found = _absences(known, plain, counted, present)
+    found = _absences(known, plain, counted, present, open_findings)
     sums = counted_windows(plain, objectives=objectives, end=tick)
     loud = np.zeros(len(objectives), np.bool_)
     for seconds, rows in known.by_slice.items():
@@ -142,15 +142,27 @@ def sustains(objective: Objective) -> bool:
     return by_table and named and objective.method == Method.TIMESLICES and objective.promise.indicator in TIMED
 
 
-def _absences(known: _Promises, windows: Windows, counted: Advanced, present: Mapping[int, bool | None]) -> list[Claim]:
-    """Claims that a signal is absent while its service shows others; nothing is claimed of one that is there, or never was."""
+def _absences(
+    known: _Promises,
+    windows: Windows,
+    counted: Advanced,
+    present: Mapping[int, bool | None],
+    open_findings: Mapping[str, Finding],
+) -> list[Claim]:
+    """Claims that a signal is absent though its service was not scaled to zero, and that one which was is there again. Nothing is
+    claimed of others, nor of what never was."""
     seen = ~np.isnan(counted.sums[:, SEEN])
+    missed = any(row.kind == FindingKind.ABSENT for row in open_findings.values())
     claims = []
     for after, rows in known.by_absence.items():
         silent = (windows.covered[rows, windows.column(after)] <= 0) & (windows.age_seconds[rows] >= after) & seen[rows]
         for row in rows[silent]:
             objective = known.objectives[row]
             claims.append(_absence(objective, after, present.get(objective.service_id, False)))
+        for row in rows[~silent] if missed else ():
+            claim = _absence(known.objectives[row], after, True)
+            if claim.fingerprint in open_findings:
+                claims.append(replace(claim, condition=Condition.FALSE, reason="it is shown again"))
     return claims
 
 
@@ -158,15 +170,17 @@ def _absence(objective: Objective, after: int, present: bool | None) -> Claim:
     missing = absent(Presence(float(after), present is True, present is not None), after_seconds=after)
     promise = objective.promise
     span = words.span(after)
+    asked = promise.terms.queries.present or promise.terms.kpi
+    signal = f"“{promise.title}”" if asked else promise.measures[0].family
     return Claim(
         fingerprint=f"absent/{promise.key}",
         kind=FindingKind.ABSENT,
         severity=FindingSeverity.TICKET,
         service_id=objective.service_id,
         condition=Condition.UNKNOWN if missing is None else Condition.TRUE if missing else Condition.FALSE,
-        reason=f"{promise.service} shows nothing of “{promise.title}” for {span}, though it shows other signals.",
+        reason=f"{promise.service} shows nothing of “{promise.title}” for {span}, though its source can be read.",
         evidence=lambda: {"objective": objective.slug, "title": objective.title, "absent_after_seconds": after,
-                          "summary": f"{promise.service} no longer shows {promise.measures[0].family}"},
+                          "summary": f"{promise.service} no longer shows {signal}"},
         clear_after=table().clear_after,
     )  # fmt: skip
 
@@ -174,12 +188,13 @@ def _absence(objective: Objective, after: int, present: bool | None) -> Claim:
 def _held(objective: Objective, verdict: Verdict, tick: datetime) -> bool:
     """Whether it has burned for as long as the tier asks, looked at once a minute."""
     tier = verdict.tier
+    members = with_parts([objective]) if tier.hold_seconds else []
     for back in range(60, tier.hold_seconds + 1, 60):
         end = tick - timedelta(seconds=back)
         lengths = sorted({tier.long_seconds, tier.short_seconds})
-        sums = queries.windows(objectives=[objective], seconds=lengths, end=end, paged={})
+        sums = queries.windows(objectives=members, seconds=lengths, end=end, paged={})
         ((then,),) = verdicts(
-            windows=sums,
+            windows=only(sums, np.zeros(1, np.intp)),
             budget=np.array([float(objective.promise.budget)]),
             tiers=[tier],
             minimum_failures=np.array([queries.minimum_failures(objective)]),

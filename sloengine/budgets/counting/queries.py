@@ -49,17 +49,20 @@ class _Plan:
     treated: tuple[Treated, ...]
 
 
-_plans: dict[tuple[object, int], _Plan] = {}
+#: The last few of each organisation: that of all its objectives outlives those of one objective and its parts.
+_plans: dict[tuple[object, int], tuple[_Plan, ...]] = {}
+KEPT = 4
 
 
 def plan_of(objectives: Sequence[Objective]) -> _Plan:
     if not objectives:
         return _Plan((), (), ())
     key = (connection.settings_dict["NAME"], objectives[0].organisation_id)
-    known = _plans.get(key)
-    if known is None or known.objectives is not objectives:
-        known = _plans[key] = _planned(objectives)
-    return known
+    known = _plans.get(key, ())
+    found = next((one for one in known if one.objectives is objectives), None) or _planned(objectives)
+    if not known or found is not known[0]:
+        _plans[key] = (found, *(one for one in known if one is not found))[:KEPT]
+    return found
 
 
 def _planned(objectives: Sequence[Objective]) -> _Plan:

@@ -99,8 +99,12 @@ def replicas_down(history: Sequence[ServiceTotals]) -> tuple[int, int]:
 
 
 def shows_anything(history: Sequence[ServiceTotals]) -> bool:
-    """Whether requests or replicas of a service were read at any of its last ticks: one scaled to zero shows nothing."""
-    return len(history) > 1 and not _gone(history[0], history[-1])
+    """Whether requests or replicas of a service were read at any of its last ticks: one scaled to zero shows nothing. One that never
+    showed either, known by queries or pushed KPIs alone, cannot be seen to scale to zero: what it no longer shows is missed."""
+    if len(history) < 2:
+        return False
+    never = history[-1].request_readings <= 0 and history[-1].target_readings <= 0
+    return never or not _gone(history[0], history[-1])
 
 
 def _all_fail(before: ServiceTotals, after: ServiceTotals, least: float) -> bool:
