@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from sloengine.backtests.counted import Counted, Past
 from sloengine.backtests.track import Vector, moment
-from sloengine.budgets.budget import Budget, budget
+from sloengine.budgets.budget import OVERFULL, Budget, budget
 from sloengine.budgets.burnrate import Verdict, Windows, unreachable_notice, verdicts
 from sloengine.budgets.burns.evidence import condition
 from sloengine.budgets.burns.loud import all_bad, may_burn
@@ -322,6 +322,7 @@ def _notices(past: Past, start: datetime) -> tuple[str, ...]:
     found = [
         *past.notices,
         *(track.bound.notice for track in tracks if track.bound is not None),
+        OVERFULL if any(track.overfull for track in tracks) else "",
         unreachable_notice(
             tiers=tiers_of(period=promise.window, alerting=promise.terms.alerting), budget=float(promise.budget)
         ),

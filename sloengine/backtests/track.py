@@ -34,6 +34,12 @@ class Track:
         return len(self.at) < 2 or bool(self.readings[-1] <= self.readings[0])
 
     @property
+    def overfull(self) -> bool:
+        """Whether more was counted as good than there was at all."""
+        good, total = (float(one[-1] - one[0]) for one in (self.numerator, self.denominator))
+        return good > total * (1 + 1e-9) + 1e-6
+
+    @property
     def start(self) -> datetime:
         return moment(self.at[0])
 

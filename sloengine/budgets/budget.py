@@ -22,6 +22,10 @@ class BudgetState(StrEnum):
     NO_DATA = "no data"
 
 
+#: What stands beside whatever was reckoned of counts that are overfull.
+OVERFULL = "More was counted as good than there was at all: it counts as 100 %, and may hide failures."
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Ratios are of the whole budget: spent 0.25 leaves remaining 0.75; spent above 1 makes remaining negative."""

@@ -11,7 +11,7 @@ import numpy as np
 from django.db.models import Q
 
 from observability.core.models import Organisation
-from sloengine.budgets.budget import Budget, BudgetState, budget
+from sloengine.budgets.budget import OVERFULL, Budget, BudgetState, budget
 from sloengine.budgets.burnrate import Reason, unreachable_notice, verdicts
 from sloengine.budgets.burns import queries as burns
 from sloengine.budgets.burns.evidence import span
@@ -186,7 +186,7 @@ class _Reckoned:
         """What is odd about its counts, and what was taken out of them."""
         said = []
         if self.spans.overfull[row, -1]:
-            said.append("More was counted as good than there was at all: it counts as 100 %.")
+            said.append(OVERFULL)
         if self.spans.excluded[row, -1] > 0:
             said.append(f"{span(max(round(self.spans.excluded[row, -1] / 60), 1) * 60)} of the window left out.")
         if self.adjusted[row]:

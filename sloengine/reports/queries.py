@@ -12,7 +12,7 @@ from observability.core.models import Organisation
 from probes import exposition
 from sloengine.backtests import queries as backtests
 from sloengine.backtests.track import judged
-from sloengine.budgets.budget import budget
+from sloengine.budgets.budget import OVERFULL, budget
 from sloengine.budgets.burns import queries as burns
 from sloengine.budgets.counting.queries import Spans, sums_over, with_parts
 from sloengine.budgets.exclusions.calendar import excluded_seconds, stretches, widened
@@ -67,6 +67,7 @@ def report(
             covered=float(sums.covered[place, 0]),
             attained_all_ratio=_attained(everything, place),
             excluded_seconds=float(sums.excluded[place, 0]),
+            overfull=bool(sums.overfull[place, 0]),
             exclusions=tuple(told for one, told in left_out if one.touches(row)),
             adjustments=adjusted.get(row.pk, ()),
             episodes=episodes.get((row.service_id, row.slug), []),
@@ -85,6 +86,7 @@ def _row(
     covered: float,
     attained_all_ratio: float | None,
     excluded_seconds: float,
+    overfull: bool,
     exclusions: tuple[Excluded, ...],
     adjustments: tuple[Adjusted, ...],
     episodes: Sequence[Episode],
@@ -117,7 +119,7 @@ def _row(
         alerts=len(episodes),
         worst=tuple(sorted(episodes, key=lambda one: -(one.bad or 0.0))[:WORST]),
         partial=found.partial,
-        notice=row.notice,
+        notice=" ".join(said for said in (row.notice, OVERFULL if overfull else "") if said),
         attained_all_ratio=attained_all_ratio,
         excluded_seconds=excluded_seconds,
         exclusions=exclusions,

@@ -28,7 +28,8 @@ Matrix = npt.NDArray[np.float64]
 class Spans:
     """Sums of objectives (rows) over spans of time (columns): `start` and `end` in unix seconds; `excluded` in seconds.
 
-    `overfull` is where more was counted as good than there was at all; it is clamped.
+    `overfull` is where more was counted as good than there was at all. It is clamped over the span, never tick by tick: good and all
+    that are scraped a moment apart run ahead of each other in turn, and a clamp of each tick would make failures of that.
     """
 
     start: Matrix
@@ -160,8 +161,18 @@ def counted(
         bad, total = treated(bad=bad, total=total, covered=covered, spans=length, rows=work.treated)
     if work.composites:
         bad, total, covered = composed(bad=bad, total=total, covered=covered, composites=work.composites)
+    overfull = found.overfull.copy()
+    for composite in work.composites:
+        overfull[composite.row] = overfull[list(composite.parts)].any(axis=0)
     mine = slice(0, len(objectives))
-    return replace(spans, bad=bad[mine], total=total[mine], covered=covered[mine], excluded=found.excluded[mine])
+    return replace(
+        spans,
+        overfull=overfull[mine],
+        bad=bad[mine],
+        total=total[mine],
+        covered=covered[mine],
+        excluded=found.excluded[mine],
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
