@@ -92,7 +92,12 @@ class History:
             chosen: Selection = select(want(line.promise, service_id=service), places)
             measure = next(one for one in line.promise.measures if one.family == chosen.family)
             line.columns = chosen.plus, chosen.minus, chosen.denominator
-            line.held = bool(places.get((service, measure.over or measure.family)))
+            shown = (
+                chosen.denominator
+                if line.promise.terms.queries.present
+                else places.get((service, measure.over or measure.family))
+            )
+            line.held = bool(shown)
             line.bound = chosen.bound or line.bound
         groups = [group for line in self._lines for group in line.columns]
         self._columns = np.array([column for group in groups for column in group], np.intp)
@@ -110,7 +115,7 @@ def families_of(promises: Sequence[Objective]) -> frozenset[str]:
 def untold(promise: Objective) -> str:
     """Why a source's past tells nothing of it, though rollups do; empty where it does. Only increments of its series are read."""
     if promise.terms.queries.present:
-        return "its own queries are asked live only"
+        return ""
     if promise.terms.kpi:
         return "its KPI is pushed to us"
     plain = (Reading.WITHIN, Reading.OUTCOMES, Reading.MEAN, Reading.UNBROKEN, Reading.PARTS)

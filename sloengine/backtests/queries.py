@@ -13,7 +13,7 @@ import numpy as np
 from django.db.models import Q, prefetch_related_objects
 
 from observability.core.models import Organisation
-from probes.exposition import Series
+from probes.exposition import Labels, Series
 from sloengine.backtests.counted import Decided, Past
 from sloengine.backtests.history import History, families_of, untold
 from sloengine.backtests.page import RECORDED, Asked
@@ -25,11 +25,12 @@ from sloengine.budgets.exclusions.queries import exclusions
 from sloengine.budgets.slices import FINE_SECONDS, ticks_between
 from sloengine.collect.models import MetricSource
 from sloengine.collect.services import history_source, source_for
+from sloengine.objectives import asked as of_promises
 from sloengine.objectives.models import Objective as Row
 from sloengine.objectives.objective import Objective
 from sloengine.objectives.queries import DENOMINATOR, NUMERATOR, SEEN, read, slot_map
 from sloengine.objectives.selection import want
-from sloengine.sources.base import Historical, Reading, SourceUnavailable
+from sloengine.sources.base import AnswersRanges, Historical, Reading, SourceUnavailable
 
 #: Older rollups are hours.
 FINE = timedelta(days=4)
@@ -37,6 +38,8 @@ FINE = timedelta(days=4)
 Progress = Callable[[int, int], None]
 #: The longest window of an alert, which history before the beginning fills.
 LEAD = timedelta(days=3)
+#: Instants of a source's past that one question of a query asks for.
+PIECE = 2000
 
 
 def pasts(
@@ -58,7 +61,8 @@ def pasts(
     since = start - LEAD
     refused: dict[str, str] = {}
     if sources:
-        refused = {promise.key: reason for promise in plain if (reason := untold(promise))}
+        of = _queried(sources, plain)
+        refused = {promise.key: reason for promise in plain if (reason := untold(promise) or _unasked(promise, of))}
         end = now - timedelta(seconds=max(source.lag_seconds for source in sources))
         told = [promise for promise in plain if promise.key not in refused]
         tracks = asked(sources=sources, promises=told, start=since, end=end, step=step, progress=progress)
@@ -162,20 +166,30 @@ def asked(
     step: timedelta,
     progress: Progress = lambda _done, _all: None,
 ) -> dict[str, Track]:
-    """What sources tell of the past, by key; raises SourceUnavailable. Of histograms only the bounds that are judged are read.
+    """What sources tell of the past, by key; raises SourceUnavailable. Of histograms only the bounds that are judged are read, and
+    queries of objectives are asked of the source that is asked live.
 
     Several are read side by side, and each instant is counted with the series of all of them, as live does.
     """
     ticks = instants(start=start, end=end, step=step)
     if not ticks or not promises:
         return {promise.key: nothing() for promise in promises}
-    bounds = _bounds(sources, promises, at=ticks[-1])
-    readers = [history_source(source, families=families_of(promises), bounds=bounds) for source in sources]
+    plain = [promise for promise in promises if not promise.terms.queries.present]
+    bounds = _bounds(sources, plain, at=ticks[-1]) if plain else {}
+    readers = [history_source(source, families=families_of(plain), bounds=bounds) for source in sources]
     history, together = History(promises), _Together()
+    own = [
+        _Own(one, reader, ticks, weight=step.total_seconds() / source.tick_seconds)
+        for (source, queried), reader in zip(_queried(sources, promises), readers, strict=True)
+        for one in queried
+    ]
     try:
         told = zip(*(_read(reader, ticks) for reader in readers), strict=True)
         for number, readings in enumerate(told, 1):
-            history.add(readings[0].at, together.samples(readings))
+            samples = together.samples(readings)
+            for each in own:
+                samples = {**samples, **each.samples()}
+            history.add(readings[0].at, samples)
             if number % 60 == 0 or number == len(ticks):
                 progress(number, len(ticks))
     finally:
@@ -183,7 +197,64 @@ def asked(
             close = getattr(reader, "close", None)
             if close is not None and reader is not source_for(source):
                 close()
-    return {promise.key: history.track(promise) for promise in promises}
+    added = {each.key: each.track() for each in own if not each.counter}
+    return {promise.key: added.get(promise.key) or history.track(promise) for promise in promises}
+
+
+def _queried(
+    sources: Sequence[MetricSource], promises: Sequence[Objective]
+) -> list[tuple[MetricSource, tuple[of_promises.Asked, ...]]]:
+    """What is asked of each source for these promises, as it is live: those that name none ask the organisation's first."""
+    found = []
+    for source in sources:
+        rows = MetricSource.objects.filter(organisation=source.organisation_id, kind=MetricSource.Kind.PROMETHEUS)
+        first = not rows.filter(pk__lt=source.pk).exists()
+        found.append((source, of_promises.asked(promises, source=source.name, first=first)))
+    return found
+
+
+def _unasked(promise: Objective, of: Sequence[tuple[MetricSource, tuple[of_promises.Asked, ...]]]) -> str:
+    """Why its queries are asked of none of these sources; empty where they are."""
+    queries = promise.terms.queries
+    if not queries.present or any(
+        (one.service, one.slug) == (promise.service, promise.slug) for _, some in of for one in some
+    ):
+        return ""
+    return f"its queries are asked of {queries.source or 'the first Prometheus'}, which is not read here"
+
+
+class _Own:
+    """The queries of one promise, instant by instant. What is no counter is added up here, as often as its source is read live."""
+
+    def __init__(self, one: of_promises.Asked, reader: object, ticks: Sequence[datetime], *, weight: float) -> None:
+        if not isinstance(reader, AnswersRanges):
+            raise SourceUnavailable("it shows only what is now, and cannot tell the past")
+        self.key, self.counter = f"{one.service}/{one.slug}", one.counter
+        self._one, self._ticks, self._weight = one, ticks, weight
+        self._answers = {name: _in_pieces(reader, text, ticks) for name, text in one.queries}
+        self._rows: list[tuple[float, float, float]] = []
+
+    def samples(self) -> Mapping[Series, float]:
+        """The series of the next instant; none of what is no counter."""
+        found = of_promises.samples(self._one, {name: next(answers) for name, answers in self._answers.items()})
+        if self.counter:
+            return found
+        good, total = (next((v for one, v in found.items() if one.name.endswith(end)), 0.0) for end in ("good", "all"))
+        self._rows.append((good * self._weight, total * self._weight, float(bool(found))))
+        return {}
+
+    def track(self) -> Track:
+        """What was added up; the first instant is where it begins."""
+        at = np.array([tick.timestamp() for tick in self._ticks[: len(self._rows)]])
+        rows = np.array(self._rows).reshape(-1, 3)
+        good, total, held = np.cumsum(rows, axis=0).T
+        return _since_data(Track(at, good, total, held))
+
+
+def _in_pieces(reader: AnswersRanges, text: str, ticks: Sequence[datetime]) -> Iterator[Sequence[tuple[Labels, float]]]:
+    """The answers to one query, oldest first; some 1,000 series of a piece are two million samples."""
+    for begin in range(0, len(ticks), PIECE):
+        yield from reader.ask_range(text, instants=ticks[begin : begin + PIECE])
 
 
 def _read(reader: object, ticks: Sequence[datetime]) -> Iterator[Reading]:

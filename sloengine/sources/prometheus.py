@@ -122,7 +122,7 @@ class PrometheusSource:
 
     def ask_range(self, query: str, *, instants: Sequence[datetime]) -> list[list[tuple[Labels, float]]]:
         """What `ask` would say at each of these evenly spaced instants, in one question."""
-        step = (instants[1] - instants[0]).total_seconds()
+        step = (instants[1] - instants[0]).total_seconds() if len(instants) > 1 else 1.0
         envelope = self.connection.range(query, start=instants[0], end=instants[-1], step_seconds=step)
         found: dict[int, list[tuple[Labels, float]]] = {round(at.timestamp()): [] for at in instants}
         for row in _rows(envelope, "matrix", []):

@@ -159,7 +159,7 @@ def _absences(
         for row in rows[silent]:
             objective = known.objectives[row]
             claims.append(_absence(objective, after, present.get(objective.service_id, False)))
-        for row in rows[~silent] if missed else ():
+        for row in rows[~silent] if missed else rows[:0]:
             claim = _absence(known.objectives[row], after, True)
             if claim.fingerprint in open_findings:
                 claims.append(replace(claim, condition=Condition.FALSE, reason="it is shown again"))

@@ -170,5 +170,6 @@ def test_a_composite_that_has_burned_for_as_long_as_its_condition_asks_fires_wit
     assert 4 <= world.until(lambda: bool(world.firing("burn/chat/whole")), failed=20, most=9) <= 5
     (finding,) = world.firing("burn/chat/whole")
     evidence = finding.evidence
-    assert (evidence["tier_name"], evidence["bad_events"] >= 200) == ("held", True)
-    assert evidence["impact_start"] < (finding.since - timedelta(minutes=4)).isoformat()
+    assert evidence["tier_name"] == "held"
+    assert 160 <= evidence["bad_events"] <= 200
+    assert evidence["impact_start"] < (finding.since - timedelta(minutes=3)).isoformat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_a_back_test_says_that_more_was_good_than_there_was():
 @pytest.mark.django_db
 def test_an_objective_a_composite_of_it_and_their_report_say_so_while_it_is_so():
     service = factories.make_service(factories.make_organisation(), slug="chat")
-    kind = {"method": "occurrences", "slice_target": None, "threshold": None, "target": Decimal("0.9")}
+    kind: dict[str, Any] = {"method": "occurrences", "slice_target": None, "threshold": None, "target": Decimal("0.9")}
     one = factories.make_objective(service, slug="answers", indicator="availability", **kind)
     terms = {"members": [{"key": "chat/answers"}]}
     whole = factories.make_objective(service, slug="whole", indicator="composite", terms=terms, **kind)

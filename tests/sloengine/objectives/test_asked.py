@@ -69,7 +69,8 @@ def test_each_series_of_a_counter_is_followed_by_itself():
 
 def counted(one, *steps):
     """What each part adds at the last of these steps, 30 s apart."""
-    kept, found = Readings(), {}
+    kept = Readings()
+    found: dict[str, float] = {}
     for number, answers in enumerate(steps):
         step = advance(kept, samples(one, answers), at=1000.0 + 30 * number)
         kept, found = step.readings, {}
