@@ -114,7 +114,8 @@ def test_from_login_to_the_dashboard(browser: Any, at: Any) -> None:
     browser.find_element(By.TAG_NAME, "body").send_keys("d")
     wait(browser, "2 incidents, the worst SEV2")
     browser.find_element(By.LINK_TEXT, "7 days").click()
-    WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: driver.current_url.endswith("range=7d"))
+    drawn = (By.XPATH, "//nav[@aria-label='Range']/a[@class='here'][text()='7 days']")
+    WebDriverWait(browser, WAIT_SECONDS).until(expected.presence_of_element_located(drawn))
     for name in ("SLOs", "Response", "Cost", "Contract", "Fleet", "Latency budget", "Trade-off"):
         browser.find_element(By.CSS_SELECTOR, ".boards").find_element(By.LINK_TEXT, name).click()
         here = (By.XPATH, f"//nav[contains(@class, 'boards')]/a[@class='here'][text()='{name}']")
