@@ -57,6 +57,7 @@ BEAT = (
     Beat("sloengine.budgets.policies", "enforce_due", 300, SLOW, asks=False),
     Beat("sloengine.cost", "evaluate_costs", 30, FAST),
     Beat("sloengine.cost.ledger", "close_hours", 300, SLOW),
+    Beat("sloengine.cost.anomaly", "judge_spend", 300, SLOW),
     Beat("sloengine.cost.contracts", "check_contracts", 60, SLOW),
     Beat("sloengine.cost.tenantbudgets", "check_budgets", 60, SLOW),
     Beat("sloengine.cost.focus", "write_days", 3600, SLOW, asks=False),

@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "sloengine.cost.focus.urls",
         "sloengine.cost.ledger.urls",
         "sloengine.objectives.urls",
+        "sloengine.cost.anomaly.urls",
         "sloengine.cost.contracts.urls",
         "sloengine.cost.tenantbudgets.urls",
         "sloengine.cost.whatif.urls",

@@ -6,6 +6,7 @@ from ninja import Router
 
 from sloengine.backtests.api import router as backtests
 from sloengine.collect.api import router as sources
+from sloengine.cost.anomaly.api import router as cost_anomalies
 from sloengine.cost.contracts.api import router as contracts
 from sloengine.cost.focus.api import router as focus
 from sloengine.cost.ledger.api import ROUTERS as COSTS
@@ -20,6 +21,7 @@ ROUTERS: tuple[Router, ...] = (
     *COSTS,
     focus,
     contracts,
+    cost_anomalies,
     spend_budgets,
     what_if,
     kpis,

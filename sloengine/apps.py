@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from sloengine.budgets import windows
+from sloengine.cost.contracts import workdays
 
 
 class SloengineConfig(AppConfig):
@@ -19,7 +20,12 @@ class SloengineConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Judge by the table of TAILWATCH_ALERT_WINDOWS where one is named; a mistake in it stops the start."""
+        """Judge by the table of TAILWATCH_ALERT_WINDOWS where one is named; a mistake in it, or in the country of holidays, stops
+        the start."""
+        if settings.TAILWATCH_HOLIDAYS and not workdays.known(settings.TAILWATCH_HOLIDAYS):
+            raise ImproperlyConfigured(
+                f"TAILWATCH_HOLIDAYS: found {settings.TAILWATCH_HOLIDAYS!r}, expected a country's code such as US or DE"
+            )
         path = settings.TAILWATCH_ALERT_WINDOWS
         if path:
             try:

@@ -15,6 +15,7 @@ from sloengine.budgets.models import (
 from sloengine.budgets.policies.models import BudgetPolicy, PolicyStanding
 from sloengine.catalog.models import Change, Deployment, Service
 from sloengine.collect.models import Block, KeptReading, MetricSource, Slot, Tick
+from sloengine.cost.anomaly.models import AnomalyCursor, CostFeedback
 from sloengine.cost.contracts.models import Contract, CostReview
 from sloengine.cost.ledger.models import (
     CostSeries,
@@ -36,10 +37,12 @@ from sloengine.rollups.models import RollupFinest, RollupFiveMinutes, RollupHour
 
 __all__ = [
     "Adjustment",
+    "AnomalyCursor",
     "Block",
     "BudgetPolicy",
     "Change",
     "Contract",
+    "CostFeedback",
     "CostReview",
     "CostSeries",
     "Deployment",

@@ -101,6 +101,7 @@ def _evaluate(service: Service, *, until: datetime, now: datetime) -> int:
 
 _FIRING = (
     f"WHERE service_id = %s AND state = 'firing' AND kind IN ('{FindingKind.COST.value}', '{FindingKind.SHIFT.value}')"
+    " AND split_part(fingerprint, '/', 1) IN ('cost', 'shift')"
 )
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,10 +138,16 @@ def _sigmoid(far: float) -> float:
     return -1.0 if far > 3 else 2 / (1 + math.exp(5 * far)) - 1
 
 
-def best(some: Sequence[File], scores: Mapping[str, Floats], *, most_false: float) -> Result:
-    """The threshold with the highest NAB score that keeps false alarms per series-week at or below `most_false`."""
+def best(
+    some: Sequence[File],
+    scores: Mapping[str, Floats],
+    *,
+    most_false: float,
+    by: Callable[[Result], float] = lambda one: one.score,
+) -> Result:
+    """The threshold with the highest NAB score (or what `by` says) that keeps false alarms per series-week at or below `most_false`."""
     pool = np.concatenate([scores[file.name][file.begins :] for file in some])
     pool = pool[np.isfinite(pool)]
     steps = np.concatenate([np.linspace(0.93, 0.998, 60), np.linspace(0.9983, 0.99999, 25)])
     tried = [result(some, scores, float(one)) for one in np.unique(np.quantile(pool, steps))]
-    return max((one for one in tried if one.false_per_week <= most_false), key=lambda one: one.score)
+    return max((one for one in tried if one.false_per_week <= most_false), key=lambda one: (by(one), one.score))

@@ -8,4 +8,8 @@ scores.py    conformal p-values of spikes, jumps and steps                 }
 drivers.py   which factor made the difference (LMDI)                       }
 decide.py    whether it matters, and what it is called                     }
 judging.py   all series of an organisation at once                         }
+feedback.py  what was foreseen   outlook.py  today as it will have been   telling.py  in words (pure)
+models.py    AnomalyCursor, CostFeedback
+queries.py   the ledger as series; what was found
+services.py  judge_spend (hourly, on the slow queue), give_feedback
 """

@@ -12,7 +12,7 @@ from sloengine.cost.anomaly import pipeline
 from sloengine.cost.anomaly.decide import Hour, Measure, Score
 from sloengine.cost.anomaly.drivers import Factors
 from sloengine.cost.anomaly.levels import DAY, Floats
-from sloengine.cost.anomaly.pipeline import Expected, Prepared
+from sloengine.cost.anomaly.pipeline import RUNGS, Expected, Prepared, Rung
 from sloengine.cost.anomaly.scores import VIEWS, Scored, View
 from sloengine.cost.anomaly.seasons import Calendar
 
@@ -60,6 +60,7 @@ class Judged:
     prepared: Prepared
     expected: Expected
     scored: Scored
+    model: Model | None = None
 
 
 Train = Callable[[Prepared, int, int], "Model"]
@@ -110,6 +111,17 @@ class Book:
         found: Floats = prepared.back(prepared.level[row, window] + judged.expected.median[row, window], row)
         return found
 
+    def band(self, row: int, at: int) -> tuple[float, float] | None:
+        """What nine hours like this one of ten spend between; None where no model was old enough to say."""
+        judged = self.of[Measure.SPEND]
+        prepared, model = judged.prepared, judged.model
+        if model is None or RUNGS[judged.expected.rung[row, at]] is not Rung.LEARNED:
+            return None
+        rows = prepared.rows(at, at + 1)[row : row + 1]
+        low, high = (float(model.at(quantile, rows)[0, 0]) for quantile in (0.05, 0.95))
+        both = prepared.back(prepared.level[row, at] + np.array([low, high]), row)
+        return float(np.min(both)), float(np.max(both))
+
     def _expected(self, row: int, since: int, until: int, actual: Factors) -> Factors:
         requests = self.usual(Measure.REQUESTS, row, since, until)
         whole = float(np.sum(requests))
@@ -138,14 +150,14 @@ def book(use: Use, when: Calendar, *, train: Train | None = None) -> Book:
     for measure, values in use.measures().items():
         prepared = pipeline.prepare(values, when)
         expected = pipeline.by_calendar(prepared)
-        length = values.shape[1]
+        length, model = values.shape[1], None
         if train is not None and measure in LEARNED and length > pipeline.LEARNED_FROM:
             since = length - min(CALIBRATION, length // 2)
             model = train(prepared, 0, since)
             expected = pipeline.by_model(prepared, expected, model=model, since=since, until=length)
         if measure is Measure.PRICE:
             expected = Expected(np.zeros_like(expected.median), np.zeros_like(expected.rung))
-        found[measure] = Judged(prepared, expected, pipeline.judged(prepared, expected))
+        found[measure] = Judged(prepared, expected, pipeline.judged(prepared, expected), model)
     return Book(use, found)
 
 

@@ -1,6 +1,6 @@
 """From use by the hour to p-values: level, expectation by the rung of the ladder, residual, score. Pure.
 
-The ladder: a series of less than three days is not judged here (the comparison with the other tenants every five minutes is all there
+The ladder: a series of less than two days is not judged here (the comparison with the other tenants every five minutes is all there
 is); up to two weeks the calendar profile is expected of it; after that the learned model, where one was trained.
 """
 
@@ -29,7 +29,7 @@ class Rung(StrEnum):
 
 
 #: The first day has no level to be measured from; the second is the first whose shape is known.
-PROFILE_FROM = 3 * DAY
+PROFILE_FROM = 2 * DAY
 LEARNED_FROM = 14 * DAY
 RUNGS = tuple(Rung)
 

@@ -25,7 +25,9 @@ MEMORY_DAYS = 28
 OUTER = 0.03
 LEAST_TAIL = 0.02
 #: Below so many hours of past no p-value is given.
-LEAST_HOURS = 48
+LEAST_HOURS = 24
+#: Until then every hour is past to those after it, whether it tells anything or not: there is no better.
+YOUNG = 14 * DAY
 #: The past is looked at anew every so many hours: what was alarming then is less so again.
 EVERY = 6
 
@@ -60,9 +62,10 @@ def scored(residuals: Floats, telling: npt.NDArray[np.bool_]) -> Scored:
     clean = np.where(known, residuals, 0.0)
     streams = (clean, np.diff(clean, axis=1, prepend=clean[:, :1]), moving(clean, 3), moving(clean, 12))
     found = []
+    hours = np.arange(residuals.shape[1])
     for stream in streams:
         masked = np.where(known, stream, np.nan)
-        found.append(masked / daily_scale(np.where(telling, masked, np.nan)))
+        found.append(masked / daily_scale(np.where(telling | (hours < YOUNG), masked, np.nan)))
     logs = np.stack([tail(stream, telling) for stream in found])
     best = np.argmax(logs, axis=0)
     return Scored(10.0 ** -np.max(logs, axis=0), best, np.nan_to_num(found[0]))
@@ -78,13 +81,13 @@ def moving(values: Floats, hours: int) -> Floats:
 
 
 def tail(noises: Floats, telling: npt.NDArray[np.bool_]) -> Floats:
-    """-log10 of the p-value of each hour against the 4 weeks before it; 0 where less than 2 days of them are known."""
+    """-log10 of the p-value of each hour against the 4 weeks before it; 0 where less than a day of them is known."""
     count, length = noises.shape
     size = np.where(np.isfinite(noises), np.log1p(np.abs(noises)), -np.inf)
     found = np.zeros((count, length))
     told = np.where(telling, size, -np.inf)
     for at in range(LEAST_HOURS, length, EVERY):
-        past = np.sort(told[:, max(0, at - MEMORY_DAYS * DAY) : at], axis=1)
+        past = np.sort((told if at >= YOUNG else size)[:, max(0, at - MEMORY_DAYS * DAY) : at], axis=1)
         found[:, at : at + EVERY] = _against(past, size[:, at : at + EVERY])
     return found
 

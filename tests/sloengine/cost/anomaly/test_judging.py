@@ -140,3 +140,15 @@ def test_the_learned_model_knows_what_the_calendar_profile_cannot():
     assert pipeline.RUNGS[taught.rung[0, -1]] is pipeline.Rung.LEARNED
     off_by, off_by_taught = (np.median(np.abs(pipeline.residuals(prepared, one)[:, -3:])) for one in (plain, taught))
     assert off_by > 2 * off_by_taught
+
+
+@pytest.mark.heavy
+def test_the_model_says_what_nine_hours_of_ten_lie_between():
+    from sloengine.cost.anomaly import learned
+
+    use = world.use(tenants=3, days=32)
+    book = judging.book(use, seasons.calendar(start=world.START, hours=32 * DAY), train=learned.train)
+    low, high = book.band(0, 32 * DAY - 1) or (0.0, 0.0)
+    assert low < float(use.usd[0, -1]) < high
+    assert high < 2 * low
+    assert judging.book(use, seasons.calendar(start=world.START, hours=32 * DAY)).band(0, 32 * DAY - 1) is None
