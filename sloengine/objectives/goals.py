@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from sloengine.objectives.documents import Goal
 from sloengine.objectives.objective import BURST_FAMILIES, BY_VALUE, TIMED, Indicator, Method
-from sloengine.objectives.terms import Terms
+from sloengine.objectives.terms import Terms, Via
 
 Problem = Callable[[str, object, str], None]
+MOST_OF_CANARIES = Decimal("0.99")
 
 
 def check_goal(goal: Goal, *, signal: Indicator, method: Method, terms: Terms, problem: Problem) -> None:
@@ -22,6 +24,7 @@ def check_goal(goal: Goal, *, signal: Indicator, method: Method, terms: Terms, p
             )
     elif signal in TIMED:
         _value(goal, problem, lowest=0.0, expected="seconds above 0", ops=("lte", "lt"))
+        _seen_by_canaries(goal, terms, problem)
     elif signal is Indicator.QUALITY:
         _value(goal, problem, lowest=0.0, highest=1.0, expected="a similarity above 0 and at most 1", ops=("gte", "gt"))
     elif signal is Indicator.COST:
@@ -43,6 +46,14 @@ def check_goal(goal: Goal, *, signal: Indicator, method: Method, terms: Terms, p
     if (by_value or signal is Indicator.BURST) and method is not Method.TIMESLICES:
         problem("spec.budgetingMethod", method, "Timeslices, since a mean has no single good requests")
     _slices(goal, signal=signal, by_value=by_value, method=method, problem=problem)
+
+
+def _seen_by_canaries(goal: Goal, terms: Terms, problem: Problem) -> None:
+    """Six canaries a minute are 30 in a 5-minute window: the slowest in a thousand is none of them."""
+    share = goal.ratio() if goal.timeSliceTarget is None else goal.timeSliceTarget
+    if terms.via == (Via.CANARY,) and share > MOST_OF_CANARIES:
+        path = ".target" if goal.timeSliceTarget is None else ".timeSliceTarget"
+        problem(path, share, f"at most {MOST_OF_CANARIES} where canaries alone measure it: there are too few for more")
 
 
 def _value(

@@ -389,6 +389,17 @@ def test_a_label_is_measured_by_who_knows_it(indicator, where, family):
         assert f"measured by {family}" in found.notes[0]
 
 
+def test_canaries_alone_carry_no_rare_tail():
+    goal = "- {op: lte, value: 0.3, target: 0.999}"
+    annotations = "tailwatch/indicator: ttft\n    tailwatch/via: canary"
+    assert "found 0.999, expected at most 0.99 where canaries alone measure it" in refused(
+        with_window("{duration: 30d}", goal=goal, annotations=annotations)
+    )
+    beside = with_window("{duration: 30d}", goal=goal, annotations=annotations.replace("canary", "traffic, canary"))
+    assert read(beside).objectives
+    assert read(with_window("{duration: 30d}", goal=goal.replace("0.999", "0.99"), annotations=annotations)).objectives
+
+
 def test_who_is_believed_is_a_preference():
     annotations = "tailwatch/indicator: availability\n    tailwatch/via: http, canary"
     (found,) = read(with_window("{duration: 30d}", annotations=annotations)).objectives
