@@ -19,7 +19,6 @@ from sloengine.budgets.burns.loud import only
 from sloengine.budgets.counting.queries import EVER, Span, Spans, sums_over, with_parts
 from sloengine.budgets.exclusions.queries import adjustments
 from sloengine.budgets.models import Finding, FindingKind, FindingSeverity
-from sloengine.budgets.policy import Decision, decide
 from sloengine.budgets.slices import FINE_SECONDS
 from sloengine.budgets.tallies import queries as tallies
 from sloengine.budgets.windows import tiers_of
@@ -54,7 +53,6 @@ class BudgetStatus:
     burn_rate: float | None  # over the last hour
     exhausted_in: timedelta | None
     partial: bool
-    policy: Decision
     firing: tuple[str, ...]  # names of the tiers that fire
     sparkline: tuple[float | None, ...]  # attained ratio of each of the last 24 hours, oldest first
 
@@ -136,7 +134,7 @@ def kept_since(
 
 
 def what_if(*, objective: Objective, target: Decimal, window: timedelta, now: datetime) -> Budget:
-    """The budget of a rolling window with another target: what was measured stays as it is."""
+    """The budget of a rolling window with another target: what was measured, excluded and adjusted stays as it is."""
     members = with_parts([objective])
     found = sums_over(objectives=members, spans=[[(now - window, now)]] * len(members), now=now)
     return budget(
@@ -149,6 +147,9 @@ def what_if(*, objective: Objective, target: Decimal, window: timedelta, now: da
         burn_rate=None,
         firing=False,
         excluded_seconds=float(found.excluded[0, 0]),
+        adjusted_ratio=float(
+            sum(ratio for at, ratio in adjustments([objective]).get(objective.pk, ()) if now - window < at <= now)
+        ),
     )
 
 
@@ -254,7 +255,6 @@ def _status(
         burn_rate=rate,
         exhausted_in=left.exhausted_in,
         partial=left.partial,
-        policy=decide(spent_ratio=left.spent_ratio),
         firing=firing,
         sparkline=sparkline,
     )

@@ -22,7 +22,7 @@ from sloengine.budgets.exclusions.calendar import (
     widened,
     widening_notice,
 )
-from sloengine.budgets.queries import burn_down, burn_windows, statuses
+from sloengine.budgets.queries import burn_down, burn_windows, statuses, what_if
 from sloengine.budgets.services import evaluate_due
 from sloengine.objectives.models import Objective
 from sloengine.objectives.services import apply
@@ -194,6 +194,8 @@ def test_an_adjustment_has_a_reason_and_is_audited(world):
     assert before is not None
     assert after.spent_ratio == pytest.approx(before - 0.5)
     assert "+50 % of the budget by adjustment" in after.notice
+    other = what_if(objective=objective, target=objective.target, window=objective.window, now=world.now)
+    assert other.spent_ratio == pytest.approx(after.spent_ratio), "what if nothing were changed"
     assert AuditEntry.objects.get(verb="adjust_budget").payload["reason"] == "vendor's fault"
 
 
