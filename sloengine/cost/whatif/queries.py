@@ -10,7 +10,6 @@ from typing import Any
 
 from observability.core.models import Organisation
 from sloengine.catalog.models import Service
-from sloengine.collect.models import MetricSource
 from sloengine.cost.ledger.meters import TokenClass
 from sloengine.cost.ledger.models import UsageHour
 from sloengine.cost.ledger.queries import Spend, spend
@@ -22,6 +21,7 @@ from sloengine.rollups import queries as rollups
 #: What a month is taken from, and the days whose hours make the curve.
 LOOK_BACK, CURVE_BACK, RECENT = timedelta(days=28), timedelta(days=7), timedelta(hours=1)
 HOURS_PER_MONTH = 720
+MOSTLY = 0.5
 PROMPT = (TokenClass.INPUT, TokenClass.CACHE_READ, TokenClass.CACHE_WRITE)
 
 
@@ -145,12 +145,9 @@ def _waste(whole: Spend) -> Waste:
 
 
 def _replicas(service: Service, now: datetime) -> int | None:
-    """The mean of the last hour, to the nearest whole one."""
-    up = rollups.gauge(service=service, family="target_up", start=now - RECENT, end=now).get(())
-    tick = MetricSource.objects.filter(slots__service=service).values_list("tick_seconds", flat=True).first()
-    if up is None or up.mean is None or not tick:
-        return None
-    return round(up.n * up.mean * tick / RECENT.total_seconds()) or None
+    """Those that were up most of the last hour; None where none is known by name."""
+    up = rollups.gauge(service=service, family="target_up", start=now - RECENT, end=now, by=("replica",))
+    return sum(one.mean is not None and one.mean >= MOSTLY for (name,), one in up.items() if name) or None
 
 
 def _replica_month(whole: Spend, hours: float, replicas: int | None) -> Fraction | None:
