@@ -142,7 +142,7 @@ def test_hours_from_before_the_ledger_began(world):
         return out.getvalue()
 
     assert fill("--days", "1") == "chat: 1 hours were taken into the ledger.\n"
-    assert fill() == "chat: 0 hours were taken into the ledger.\n"
+    assert fill("--days", "1") == "chat: 0 hours were taken into the ledger.\n"
     assert asked(world.service, since=MONDAY, until=world.now, now=world.now)[0].all_tokens == 12 * 3 * 300 * 400
     with pytest.raises(CommandError, match="found 0, expected 1 to 400"):
         fill("--days", "0")
