@@ -113,7 +113,8 @@ def test_another_window_is_a_rolling_one():
 
 def test_why_a_source_tells_nothing_of_an_objective_is_said():
     asked = replace(AVAILABILITY, indicator=Indicator.QUERY, terms=Terms(queries=Queries(good="a", total="b")))
-    assert "asked live only" in untold(asked)
+    assert untold(asked) == ""
+    assert "pushed" in untold(replace(AVAILABILITY, indicator=Indicator.KPI, terms=Terms(kpi="orders")))
     assert "no share of events" in untold(replace(AVAILABILITY, indicator=Indicator.COST))
     assert untold(AVAILABILITY) == ""
 
