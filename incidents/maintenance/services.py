@@ -92,7 +92,9 @@ def cancel(*, maintenance: Maintenance, actor: Actor, now: datetime) -> Maintena
 @questions.first(questions.due(Maintenance))
 def run_maintenance(*, now: datetime) -> int:
     """Announce, begin and end what is due. One row locked at a time."""
-    return claims.one_at_a_time(queries.due(now=now), lambda row: _advance(row, now))
+    return claims.one_at_a_time(
+        queries.due(now=now), lambda row: _advance(row, now), failed="maintenance %s could not be advanced"
+    )
 
 
 def _advance(row: Maintenance, now: datetime) -> None:

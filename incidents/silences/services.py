@@ -108,7 +108,9 @@ def prolong(*, silence: Silence, ends_at: datetime, actor: Actor, now: datetime)
 @questions.first(questions.due(Silence))
 def run_silences(*, now: datetime) -> int:
     """Begin those that were planned, announce those that will end, and end them. One row locked at a time."""
-    return claims.one_at_a_time(queries.due(now=now), lambda row: _advance(row, now))
+    return claims.one_at_a_time(
+        queries.due(now=now), lambda row: _advance(row, now), failed="silence %s could not be advanced"
+    )
 
 
 def _advance(row: Silence, now: datetime) -> None:

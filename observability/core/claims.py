@@ -74,16 +74,20 @@ def each(found: Iterable[Item], act: Callable[[Item], Done], *, failed: str) -> 
     return done
 
 
-def one_at_a_time(due: models.QuerySet[Any], act: Callable[[Any], None], *, at_once: int = 100) -> int:
-    """`act` on each row that is due, locked, in a transaction of its own, if it is due still; how many. Nobody waits for a lock."""
-    done = 0
-    for pk in list(due.values_list("pk", flat=True)[:at_once]):
+def one_at_a_time(due: models.QuerySet[Any], act: Callable[[Any], None], *, failed: str, at_once: int = 100) -> int:
+    """`act` on each row that is due, locked, in a transaction of its own, if it is due still; how many. Nobody waits for a lock.
+
+    One that breaks is logged, and due still: see `each`.
+    """
+
+    def locked(pk: Any) -> int:
         with transaction.atomic():
             row = due.filter(pk=pk).select_for_update(skip_locked=True, of=("self",)).first()
             if row is not None:
                 act(row)
-                done += 1
-    return done
+        return int(row is not None)
+
+    return sum(each(list(due.values_list("pk", flat=True)[:at_once]), locked, failed=failed))
 
 
 def nudge(task: str) -> None:

@@ -76,26 +76,6 @@ def budget_of(name: str) -> float | None:
     return sum(SLICES[part] for part in parts) if all(part in SLICES for part in parts) else None
 
 
-def split(*, client: float | None, engine: float | None, busy: float | None, active: float | None) -> dict[str, float]:
-    """What the probe tells by `token_time_seconds` (docs/probes.md), from the sums of a range where no probe told it.
-
-    Seconds of one token as canaries and as the engine measure it, shares of time with a kernel and with multiprocessors at work.
-
-    >>> {name: round(seconds, 3) for name, seconds in split(client=0.09, engine=0.08, busy=0.95, active=None).items()}
-    {'network': 0.01, 'host': 0.004, 'kernel+compute': 0.076}
-    """
-    if engine is None:
-        return {} if client is None else {ALL: client}
-    found = {} if client is None else {"network": max(0.0, client - engine)}
-    if busy is None:
-        return {**found, "host+kernel+compute": engine}
-    found["host"] = engine * (1.0 - busy)
-    if active is None:
-        return {**found, "kernel+compute": engine * busy}
-    working = min(active, busy)
-    return {**found, "kernel": engine * (busy - working), "compute": engine * working}
-
-
 def token_time(means: Mapping[str, float]) -> TokenTime:
     """From the mean seconds of each slice, by the probe's names."""
     order = list(SLICES)

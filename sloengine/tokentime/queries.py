@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from probes.slices import split
 from sloengine.catalog.models import Service
 from sloengine.rollups import queries as rollups
-from sloengine.tokentime.budget import TokenTime, split, token_time
+from sloengine.tokentime.budget import TokenTime, token_time
 
 FAMILY = "token_time_seconds"
 CLIENT, ENGINE, GAP = "canary_per_token_seconds", "per_token_seconds", "inter_token_seconds"

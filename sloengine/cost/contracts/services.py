@@ -104,17 +104,10 @@ def close_review(*, review: CostReview, note: str, actor: Actor, now: datetime) 
 @questions.first(questions.due(Contract))
 def check_contracts(*, now: datetime) -> int:
     """Look at every contract that is due; how many. One that breaks is due still."""
-
-    def look(pk: int) -> int:
-        with transaction.atomic():
-            rows = Contract.objects.select_for_update(skip_locked=True, of=("self",)).select_related("organisation")
-            row = rows.filter(pk=pk, due_at__lte=now).first()
-            if row is not None:
-                check(contract=row, now=now)
-        return 1
-
-    due = list(Contract.objects.filter(due_at__lte=now).order_by("due_at", "pk").values_list("pk", flat=True))
-    return len(claims.each(due, look, failed="contract %s could not be looked at; it is tried again"))
+    due = Contract.objects.filter(due_at__lte=now).order_by("due_at", "pk").select_related("organisation")
+    return claims.one_at_a_time(
+        due, lambda row: check(contract=row, now=now), failed="contract %s could not be looked at"
+    )
 
 
 @transaction.atomic

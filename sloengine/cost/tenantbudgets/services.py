@@ -61,17 +61,8 @@ def remove(*, budget: SpendBudget, actor: Actor, now: datetime) -> None:
 @questions.first(questions.due(SpendBudget))
 def check_budgets(*, now: datetime) -> int:
     """Look at every budget that is due; how many. One that breaks is due still."""
-
-    def look(pk: int) -> int:
-        with transaction.atomic():
-            rows = SpendBudget.objects.select_for_update(skip_locked=True, of=("self",)).select_related("organisation")
-            row = rows.filter(pk=pk, due_at__lte=now).first()
-            if row is not None:
-                check(budget=row, now=now)
-        return 1
-
-    due = list(SpendBudget.objects.filter(due_at__lte=now).order_by("due_at", "pk").values_list("pk", flat=True))
-    return len(claims.each(due, look, failed="budget %s could not be looked at; it is tried again"))
+    due = SpendBudget.objects.filter(due_at__lte=now).order_by("due_at", "pk").select_related("organisation")
+    return claims.one_at_a_time(due, lambda row: check(budget=row, now=now), failed="budget %s could not be looked at")
 
 
 @transaction.atomic

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sloengine.tokentime.budget import SLICES, WHOLE_SECONDS, budget_of, split, token_time
+from probes.slices import split
+from sloengine.tokentime.budget import SLICES, WHOLE_SECONDS, budget_of, token_time
 
 
 def test_the_shares_are_the_whole() -> None:
