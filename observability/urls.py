@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "sloengine.cost.contracts.urls",
         "sloengine.cost.tenantbudgets.urls",
         "sloengine.cost.whatif.urls",
+        "sloengine.cost.capacity.urls",
         "sloengine.reports.urls",
         "dashboards.urls",
         "observability.health_urls",

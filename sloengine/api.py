@@ -7,6 +7,7 @@ from ninja import Router
 from sloengine.backtests.api import router as backtests
 from sloengine.collect.api import router as sources
 from sloengine.cost.anomaly.api import router as cost_anomalies
+from sloengine.cost.capacity.api import router as capacity
 from sloengine.cost.contracts.api import router as contracts
 from sloengine.cost.focus.api import router as focus
 from sloengine.cost.ledger.api import ROUTERS as COSTS
@@ -24,6 +25,7 @@ ROUTERS: tuple[Router, ...] = (
     cost_anomalies,
     spend_budgets,
     what_if,
+    capacity,
     kpis,
     objectives,
     reports,

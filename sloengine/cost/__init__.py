@@ -11,4 +11,6 @@ anomaly/        spend by the hour against what is usual, learned; what people fo
 contracts/      committed-use contracts, their burn-down and cost reviews
 tenantbudgets/  what tenants, tags and teams may spend
 whatif/         what would change if, and what to try first
+forecast/       tokens and requests of the coming quarter, with an interval
+capacity/       headroom against measured saturation, and what one more replica buys
 """

@@ -58,17 +58,17 @@ def look(*, organisation: Organisation, service: str, now: datetime) -> Measured
             chosen, slugs, None, SIMULATED, Waste(), (), ("No tokens of it were seen in the last four weeks.",)
         )
     mine = [one for one in parts if one.key[0] == chosen]
-    hours = max((now - _first_hour(row, now)).total_seconds() / 3600, 1.0)
+    hours = max((now - first_hour(row, now)).total_seconds() / 3600, 1.0)
     with rollups.snapshot():
-        replicas = _replicas(row, now)
-        curve = _curve(row, now, replicas)
+        replicas = replicas_up(row, now)
+        curve = measured_curve(row, now, replicas)
         latency, prefill = _latency(row, now)
         tiers = _tiers(row, list(_summed(mine, 1).values()), now)
     found = Now(
         tokens=Fraction(whole.all_tokens) * HOURS_PER_MONTH / Fraction(round(hours)),
         tiers=tiers,
         prompts=_prompts(whole, prefill),
-        fleet=Fleet(replicas, _replica_month(whole, hours, replicas)),
+        fleet=Fleet(replicas, replica_month(whole, hours, replicas)),
         latency_ms=latency,
     )
     tags = [(tag, one.all_tokens / whole.all_tokens) for tag, one in _summed(mine, 2).items() if tag]
@@ -88,7 +88,7 @@ def _summed(parts: Sequence[Spend], place: int) -> dict[str, Spend]:
     return dict(sorted(found.items(), key=lambda item: (-item[1].all_tokens, item[0])))
 
 
-def _first_hour(service: Service, now: datetime) -> datetime:
+def first_hour(service: Service, now: datetime) -> datetime:
     """Since when its use is in the ledger, at most four weeks ago."""
     rows = UsageHour.objects.filter(series__service=service, at__gte=now - LOOK_BACK).order_by("at")
     return rows.values_list("at", flat=True).first() or now - LOOK_BACK
@@ -144,13 +144,13 @@ def _waste(whole: Spend) -> Waste:
     return Waste(Fraction(lost, whole.requests) if whole.requests else None)
 
 
-def _replicas(service: Service, now: datetime) -> int | None:
+def replicas_up(service: Service, now: datetime) -> int | None:
     """Those that were up most of the last hour; None where none is known by name."""
     up = rollups.gauge(service=service, family="target_up", start=now - RECENT, end=now, by=("replica",))
     return sum(one.mean is not None and one.mean >= MOSTLY for (name,), one in up.items() if name) or None
 
 
-def _replica_month(whole: Spend, hours: float, replicas: int | None) -> Fraction | None:
+def replica_month(whole: Spend, hours: float, replicas: int | None) -> Fraction | None:
     """Hardware time of the window at its prices, by replica."""
     if whole.hardware_usd is None or not replicas:
         return None
@@ -169,7 +169,7 @@ def _latency(service: Service, now: datetime) -> tuple[float | None, float | Non
     return 1000 * total / count, prefill / total if prefill else None
 
 
-def _curve(service: Service, now: datetime, replicas: int | None) -> Curve | None:
+def measured_curve(service: Service, now: datetime, replicas: int | None) -> Curve | None:
     """Hours of the last week: tokens a second by replica (as many as now) against the mean latency of that hour."""
     if not replicas:
         return None

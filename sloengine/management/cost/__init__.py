@@ -2,7 +2,7 @@
 
 base.py       what they share: tables, money, ranges, sparklines
 report.py     price.py  rates.py  hardware.py  imports.py  invoice.py  export.py  fill.py  anomalies.py  contract.py
-budgets.py    whatif.py
+budgets.py    whatif.py  forecast.py  capacity.py
 
 A module has HELP, `arguments(parser)` and `run(organisation, options, write)`.
 """
@@ -14,9 +14,11 @@ from types import ModuleType
 from sloengine.management.cost import (
     anomalies,
     budgets,
+    capacity,
     contract,
     export,
     fill,
+    forecast,
     hardware,
     imports,
     invoice,
@@ -39,4 +41,6 @@ SUBCOMMANDS: dict[str, ModuleType] = {
     "contract": contract,
     "budgets": budgets,
     "what-if": whatif,
+    "forecast": forecast,
+    "capacity": capacity,
 }
