@@ -132,7 +132,7 @@ def picture(
     return charts.line(panel, start=_at(days[0]), end=_at(end), width=width)
 
 
-_SIZES = ((1e9, "B "), (1e6, "M "), (1e4, "k "))
+_SIZES = ((1e9, "B "), (1e6, "M "), (1e3, "k "))
 
 
 def _at(day: date) -> datetime:

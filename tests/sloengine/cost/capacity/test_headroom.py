@@ -87,3 +87,8 @@ def test_a_target_is_per_cent():
     for wrong in ("0", "101", "much", "nan"):
         with pytest.raises(BadTarget, match="expected per cent from 1 to 100"):
             target_of(wrong)
+
+
+def test_the_picture_reads_in_the_unit_that_it_names():
+    text = telling.picture({DAY: 500_000.0}, forecast({DAY: 5.0}, last=DAY), title="Tokens a day", unit="tokens")
+    assert "Tokens a day over 24 h: last 500 k tokens" in text
