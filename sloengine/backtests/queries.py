@@ -208,7 +208,8 @@ def _queried(
     found = []
     for source in sources:
         rows = MetricSource.objects.filter(organisation=source.organisation_id, kind=MetricSource.Kind.PROMETHEUS)
-        first = not rows.filter(pk__lt=source.pk).exists()
+        earlier = rows if source.pk is None else rows.filter(pk__lt=source.pk)  # one that is not kept yet comes last
+        first = not earlier.exists()
         found.append((source, of_promises.asked(promises, source=source.name, first=first)))
     return found
 

@@ -9,7 +9,7 @@ from typing import Any
 from observability.core import permissions
 from observability.core.models import Organisation
 from probes.exposition import Samples, series
-from sloengine.budgets.models import Finding
+from sloengine.budgets.models import Finding, FindingKind
 from sloengine.budgets.services import evaluate_due
 from sloengine.catalog.models import Service
 from sloengine.collect.models import MetricSource
@@ -76,8 +76,9 @@ class World:
         raise AssertionError(f"did not come to hold within {most} minutes")
 
     def firing(self, *parts: str) -> list[Finding]:
-        rows = Finding.objects.firing().filter(organisation=self.organisation).order_by("pk")
-        return [row for row in rows if all(part in row.fingerprint for part in parts)]
+        """What budgets, outages and absences say; early signs (tests/sloengine/detection) come before them."""
+        rows = Finding.objects.firing().filter(organisation=self.organisation).exclude(kind=FindingKind.MOVED)
+        return [row for row in rows.order_by("pk") if all(part in row.fingerprint for part in parts)]
 
     def _similar(self, value: float) -> None:
         labels = {"service": "chat", "model": "m", "version": "1", "region": "eu", "slice": "all"}
