@@ -11,6 +11,8 @@ from dashboards.reports.executive import Money
 from observability.core.models import Organisation
 from sloengine.cost.ledger.queries import spend
 
+#: Of its hours or days the range before must have so many to be compared with.
+KNOWN_RATIO = 0.9
 MONDAY = datetime(2020, 1, 6, tzinfo=UTC)
 
 
@@ -20,10 +22,14 @@ def money(*, organisation: Organisation, choice: Choice, start: datetime, now: d
     by = "hour" if choice.step < timedelta(days=1) else "month" if choice.range == "400d" else "day"
     found = spend(organisation=organisation, since=start, until=now, by=(by,), now=now, where=where)
     earlier = (
-        spend(organisation=organisation, since=start - choice.span, until=start, now=now, where=where, running=False)
+        spend(
+            organisation=organisation, since=start - choice.span, until=start, by=(by,), now=now, where=where, running=False
+        )
         if choice.range != "400d"
         else []
-    )
+    )  # fmt: skip
+    # A range that the ledger knows the end of alone says nothing about growth.
+    known = len(earlier) >= KNOWN_RATIO * (choice.span / (timedelta(hours=1) if by == "hour" else timedelta(days=1)))
     steps: dict[datetime, Decimal | None] = defaultdict(lambda: None)
     for one in found:
         began = datetime.fromisoformat(f"{one.key[0]}-01" if by == "month" else one.key[0]).replace(tzinfo=UTC)
@@ -36,7 +42,7 @@ def money(*, organisation: Organisation, choice: Choice, start: datetime, now: d
         tokens=tokens if found else None,
         requests=sum(one.requests for one in found) if found else None,
         unpriced=unknown / tokens if tokens else 0.0,
-        before=sum((one.known_usd for one in earlier), Decimal()) or None,
+        before=(sum((one.known_usd for one in earlier), Decimal()) or None) if known else None,
         steps=tuple(sorted(steps.items())),
         each="month" if by == "month" else choice.step_name,
     )

@@ -105,6 +105,13 @@ def test_four_hundred_days(history: Any, frozen_now: datetime) -> None:
     assert sum(spent) == Decimal("0.11") * 1000 * 423
 
 
+def test_cost_is_compared_with_what_is_known_whole_and_nothing_else(history: Any, frozen_now: datetime) -> None:
+    owner = history(20)
+    assert "the time before" in shown("executive", owner, frozen_now, range="7d")[1]
+    assert "the time before" not in shown("executive", owner, frozen_now, range="30d")[1]
+    assert "the time before" not in shown("executive", owner, frozen_now, range="1d")[1], "daily before, not hourly"
+
+
 def test_targets_of_the_matrix_come_from_the_address(history: Any, frozen_now: datetime) -> None:
     owner = history(1)
     given = {"range": "1d", "view": "tokens", "more": (("p95_ms", "400"), ("rate", "900"))}
