@@ -28,7 +28,7 @@ def world():
 
 
 def moved(world):
-    return world.firing("moved/")
+    return list(Finding.objects.firing().filter(organisation=world.organisation, kind="moved").order_by("pk"))
 
 
 def test_requests_that_became_slow_open_a_finding_of_low_severity_within_two_ticks(world):
